@@ -1,1 +1,16 @@
-//! relaylite
+//! relaylite: a lightweight MySQL/MariaDB replica.
+//!
+//! A transaction's life: `source` → `relay` → `decode` (with `schema`) → `dispatch` → `apply` → `checkpoint`; `serve`
+//! shows published state. `wire` and `binlog` know nothing of the rest. See docs/architecture.md.
+
+pub mod apply;
+pub mod binlog;
+pub mod checkpoint;
+pub mod config;
+pub mod decode;
+pub mod error;
+pub mod schema;
+pub mod source;
+pub mod wire;
+
+pub use error::{Error, ErrorKind, Result};

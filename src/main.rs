@@ -1,1 +1,2 @@
+//! The thin binary: everything callable from a test is in the library.
 fn main() {}

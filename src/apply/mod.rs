@@ -1,0 +1,99 @@
+//! 5. Changes go into the target: the contract that every target keeps.
+//!
+//! # Contract
+//! - One [`Lane`] per database, used by one OS thread at a time; lanes of one target run in parallel.
+//! - Between [`Lane::begin`] and [`Lane::commit`] everything goes into ONE target transaction, and `commit` writes the
+//!   checkpoint into it. Several source transactions may be merged: `begin` on an open transaction is a no-op, and
+//!   the checkpoint of the last one counts.
+//! - Readers of the target never see part of a source transaction (of this database).
+//! - After a crash, [`Lane::checkpoint`] is the last committed one; everything after it comes again, nothing before.
+//! - `commit` need not be durable against power loss; [`Lane::make_durable`] is, for all commits before it. Relay
+//!   files are purged by what is durable.
+
+pub mod mysql;
+pub mod sqlite;
+
+use std::sync::Arc;
+
+use crate::checkpoint::Checkpoint;
+use crate::decode::query::Query;
+use crate::decode::rows::RowReader;
+use crate::error::Result;
+use crate::schema::ddl::Statement;
+use crate::schema::table::Table;
+
+/// Where changes go. Shared by all lanes.
+pub trait Target: Send + Sync {
+    /// Databases that have a checkpoint in the target, with it.
+    fn checkpoints(&self) -> Result<Vec<(String, Checkpoint)>>;
+
+    /// The watermark: up to here every database has everything durably. `None` on a fresh target.
+    fn watermark(&self) -> Result<Option<Checkpoint>>;
+
+    /// Stores the watermark durably. Called from one thread, seldom (seconds apart).
+    fn set_watermark(&self, watermark: &Checkpoint) -> Result<()>;
+
+    /// Opens the lane of one source database; makes its place in the target if there is none.
+    fn open_lane(&self, database: &str) -> Result<Box<dyn Lane>>;
+}
+
+/// A DDL statement as a lane gets it.
+pub struct Ddl<'a> {
+    /// The event: text, session settings, default database.
+    pub query: &'a Query,
+    /// What it says.
+    pub statement: &'a Statement,
+    /// The source's definition of a table of this lane, asked for when the catalog does not know it.
+    pub source: &'a dyn SourceSchema,
+    /// The lane's database when the statement names several: each lane does its own part.
+    pub database: &'a str,
+}
+
+/// Asks the source for a table that the catalog does not know.
+pub trait SourceSchema: Send + Sync {
+    /// The table as the source has it now; `None` when it has none of that name. Blocks; seldom called.
+    fn table(&self, database: &str, table: &str) -> Result<Option<Table>>;
+
+    /// Default collation of a database as the source has it now.
+    fn database_collation(&self, database: &str) -> Result<Option<crate::schema::table::Collation>>;
+}
+
+/// One database of the target.
+///
+/// # Threading
+/// Used by one thread at a time, blocking.
+pub trait Lane: Send {
+    /// The last committed checkpoint; `None` when nothing was ever committed.
+    fn checkpoint(&self) -> Option<Checkpoint>;
+
+    /// The definition in force of a table, or `None` when the target does not know it.
+    fn table(&mut self, name: &str) -> Result<Option<Arc<Table>>>;
+
+    /// Creates a table met for the first time, in the open transaction.
+    fn adopt(&mut self, table: Table) -> Result<Arc<Table>>;
+
+    /// Opens the target transaction; no-op when one is open.
+    fn begin(&mut self) -> Result<()>;
+
+    /// Applies one row event in the open transaction; returns how many rows it held.
+    ///
+    /// # Errors
+    /// `RowMissing` (1032) and `DuplicateRow` (1062) when target and event disagree.
+    fn rows(&mut self, table: &Arc<Table>, rows: &mut RowReader<'_>) -> Result<u64>;
+
+    /// Applies this database's part of a DDL statement, in the open transaction where the target can, so that
+    /// `commit` makes it and its position visible together.
+    fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<()>;
+
+    /// The second half of a DDL that moves tables between databases; called when every lane has committed `ddl`.
+    fn finish_ddl(&mut self, ddl: &Ddl<'_>) -> Result<()>;
+
+    /// Commits rows and checkpoint together; writes just the checkpoint when no transaction is open.
+    fn commit(&mut self, at: &Checkpoint) -> Result<()>;
+
+    /// Drops the open transaction, if any.
+    fn rollback(&mut self) -> Result<()>;
+
+    /// Makes all commits so far durable against power loss.
+    fn make_durable(&mut self) -> Result<()>;
+}

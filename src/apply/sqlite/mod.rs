@@ -1,0 +1,1 @@
+//! The default target: one SQLite file per source database.

@@ -1,0 +1,9 @@
+//! The binlog format: pure functions on bytes, no I/O, no state beyond what a file's own FORMAT_DESCRIPTION says.
+//!
+//! Input is hostile: every read is checked, nothing panics, nothing allocates more than the input is long.
+
+pub mod bytes;
+pub mod gtid;
+pub mod header;
+pub mod kind;
+pub mod position;

@@ -1,0 +1,4 @@
+//! Configuration: file, environment and flags, validated.
+
+pub mod limits;
+pub mod source;

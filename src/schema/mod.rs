@@ -1,0 +1,4 @@
+//! What a table is, at each position of the binlog: definitions, DDL, type mapping.
+
+pub mod ddl;
+pub mod table;

@@ -1,0 +1,1 @@
+//! The MySQL protocol: packets, TLS, login. Knows nothing of replication.
