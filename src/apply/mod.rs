@@ -47,6 +47,17 @@ pub struct Ddl<'a> {
     pub source: &'a dyn SourceSchema,
     /// The lane's database when the statement names several: each lane does its own part.
     pub database: &'a str,
+    /// The checkpoint that will be committed with it.
+    pub at: &'a Checkpoint,
+}
+
+/// Whether a lane has done its part of a DDL statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DdlOutcome {
+    /// Yes: commit.
+    Done,
+    /// Not before the other databases of the statement have committed theirs: call [`Lane::finish_ddl`] then.
+    Unfinished,
 }
 
 /// Asks the source for a table that the catalog does not know.
@@ -84,9 +95,10 @@ pub trait Lane: Send {
 
     /// Applies this database's part of a DDL statement, in the open transaction where the target can, so that
     /// `commit` makes it and its position visible together.
-    fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<()>;
+    fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome>;
 
-    /// The second half of a DDL that moves tables between databases; called when every lane has committed `ddl`.
+    /// The second half of a DDL that moves tables between databases, for a lane that answered `Unfinished`; called when
+    /// the other lanes have committed theirs.
     fn finish_ddl(&mut self, ddl: &Ddl<'_>) -> Result<()>;
 
     /// Commits rows and checkpoint together; writes just the checkpoint when no transaction is open.

@@ -1,5 +1,7 @@
 //! Every limit, with a sentence each and its unit last in the name.
 
+use std::time::Duration;
+
 /// Bytes of events that a source driver hands over at once; a larger event comes in pieces of this size.
 pub const SOURCE_BATCH_BYTES: usize = 1 << 20;
 
@@ -8,3 +10,36 @@ pub const EVENT_BYTES_MAX: u64 = (1 << 30) + (1 << 20);
 
 /// Time for a TCP connection and login to come about.
 pub const CONNECT_TIMEOUT_MS: u64 = 10_000;
+
+/// Largest ignorable event that covers a gap in a relay file; stock mysqlbinlog reads events of this size.
+pub const RELAY_FILLER_BYTES_MAX: u64 = 1 << 20;
+
+/// Bytes that the applier side reads from a relay file at once.
+pub const RELAY_READ_BYTES: usize = 256 << 10;
+
+/// Rows that merged source transactions may hold before a lane commits.
+pub const LANE_MERGE_ROWS_MAX: u64 = 10_000;
+
+/// Time that merged source transactions may stay uncommitted.
+pub const LANE_MERGE_TIME_MAX: Duration = Duration::from_millis(1_000);
+
+/// How long a lane with an empty queue waits for more before it commits, while the coordinator is still behind.
+pub const LANE_LINGER_MS: u64 = 10;
+
+/// TABLE_MAPs that a lane keeps compiled.
+pub const LANE_TABLE_MAPS_MAX: usize = 1_024;
+
+/// Messages that wait in one lane's queue.
+pub const LANE_QUEUE_BATCHES: usize = 16;
+
+/// Size at which a batch goes to its lane.
+pub const LANE_BATCH_BYTES: usize = 64 << 10;
+
+/// Bytes of events that all lane queues hold together; a larger event passes alone.
+pub const QUEUE_BYTES_MAX: usize = 12 << 20;
+
+/// How often idle databases get the checkpoint moved on, and the watermark is stored.
+pub const WATERMARK_INTERVAL: Duration = Duration::from_millis(2_000);
+
+/// Time that SIGTERM leaves for applying what is queued.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_millis(4_000);
