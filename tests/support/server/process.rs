@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use super::POLL_INTERVAL;
 
 /// Waits for its standard input to close, which happens when the test process dies without dropping its servers (at a
-/// test timeout, say), and then kills the server.
-const WATCHDOG: &str = "trap '' INT TERM HUP; read -r _ || kill -s KILL \"$1\" 2>/dev/null";
+/// test timeout, say), and then kills the server and removes its directory.
+const WATCHDOG: &str = "trap '' INT TERM HUP; \
+    read -r _ || { kill -s KILL \"$1\"; sleep 1; rm -rf \"$2\"; }";
 
 /// A child process that does not outlive the test process. Dropping it kills it.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ impl Process {
             .unwrap_or_else(|error| panic!("cannot run {}: {error}", program.display()));
         let watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "sh", &server.id().to_string()])
+            .arg(directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
