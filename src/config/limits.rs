@@ -43,3 +43,12 @@ pub const WATERMARK_INTERVAL: Duration = Duration::from_millis(2_000);
 
 /// Time that SIGTERM leaves for applying what is queued.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_millis(4_000);
+
+/// Databases with an open lane (a thread and a connection each).
+pub const LANES_MAX: usize = 4_096;
+
+/// How often a sender that waits for a lane looks whether the run has failed.
+pub const SEND_CHECK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long the coordinator waits for the relay log to grow before it looks for other duties.
+pub const RELAY_WAIT: Duration = Duration::from_millis(100);
