@@ -52,3 +52,18 @@ pub const SEND_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long the coordinator waits for the relay log to grow before it looks for other duties.
 pub const RELAY_WAIT: Duration = Duration::from_millis(100);
+
+/// How long SQLite waits for another writer of the file before it gives up.
+pub const SQLITE_BUSY_TIMEOUT_MS: u64 = 5_000;
+
+/// Page cache of each lane's connection.
+pub const SQLITE_CACHE_KIB: i64 = 6 << 10;
+
+/// Prepared statements that a lane keeps.
+pub const SQLITE_STATEMENT_CACHE: usize = 256;
+
+/// Pages in the write-ahead log before they are moved into the database file (4 KiB each).
+pub const SQLITE_WAL_PAGES: i64 = 4_000;
+
+/// Different sets of changed columns for which a table keeps its UPDATE text.
+pub const SQLITE_UPDATE_SHAPES_MAX: usize = 128;
