@@ -67,3 +67,20 @@ pub const SQLITE_WAL_PAGES: i64 = 4_000;
 
 /// Different sets of changed columns for which a table keeps its UPDATE text.
 pub const SQLITE_UPDATE_SHAPES_MAX: usize = 128;
+/// Time for one answer to an ordinary query on the source.
+pub const QUERY_TIMEOUT_MS: u64 = 60_000;
+
+/// Time until the first event of a dump: with GTIDs the source may have to search all its files for it.
+pub const FIRST_EVENT_TIMEOUT_MS: u64 = 3_600_000;
+
+/// Largest packet of a login or of a query's answer; definitions of the largest tables fit many times over.
+pub const QUERY_PACKET_BYTES_MAX: usize = 64 << 20;
+
+/// Largest answer to one query, all rows together.
+pub const QUERY_RESULT_BYTES_MAX: usize = 256 << 20;
+
+/// Read buffer of a connection that is not dumping.
+pub const CONNECTION_BUFFER_BYTES: usize = 32 << 10;
+
+/// Bytes that the mysql_cdc driver's thread may read ahead of the pipeline.
+pub const MYSQL_CDC_AHEAD_BYTES: usize = 4 << 20;
