@@ -68,7 +68,9 @@ impl ErrorKind {
     pub fn retry(self) -> Retry {
         match self {
             Self::Network | Self::TargetBusy | Self::DiskFull | Self::Protocol => Retry::Backoff,
-            Self::Access | Self::Dump | Self::Preflight | Self::Locked | Self::Config => Retry::Operator,
+            Self::Access | Self::Dump | Self::Preflight | Self::Locked | Self::Config => {
+                Retry::Operator
+            }
             _ => Retry::Never,
         }
     }
@@ -191,7 +193,10 @@ impl Error {
     /// The same error with the table concerned.
     #[must_use]
     pub fn at_table(mut self, database: &str, table: &str) -> Self {
-        self.0.at.table.get_or_insert_with(|| format!("{database}.{table}"));
+        self.0
+            .at
+            .table
+            .get_or_insert_with(|| format!("{database}.{table}"));
         self
     }
 
@@ -253,7 +258,10 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_ref().map(|e| e.as_ref() as &(dyn std::error::Error + 'static))
+        self.0
+            .source
+            .as_ref()
+            .map(|e| e.as_ref() as &(dyn std::error::Error + 'static))
     }
 }
 

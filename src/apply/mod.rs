@@ -55,7 +55,8 @@ pub trait SourceSchema: Send + Sync {
     fn table(&self, database: &str, table: &str) -> Result<Option<Table>>;
 
     /// Default collation of a database as the source has it now.
-    fn database_collation(&self, database: &str) -> Result<Option<crate::schema::table::Collation>>;
+    fn database_collation(&self, database: &str)
+    -> Result<Option<crate::schema::table::Collation>>;
 }
 
 /// One database of the target.

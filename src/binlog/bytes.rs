@@ -10,7 +10,9 @@ pub struct Bytes<'a> {
 
 #[cold]
 fn short(wanted: usize, left: usize) -> Error {
-    Error::corrupt(format!("event ends early: {wanted} more bytes wanted, {left} left"))
+    Error::corrupt(format!(
+        "event ends early: {wanted} more bytes wanted, {left} left"
+    ))
 }
 
 macro_rules! fixed_int {
@@ -149,7 +151,9 @@ impl<'a> Bytes<'a> {
             0xfc => Ok(u64::from(self.u16()?)),
             0xfd => Ok(u64::from(self.u24()?)),
             0xfe => self.u64(),
-            n => Err(Error::corrupt(format!("{n:#x} is no length-encoded integer"))),
+            n => Err(Error::corrupt(format!(
+                "{n:#x} is no length-encoded integer"
+            ))),
         }
     }
 

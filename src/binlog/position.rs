@@ -28,7 +28,10 @@ pub struct Position {
 impl Position {
     /// A position from its parts.
     pub fn new(file: impl Into<Arc<str>>, offset: u64) -> Self {
-        Self { file: file.into(), offset }
+        Self {
+            file: file.into(),
+            offset,
+        }
     }
 
     /// Order within one history: by file number, then offset. `None` when the base names differ, because then
@@ -39,8 +42,11 @@ impl Position {
         }
         let (base, number) = split_file_name(&self.file)?;
         let (other_base, other_number) = split_file_name(&other.file)?;
-        (base == other_base)
-            .then(|| number.cmp(&other_number).then(self.offset.cmp(&other.offset)))
+        (base == other_base).then(|| {
+            number
+                .cmp(&other_number)
+                .then(self.offset.cmp(&other.offset))
+        })
     }
 }
 
@@ -92,7 +98,14 @@ mod tests {
     fn positions_parse_as_they_print() {
         let position: Position = "my.bin.000012:4294967300".parse().unwrap();
         assert_eq!(position.to_string(), "my.bin.000012:4294967300");
-        for bad in ["", "binlog", "binlog.000001", "binlog.000001:x", "../a.000001:4", "x:4"] {
+        for bad in [
+            "",
+            "binlog",
+            "binlog.000001",
+            "binlog.000001:x",
+            "../a.000001:4",
+            "x:4",
+        ] {
             assert!(bad.parse::<Position>().is_err(), "{bad}");
         }
     }

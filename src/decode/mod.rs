@@ -1,5 +1,17 @@
 //! 3. Relay bytes to transactions of typed rows.
+//!
+//! `event` looks at one event and borrows from it; `table_map` and `plan` say how the rows of a table are read, `rows`
+//! reads them as `value`s; `temporal`, `decimal`, `float`, `json` and `charset` turn values into text and numbers.
 
+pub mod compressed_column;
+pub mod decimal;
+pub mod float;
+pub mod metadata;
+pub mod plan;
 pub mod query;
 pub mod rows;
+pub mod short_text;
+pub mod table_map;
+pub mod temporal;
 pub mod value;
+pub mod wire_type;

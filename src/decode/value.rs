@@ -79,6 +79,9 @@ pub enum Value<'a> {
     /// CHAR, VARCHAR, TEXT, BINARY, VARBINARY, BLOB and MariaDB's UUID and INET types: the stored bytes, in the
     /// column's charset where it has one.
     Bytes(&'a [u8]),
+    /// The same, of a MariaDB COMPRESSED column, still compressed: [`super::compressed_column::inflate`] gives the
+    /// bytes. Not done while reading a row, so that only values that are used cost memory.
+    Compressed(&'a [u8]),
     /// JSON in MySQL's binary form (`sql-common/json_binary.h`).
     Json(&'a [u8]),
     /// A partial JSON update: the diffs to apply to the stored document.

@@ -1,0 +1,253 @@
+//! DECIMAL in its packed form: digits in groups of nine, four bytes a group, fewer for the outer groups; the first
+//! bit is the inverted sign, and a negative number has all its bits inverted (MySQL `strings/decimal.cc`).
+
+use super::short_text::ShortText;
+use crate::binlog::bytes::Bytes;
+use crate::error::{Error, Result};
+
+/// Digits of a full group.
+const GROUP_DIGITS: u8 = 9;
+/// Bytes that a group of so many digits takes.
+const GROUP_LEN: [usize; 10] = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4];
+/// Numbers up to here have 15 digits, which a double keeps.
+const EXACT_MAX: u64 = 999_999_999_999_999;
+
+/// A DECIMAL as a number that loses nothing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Number {
+    /// No fraction.
+    Int(i64),
+    /// At most 15 significant digits: printed with so many digits it reads the same.
+    Real(f64),
+}
+
+fn group_len(digits: u8) -> usize {
+    GROUP_LEN.get(usize::from(digits)).copied().unwrap_or(4)
+}
+
+/// Bytes of a packed DECIMAL(precision, scale); `None` when there is no such type.
+pub fn packed_len(precision: u8, scale: u8) -> Option<usize> {
+    if precision == 0 || precision > 65 {
+        return None;
+    }
+    let whole = precision.checked_sub(scale)?;
+    let part =
+        |digits: u8| usize::from(digits / GROUP_DIGITS) * 4 + group_len(digits % GROUP_DIGITS);
+    Some(part(whole) + part(scale))
+}
+
+/// The groups of a packed number in order, each with its count of digits; sign first.
+struct Groups<'a> {
+    rest: Bytes<'a>,
+    negative: bool,
+    /// The first byte still has the sign bit in it.
+    at_sign: bool,
+}
+
+impl<'a> Groups<'a> {
+    fn new(packed: &'a [u8]) -> Self {
+        let negative = packed.first().is_some_and(|b| b & 0x80 == 0);
+        Self {
+            rest: Bytes::new(packed),
+            negative,
+            at_sign: true,
+        }
+    }
+
+    fn next(&mut self, digits: u8) -> Result<u64> {
+        let len = group_len(digits);
+        let mut bits = self.rest.uint_be(len)?;
+        if len > 0 && std::mem::take(&mut self.at_sign) {
+            bits ^= 0x80 << (8 * (len - 1));
+        }
+        if self.negative {
+            bits = !bits & ((1 << (8 * len)) - 1);
+        }
+        if bits >= 10_u64.pow(u32::from(digits)) {
+            return Err(Error::corrupt(format!(
+                "{bits} in a DECIMAL's group of {digits} digits"
+            )));
+        }
+        Ok(bits)
+    }
+}
+
+/// Digit counts of the groups before and after the point, outermost first.
+fn group_sizes(precision: u8, scale: u8) -> impl Iterator<Item = (u8, bool)> {
+    let whole = precision.saturating_sub(scale);
+    let head = [whole % GROUP_DIGITS]
+        .into_iter()
+        .filter(|n| *n > 0)
+        .map(|n| (n, false));
+    let wholes = std::iter::repeat_n((GROUP_DIGITS, false), usize::from(whole / GROUP_DIGITS));
+    let parts = std::iter::repeat_n((GROUP_DIGITS, true), usize::from(scale / GROUP_DIGITS));
+    let tail = [scale % GROUP_DIGITS]
+        .into_iter()
+        .filter(|n| *n > 0)
+        .map(|n| (n, true));
+    head.chain(wholes).chain(parts).chain(tail)
+}
+
+/// Appends the number as SELECT shows it: no leading zeros but one before the point, `scale` digits after it.
+///
+/// # Errors
+/// `Corrupt` when the bytes are no DECIMAL(precision, scale).
+pub fn push_text(text: &mut ShortText, packed: &[u8], precision: u8, scale: u8) -> Result<()> {
+    let mut groups = Groups::new(packed);
+    if groups.negative {
+        text.push(b'-');
+    }
+    let (mut any_whole, mut in_fraction) = (false, false);
+    for (digits, fraction) in group_sizes(precision, scale) {
+        let group = groups.next(digits)?;
+        if fraction && !in_fraction {
+            if !any_whole {
+                text.push(b'0');
+            }
+            any_whole = true;
+            in_fraction = true;
+            text.push(b'.');
+        }
+        if in_fraction || any_whole {
+            text.push_number(group, usize::from(digits));
+        } else if group != 0 {
+            text.push_number(group, 0);
+            any_whole = true;
+        }
+    }
+    if !any_whole {
+        text.push(b'0');
+    }
+    Ok(())
+}
+
+/// The number as an integer or double that loses nothing; `None` when it has more than 15 significant digits.
+///
+/// # Errors
+/// `Corrupt` when the bytes are no DECIMAL(precision, scale).
+pub fn number(packed: &[u8], precision: u8, scale: u8) -> Result<Option<Number>> {
+    let mut groups = Groups::new(packed);
+    // Digits without point; `None` once they are too many.
+    let (mut digits, mut trailing, mut scale_left) = (Some(0_u64), 0_u32, scale);
+    for (count, _) in group_sizes(precision, scale) {
+        let group = groups.next(count)?;
+        if group == 0 {
+            // Zeros count only when something follows them.
+            trailing += u32::from(count);
+            continue;
+        }
+        let shift = trailing + u32::from(count);
+        trailing = 0;
+        digits = digits.and_then(|d| {
+            if d == 0 {
+                Some(group)
+            } else {
+                10_u64
+                    .checked_pow(shift)?
+                    .checked_mul(d)?
+                    .checked_add(group)
+            }
+        });
+    }
+    let Some(mut digits) = digits else {
+        return Ok(None);
+    };
+    if digits == 0 {
+        return Ok(Some(Number::Int(0)));
+    }
+    let mut zeros = trailing;
+    while digits % 10 == 0 {
+        digits /= 10;
+        zeros += 1;
+    }
+    // Zeros at the end are dropped from the fraction first; what is left of them belongs to the whole part.
+    let dropped = zeros.min(u32::from(scale_left));
+    scale_left -= u8::try_from(dropped).unwrap_or(scale_left);
+    let whole = 10_u64
+        .checked_pow(zeros - dropped)
+        .and_then(|p| p.checked_mul(digits));
+    let Some(magnitude) = whole.filter(|m| *m <= EXACT_MAX) else {
+        return Ok(None);
+    };
+    Ok(Some(to_number(magnitude, groups.negative, scale_left)))
+}
+
+/// Both the digits (below 2^53) and the power of ten (up to 10^22) are exact doubles, so their quotient is the double
+/// nearest to the decimal; beyond that the standard library's reading of the text is.
+fn to_number(magnitude: u64, negative: bool, scale: u8) -> Number {
+    let signed = if negative {
+        -magnitude.cast_signed()
+    } else {
+        magnitude.cast_signed()
+    };
+    if scale == 0 {
+        return Number::Int(signed);
+    }
+    let real = if scale <= 22 {
+        #[expect(clippy::cast_precision_loss, reason = "15 digits fit a double")]
+        let digits = signed as f64;
+        digits / 10_f64.powi(i32::from(scale))
+    } else {
+        let mut text = ShortText::new();
+        let written = std::fmt::Write::write_fmt(&mut text, format_args!("{signed}e-{scale}"));
+        written
+            .ok()
+            .and_then(|()| text.as_str().parse().ok())
+            .unwrap_or(f64::NAN)
+    };
+    Number::Real(real)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(packed: &[u8], precision: u8, scale: u8) -> String {
+        assert_eq!(packed_len(precision, scale), Some(packed.len()));
+        let mut text = ShortText::new();
+        push_text(&mut text, packed, precision, scale).unwrap();
+        text.to_string()
+    }
+
+    #[test]
+    fn digits_are_as_select_shows_them() {
+        // 1234567890.1234 as DECIMAL(14,4), the example of MySQL's own comment in decimal2bin.
+        let packed = [0x81, 0x0d, 0xfb, 0x38, 0xd2, 0x04, 0xd2];
+        assert_eq!(text(&packed, 14, 4), "1234567890.1234");
+        let negative: Vec<u8> = packed.iter().map(|b| !b).collect();
+        assert_eq!(text(&negative, 14, 4), "-1234567890.1234");
+        assert_eq!(text(&[0x80, 0x00], 4, 2), "0.00");
+        assert_eq!(text(&[0x80, 0x05], 4, 2), "0.05");
+        assert_eq!(text(&[0x8a], 2, 0), "10");
+        assert_eq!(text(&[0x85], 1, 1), "0.5");
+    }
+
+    #[test]
+    fn fifteen_digits_become_numbers_and_more_do_not() {
+        let packed = [0x81, 0x0d, 0xfb, 0x38, 0xd2, 0x04, 0xd2];
+        assert_eq!(
+            number(&packed, 14, 4).unwrap(),
+            Some(Number::Real(1234567890.1234))
+        );
+        assert_eq!(
+            number(&[0x80, 0x05], 4, 2).unwrap(),
+            Some(Number::Real(0.05))
+        );
+        assert_eq!(number(&[0x8a, 0x00], 4, 2).unwrap(), Some(Number::Int(10)));
+        assert_eq!(number(&[0x75, 0xff], 4, 2).unwrap(), Some(Number::Int(-10)));
+        // 10^18: one significant digit, but not an integer that a double's 15 digits print back.
+        assert_eq!(
+            number(&[0x81, 0, 0, 0, 0, 0, 0, 0, 0], 19, 0).unwrap(),
+            None
+        );
+    }
+
+    #[test]
+    fn impossible_groups_are_errors() {
+        assert!(push_text(&mut ShortText::new(), &[0xff], 2, 0).is_err());
+        assert!(push_text(&mut ShortText::new(), &[], 2, 0).is_err());
+        assert_eq!(packed_len(0, 0), None);
+        assert_eq!(packed_len(66, 0), None);
+        assert_eq!(packed_len(3, 4), None);
+    }
+}
