@@ -205,6 +205,11 @@ impl Connection {
         self.broken
     }
 
+    /// The server's number for this connection.
+    pub fn id(&self) -> u32 {
+        self.conn.id()
+    }
+
     /// How long nothing was sent.
     pub fn idle(&self) -> Duration {
         self.last_used.elapsed()

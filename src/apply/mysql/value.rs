@@ -117,10 +117,11 @@ pub(super) fn same(a: &Value<'_>, b: &Value<'_>) -> bool {
     }
 }
 
-/// About how many bytes a parameter takes in a packet.
-pub(super) fn size(param: &Param) -> usize {
-    match param {
+/// About how many bytes parameters take in a packet.
+pub(super) fn size(params: &[Param]) -> usize {
+    let one = |param: &Param| match param {
         Param::Bytes(bytes) => bytes.len() + 9,
         _ => 8,
-    }
+    };
+    params.iter().map(one).sum()
 }
