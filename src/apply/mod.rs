@@ -35,6 +35,10 @@ pub trait Target: Send + Sync {
 
     /// Opens the lane of one source database; makes its place in the target if there is none.
     fn open_lane(&self, database: &str) -> Result<Box<dyn Lane>>;
+
+    /// Removes what is left of databases that the source dropped before `watermark`: no restart can need it any more.
+    /// `is_open` says which databases have a lane (they are in use again).
+    fn purge_dropped(&self, watermark: &Checkpoint, is_open: &dyn Fn(&str) -> bool) -> Result<()>;
 }
 
 /// A DDL statement as a lane gets it.
@@ -47,6 +51,17 @@ pub struct Ddl<'a> {
     pub source: &'a dyn SourceSchema,
     /// The lane's database when the statement names several: each lane does its own part.
     pub database: &'a str,
+    /// The checkpoint that will be committed with it.
+    pub at: &'a Checkpoint,
+}
+
+/// Whether a lane has done its part of a DDL statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DdlOutcome {
+    /// Yes: commit.
+    Done,
+    /// Not before the other databases of the statement have committed theirs: call [`Lane::finish_ddl`] then.
+    Unfinished,
 }
 
 /// Asks the source for a table that the catalog does not know.
@@ -84,9 +99,10 @@ pub trait Lane: Send {
 
     /// Applies this database's part of a DDL statement, in the open transaction where the target can, so that
     /// `commit` makes it and its position visible together.
-    fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<()>;
+    fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome>;
 
-    /// The second half of a DDL that moves tables between databases; called when every lane has committed `ddl`.
+    /// The second half of a DDL that moves tables between databases, for a lane that answered `Unfinished`; called when
+    /// the other lanes have committed theirs.
     fn finish_ddl(&mut self, ddl: &Ddl<'_>) -> Result<()>;
 
     /// Commits rows and checkpoint together; writes just the checkpoint when no transaction is open.

@@ -1,5 +1,7 @@
 //! Every limit, with a sentence each and its unit last in the name.
 
+use std::time::Duration;
+
 /// Bytes of events that a source driver hands over at once; a larger event comes in pieces of this size.
 pub const SOURCE_BATCH_BYTES: usize = 1 << 20;
 
@@ -30,3 +32,76 @@ pub const MYSQL_TARGET_PING_AFTER_MS: u64 = 10_000;
 
 /// Time that a lane's statement waits for a table that another session of the MySQL target holds.
 pub const MYSQL_TARGET_LOCK_WAIT_S: u32 = 60;
+/// Largest ignorable event that covers a gap in a relay file; stock mysqlbinlog reads events of this size.
+pub const RELAY_FILLER_BYTES_MAX: u64 = 1 << 20;
+
+/// Bytes that the applier side reads from a relay file at once.
+pub const RELAY_READ_BYTES: usize = 256 << 10;
+
+/// Rows that merged source transactions may hold before a lane commits.
+pub const LANE_MERGE_ROWS_MAX: u64 = 10_000;
+
+/// Time that merged source transactions may stay uncommitted.
+pub const LANE_MERGE_TIME_MAX: Duration = Duration::from_millis(1_000);
+
+/// How long a lane with an empty queue waits for more before it commits, while the coordinator is still behind.
+pub const LANE_LINGER_MS: u64 = 10;
+
+/// TABLE_MAPs that a lane keeps compiled.
+pub const LANE_TABLE_MAPS_MAX: usize = 1_024;
+
+/// Messages that wait in one lane's queue.
+pub const LANE_QUEUE_BATCHES: usize = 16;
+
+/// Size at which a batch goes to its lane.
+pub const LANE_BATCH_BYTES: usize = 64 << 10;
+
+/// Bytes of events that all lane queues hold together; a larger event passes alone.
+pub const QUEUE_BYTES_MAX: usize = 12 << 20;
+
+/// How often idle databases get the checkpoint moved on, and the watermark is stored.
+pub const WATERMARK_INTERVAL: Duration = Duration::from_millis(2_000);
+
+/// Time that SIGTERM leaves for applying what is queued.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_millis(4_000);
+
+/// Databases with an open lane (a thread and a connection each).
+pub const LANES_MAX: usize = 4_096;
+
+/// How often a sender that waits for a lane looks whether the run has failed.
+pub const SEND_CHECK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long the coordinator waits for the relay log to grow before it looks for other duties.
+pub const RELAY_WAIT: Duration = Duration::from_millis(100);
+
+/// How long SQLite waits for another writer of the file before it gives up.
+pub const SQLITE_BUSY_TIMEOUT_MS: u64 = 5_000;
+
+/// Page cache of each lane's connection.
+pub const SQLITE_CACHE_KIB: i64 = 6 << 10;
+
+/// Prepared statements that a lane keeps.
+pub const SQLITE_STATEMENT_CACHE: usize = 256;
+
+/// Pages in the write-ahead log before they are moved into the database file (4 KiB each).
+pub const SQLITE_WAL_PAGES: i64 = 4_000;
+
+/// Different sets of changed columns for which a table keeps its UPDATE text.
+pub const SQLITE_UPDATE_SHAPES_MAX: usize = 128;
+/// Time for one answer to an ordinary query on the source.
+pub const QUERY_TIMEOUT_MS: u64 = 60_000;
+
+/// Time until the first event of a dump: with GTIDs the source may have to search all its files for it.
+pub const FIRST_EVENT_TIMEOUT_MS: u64 = 3_600_000;
+
+/// Largest packet of a login or of a query's answer; definitions of the largest tables fit many times over.
+pub const QUERY_PACKET_BYTES_MAX: usize = 64 << 20;
+
+/// Largest answer to one query, all rows together.
+pub const QUERY_RESULT_BYTES_MAX: usize = 256 << 20;
+
+/// Read buffer of a connection that is not dumping.
+pub const CONNECTION_BUFFER_BYTES: usize = 32 << 10;
+
+/// Bytes that the mysql_cdc driver's thread may read ahead of the pipeline.
+pub const MYSQL_CDC_AHEAD_BYTES: usize = 4 << 20;

@@ -36,6 +36,7 @@ pub fn inflate<'v>(stored: &'v [u8], scratch: &'v mut Vec<u8>) -> Result<&'v [u8
                     "a compressed value claims {length} bytes"
                 )));
             }
+            scratch.clear();
             inflate_zlib(r.rest(), first & RAW_DEFLATE == 0, length, scratch)?;
             Ok(scratch)
         }
@@ -46,7 +47,7 @@ pub fn inflate<'v>(stored: &'v [u8], scratch: &'v mut Vec<u8>) -> Result<&'v [u8
     }
 }
 
-/// Inflates `deflated` to exactly `length` bytes. The buffer grows with what really comes out, so that a false length
+/// Inflates `deflated` to exactly `length` bytes behind what is in `out`. The buffer grows with what really comes out, so that a false length
 /// costs no memory.
 pub(super) fn inflate_zlib(
     deflated: &[u8],
@@ -55,32 +56,30 @@ pub(super) fn inflate_zlib(
     out: &mut Vec<u8>,
 ) -> Result<()> {
     const STEP_BYTES: usize = 64 * 1024;
-    out.clear();
+    let base = out.len();
     let wrong = || Error::corrupt(format!("compressed bytes do not inflate to {length} bytes"));
     let length = usize::try_from(length).map_err(|_| wrong())?;
     let mut inflater = Decompress::new(zlib_header);
     loop {
-        let wanted = (length - out.len()).min(STEP_BYTES.max(out.len()));
+        let have = out.len() - base;
+        let wanted = (length - have).min(STEP_BYTES.max(have));
         // One byte more than wanted at the end, so that output beyond the length is noticed.
         out.reserve_exact(wanted + 1);
-        let (read_before, len_before) = (inflater.total_in(), out.len());
+        let read_before = inflater.total_in();
         let input = usize::try_from(read_before)
             .ok()
             .and_then(|n| deflated.get(n..));
         let status = inflater
             .decompress_vec(input.unwrap_or_default(), out, FlushDecompress::None)
             .map_err(|e| wrong().with_source(e))?;
-        if out.len() > length {
+        let got = out.len() - base;
+        if got > length {
             return Err(wrong());
         }
         if status == Status::StreamEnd {
-            return if out.len() == length {
-                Ok(())
-            } else {
-                Err(wrong())
-            };
+            return if got == length { Ok(()) } else { Err(wrong()) };
         }
-        if inflater.total_in() == read_before && out.len() == len_before {
+        if inflater.total_in() == read_before && got == have {
             return Err(wrong());
         }
     }

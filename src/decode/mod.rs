@@ -5,8 +5,12 @@
 
 pub mod compressed_column;
 pub mod decimal;
+pub mod event;
 pub mod float;
+pub mod gtid_event;
+pub mod mariadb;
 pub mod metadata;
+pub mod payload;
 pub mod plan;
 pub mod query;
 pub mod rows;
@@ -15,3 +19,4 @@ pub mod table_map;
 pub mod temporal;
 pub mod value;
 pub mod wire_type;
+pub mod xa;

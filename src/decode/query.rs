@@ -1,6 +1,7 @@
 //! QUERY events: statement text with the session it ran in.
 
-use crate::error::Result;
+use crate::binlog::bytes::Bytes;
+use crate::error::{Error, Result};
 
 /// A statement as the binlog has it (MySQL `Query_event`), owned: it outlives the event's buffer.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -33,9 +34,232 @@ pub struct Query {
     pub micros: u32,
 }
 
+/// Status variables, in the server's own names: `sql/log_event.h` of MySQL, and of MariaDB from 128.
+mod var {
+    pub(super) const FLAGS2: u8 = 0;
+    pub(super) const SQL_MODE: u8 = 1;
+    pub(super) const CATALOG: u8 = 2;
+    pub(super) const AUTO_INCREMENT: u8 = 3;
+    pub(super) const CHARSET: u8 = 4;
+    pub(super) const TIME_ZONE: u8 = 5;
+    pub(super) const CATALOG_NZ: u8 = 6;
+    pub(super) const LC_TIME_NAMES: u8 = 7;
+    pub(super) const CHARSET_DATABASE: u8 = 8;
+    pub(super) const TABLE_MAP_FOR_UPDATE: u8 = 9;
+    pub(super) const MASTER_DATA_WRITTEN: u8 = 10;
+    pub(super) const INVOKERS: u8 = 11;
+    pub(super) const UPDATED_DB_NAMES: u8 = 12;
+    pub(super) const MICROSECONDS: u8 = 13;
+    pub(super) const COMMIT_TS: u8 = 14;
+    pub(super) const COMMIT_TS2: u8 = 15;
+    pub(super) const EXPLICIT_DEFAULTS_FOR_TIMESTAMP: u8 = 16;
+    pub(super) const DDL_LOGGED_WITH_XID: u8 = 17;
+    pub(super) const DEFAULT_COLLATION_FOR_UTF8MB4: u8 = 18;
+    pub(super) const SQL_REQUIRE_PRIMARY_KEY: u8 = 19;
+    pub(super) const DEFAULT_TABLE_ENCRYPTION: u8 = 20;
+    pub(super) const HRNOW: u8 = 128;
+    pub(super) const XID: u8 = 129;
+    pub(super) const GTID_FLAGS3: u8 = 130;
+    pub(super) const CHARACTER_SET_COLLATIONS: u8 = 131;
+}
+
+/// Count of updated databases that means "too many to list".
+const OVER_MAX_DBS: u8 = 254;
+/// Bits of `Q_GTID_FLAGS3` after which a sequence number follows: COMMIT ALTER and ROLLBACK ALTER.
+const ALTER_SEQUENCE_FLAGS: u8 = 4 | 8;
+
+/// The parts of a QUERY body.
+struct Parts<'a> {
+    thread_id: u32,
+    error_code: u16,
+    vars: &'a [u8],
+    database: &'a [u8],
+    sql: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn split(body: &'a [u8]) -> Result<Self> {
+        let mut r = Bytes::new(body);
+        let thread_id = r.u32()?;
+        r.u32()?; // seconds the statement took
+        let database_len = usize::from(r.u8()?);
+        let error_code = r.u16()?;
+        let vars_len = usize::from(r.u16()?);
+        let vars = r.take(vars_len)?;
+        let database = r.take(database_len)?;
+        if r.u8()? != 0 {
+            return Err(Error::corrupt(
+                "database name of a Query event does not end with NUL",
+            ));
+        }
+        Ok(Self {
+            thread_id,
+            error_code,
+            vars,
+            database,
+            sql: r.rest(),
+        })
+    }
+}
+
+/// Default database and statement text of a QUERY body, without looking at the session.
+///
+/// # Errors
+/// `Corrupt` when the body ends before the text begins.
+pub fn query_text(body: &[u8]) -> Result<(&[u8], &[u8])> {
+    Parts::split(body).map(|parts| (parts.database, parts.sql))
+}
+
 impl Query {
-    /// Parses the body of a QUERY event (after the 19-byte header, without checksum).
-    pub fn parse(_body: &[u8], _timestamp: u32) -> Result<Self> {
-        Ok(Self::default())
+    /// Parses the body of a QUERY event (after the 19-byte header, without checksum; MariaDB's compressed ones
+    /// inflated before).
+    ///
+    /// # Errors
+    /// `Corrupt` when it is no QUERY event.
+    pub fn parse(body: &[u8], timestamp: u32) -> Result<Self> {
+        let parts = Parts::split(body)?;
+        let database = std::str::from_utf8(parts.database).map_err(|e| {
+            let shown = parts.database.escape_ascii();
+            Error::corrupt(format!("database name `{shown}` is not UTF-8")).with_source(e)
+        })?;
+        let mut query = Self {
+            database: database.to_owned(),
+            sql: parts.sql.to_vec(),
+            timestamp,
+            thread_id: parts.thread_id,
+            error_code: parts.error_code,
+            ..Self::default()
+        };
+        query.read_vars(Bytes::new(parts.vars))?;
+        Ok(query)
+    }
+
+    /// Reads the status variables. They have no length of their own, so reading stops at the first unknown one, as
+    /// the servers do: newer variables come last.
+    fn read_vars(&mut self, mut r: Bytes<'_>) -> Result<()> {
+        while !r.is_empty() {
+            let code = r.u8()?;
+            match code {
+                var::FLAGS2 => self.flags2 = r.u32()?,
+                var::SQL_MODE => self.sql_mode = r.u64()?,
+                var::CHARSET => self.charsets = Some((r.u16()?, r.u16()?, r.u16()?)),
+                var::TIME_ZONE => {
+                    let name = short_bytes(&mut r)?;
+                    self.time_zone = Some(String::from_utf8_lossy(name).into_owned());
+                }
+                var::CHARSET_DATABASE => self.collation_database = Some(r.u16()?),
+                var::MICROSECONDS | var::HRNOW => self.micros = r.u24()?,
+                var::EXPLICIT_DEFAULTS_FOR_TIMESTAMP => {
+                    self.explicit_defaults_for_timestamp = Some(r.u8()? != 0);
+                }
+                var::DEFAULT_COLLATION_FOR_UTF8MB4 => {
+                    self.default_collation_utf8mb4 = Some(r.u16()?);
+                }
+                _ if skip_var(code, &mut r)? => {}
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Passes over a variable that says nothing we need; false when it is unknown.
+fn skip_var(code: u8, r: &mut Bytes<'_>) -> Result<bool> {
+    match code {
+        var::CATALOG => {
+            short_bytes(r)?;
+            r.u8()?;
+        }
+        var::CATALOG_NZ => drop(short_bytes(r)?),
+        var::INVOKERS => {
+            short_bytes(r)?;
+            short_bytes(r)?;
+        }
+        var::UPDATED_DB_NAMES => {
+            let count = r.u8()?;
+            for _ in 0..if count == OVER_MAX_DBS { 0 } else { count } {
+                r.until_nul();
+            }
+        }
+        var::GTID_FLAGS3 => {
+            if r.u8()? & ALTER_SEQUENCE_FLAGS != 0 {
+                r.u64()?;
+            }
+        }
+        var::CHARACTER_SET_COLLATIONS => {
+            let count = usize::from(r.u8()?);
+            r.take(4 * count)?;
+        }
+        var::SQL_REQUIRE_PRIMARY_KEY | var::DEFAULT_TABLE_ENCRYPTION => drop(r.u8()?),
+        var::LC_TIME_NAMES => drop(r.u16()?),
+        var::AUTO_INCREMENT | var::MASTER_DATA_WRITTEN => drop(r.u32()?),
+        var::TABLE_MAP_FOR_UPDATE
+        | var::COMMIT_TS
+        | var::COMMIT_TS2
+        | var::DDL_LOGGED_WITH_XID
+        | var::XID => drop(r.u64()?),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Bytes with their length in one byte.
+fn short_bytes<'a>(r: &mut Bytes<'a>) -> Result<&'a [u8]> {
+    let len = usize::from(r.u8()?);
+    r.take(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(vars: &[u8], database: &[u8], sql: &[u8]) -> Vec<u8> {
+        let mut body = vec![7, 0, 0, 0, 0, 0, 0, 0];
+        body.push(u8::try_from(database.len()).unwrap());
+        body.extend_from_slice(&[0, 0]);
+        body.extend_from_slice(&u16::try_from(vars.len()).unwrap().to_le_bytes());
+        for part in [vars, database, &[0], sql] {
+            body.extend_from_slice(part);
+        }
+        body
+    }
+
+    #[test]
+    fn session_settings_are_read_up_to_an_unknown_one() {
+        let vars = [
+            &[
+                0, 0, 0, 0, 4, 1, 1, 0, 0, 0, 0, 0, 0, 0, 6, 3, b's', b't', b'd',
+            ][..],
+            &[4, 45, 0, 33, 0, 8, 0, 5, 6],
+            b"+03:00",
+            &[
+                12, 2, b'a', 0, b'b', 0, 128, 1, 2, 0, 18, 255, 0, 131, 1, 0, 0, 0, 0, 16, 1,
+            ],
+            &[250, 1, 2, 3],
+        ]
+        .concat();
+        let query = Query::parse(&body(&vars, b"lab", b"CREATE TABLE t (a INT)"), 99).unwrap();
+        assert_eq!(query.database, "lab");
+        assert_eq!(query.sql, b"CREATE TABLE t (a INT)");
+        assert_eq!((query.timestamp, query.thread_id), (99, 7));
+        assert_eq!((query.flags2, query.sql_mode), (1 << 26, 1));
+        assert_eq!(query.charsets, Some((45, 33, 8)));
+        assert_eq!(query.time_zone.as_deref(), Some("+03:00"));
+        assert_eq!(query.micros, 513);
+        assert_eq!(query.default_collation_utf8mb4, Some(255));
+        assert_eq!(query.explicit_defaults_for_timestamp, Some(true));
+    }
+
+    #[test]
+    fn torn_events_are_errors() {
+        let whole = body(&[0, 1, 2, 3, 4], b"lab", b"");
+        for end in 0..whole.len() {
+            assert!(Query::parse(&whole[..end], 0).is_err(), "{end}");
+        }
+        assert_eq!(
+            query_text(&body(&[], b"", b"BEGIN")).unwrap(),
+            (&b""[..], &b"BEGIN"[..])
+        );
+        assert!(Query::parse(&body(&[], b"\xff", b"BEGIN"), 0).is_err());
     }
 }

@@ -1,1 +1,123 @@
-//! The default target: one SQLite file per source database.
+//! The default target: one ordinary SQLite file per source database, in WAL mode, that other programs read while
+//! replication runs.
+//!
+//! # Durability
+//! `synchronous=NORMAL`: a commit survives the process, not a power loss. [`SqliteTarget`] keeps the watermark in a file of
+//! its own, moved only behind an fsync of every database's WAL; what a power loss takes is still in the relay log.
+
+mod binder;
+mod catalog;
+mod ddl;
+mod failure;
+pub mod file_name;
+mod lane;
+pub mod store;
+mod table;
+mod watermark;
+
+use std::cmp::Ordering;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use self::file_name::EXTENSION;
+use self::lane::SqliteLane;
+use super::{Lane, Target};
+use crate::checkpoint::Checkpoint;
+use crate::error::{Error, ErrorKind, Result};
+use crate::relay::dir::DirectoryLock;
+
+/// The directory of SQLite files, held by this process.
+#[derive(Debug)]
+pub struct SqliteTarget {
+    directory: PathBuf,
+    _lock: DirectoryLock,
+}
+
+impl SqliteTarget {
+    /// Takes the directory, making it if it is not there.
+    ///
+    /// # Errors
+    /// `Locked` when another process has it.
+    pub fn open(directory: &Path) -> Result<Self> {
+        let lock = DirectoryLock::take(directory)?;
+        Ok(Self { directory: directory.to_owned(), _lock: lock })
+    }
+}
+
+/// Database files of a target directory that are ours, with what they say; works while a process writes them.
+pub fn databases(directory: &Path) -> Result<Vec<(PathBuf, store::DatabaseRow, Option<Checkpoint>)>> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let is_database = path.to_str().is_some_and(|path| path.ends_with(EXTENSION));
+        if !is_database || fs::metadata(&path)?.len() == 0 {
+            continue;
+        }
+        let connection = store::open_read_only(&path)?;
+        if store::is_ours(&connection)? {
+            let row = store::database_row(&connection)?;
+            let checkpoint = store::checkpoint(&connection)?;
+            found.push((path, row, checkpoint));
+        }
+    }
+    found.sort_by(|a, b| a.1.name.cmp(&b.1.name));
+    Ok(found)
+}
+
+impl Target for SqliteTarget {
+    fn checkpoints(&self) -> Result<Vec<(String, Checkpoint)>> {
+        let all = databases(&self.directory)?;
+        Ok(all
+            .into_iter()
+            .filter(|(_, row, _)| !row.dropped)
+            .filter_map(|(_, row, checkpoint)| Some((row.name, checkpoint?)))
+            .collect())
+    }
+
+    fn watermark(&self) -> Result<Option<Checkpoint>> {
+        watermark::load(&self.directory)
+    }
+
+    fn set_watermark(&self, watermark: &Checkpoint) -> Result<()> {
+        watermark::store(&self.directory, watermark)
+    }
+
+    fn open_lane(&self, database: &str) -> Result<Box<dyn Lane>> {
+        let path = self.directory.join(file_name::file_name(database));
+        Ok(Box::new(SqliteLane::open(path, database)?))
+    }
+
+    fn purge_dropped(&self, watermark: &Checkpoint, is_open: &dyn Fn(&str) -> bool) -> Result<()> {
+        for (path, row, checkpoint) in databases(&self.directory)? {
+            let is_past = checkpoint.is_some_and(|at| {
+                at.position.order(&watermark.position).is_some_and(Ordering::is_le)
+            });
+            if row.dropped && is_past && !is_open(&row.name) {
+                remove_database(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes a database file and its companions; the file itself goes last, so that a crash leaves it recognisable.
+fn remove_database(path: &Path) -> Result<()> {
+    let mut shm = path.as_os_str().to_owned();
+    shm.push("-shm");
+    for name in [store::wal_path(path), shm.into(), path.to_owned()] {
+        match fs::remove_file(&name) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                let what = format!("cannot remove {}", name.display());
+                return Err(Error::new(ErrorKind::Io, what).with_source(error));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! SQLite's errors as ours.
+
+use rusqlite::ffi::ErrorCode;
+
+use crate::error::{Error, ErrorKind};
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let (kind, what) = match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
+                ErrorKind::TargetBusy,
+                "the SQLite file is locked by another writer; end that program, relaylite tries again",
+            ),
+            Some(ErrorCode::DiskFull) => (ErrorKind::DiskFull, "no space left for the SQLite file"),
+            Some(ErrorCode::ConstraintViolation) => {
+                (ErrorKind::DuplicateRow, "the row is in the target already")
+            }
+            Some(ErrorCode::TooBig) => (
+                ErrorKind::Unsupported,
+                "a row is larger than SQLite's limit of 1,000,000,000 bytes",
+            ),
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                (ErrorKind::Target, "the SQLite file cannot be written")
+            }
+            _ => (ErrorKind::Target, "SQLite refused"),
+        };
+        Self::new(kind, what).with_source(error)
+    }
+}

@@ -1,0 +1,190 @@
+//! One database file as a lane.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::binder::Scratch;
+use super::catalog::{Catalog, Entry};
+use super::store;
+use super::table::{TableWriter, Written};
+use crate::apply::{Ddl, DdlOutcome, Lane};
+use crate::checkpoint::Checkpoint;
+use crate::decode::rows::{RowImages, RowReader};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::sqlite;
+use crate::schema::table::{Collation, Table};
+
+/// The lane of one SQLite file.
+pub struct SqliteLane {
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
+    pub(super) catalog: Catalog,
+    pub(super) collation: Option<Collation>,
+    pub(super) dropped: bool,
+    checkpoint: Option<Checkpoint>,
+    in_transaction: bool,
+    writers: HashMap<String, TableWriter>,
+    images: RowImages<'static>,
+    scratch: Scratch,
+}
+
+impl SqliteLane {
+    /// Opens or makes the file.
+    pub fn open(path: PathBuf, database: &str) -> Result<Self> {
+        let connection = store::open(&path, database)?;
+        crate::relay::index::sync_parent(&path)?;
+        let row = store::database_row(&connection)?;
+        if row.name != database {
+            return Err(Error::new(
+                ErrorKind::Target,
+                format!("{} holds the database `{}`", path.display(), row.name),
+            ));
+        }
+        let checkpoint = store::checkpoint(&connection)?;
+        let catalog = Catalog::load(&connection)?;
+        Ok(Self {
+            connection,
+            path,
+            catalog,
+            collation: row.collation,
+            dropped: row.dropped,
+            checkpoint,
+            in_transaction: false,
+            writers: HashMap::new(),
+            images: RowImages::default(),
+            scratch: Scratch::default(),
+        })
+    }
+
+    /// Makes a table that is not there, in the open transaction.
+    pub(super) fn create_table(&mut self, table: Table) -> Result<Arc<Table>> {
+        let sqlite_name = self.catalog.free_sqlite_name(&table.name);
+        let rowid_alias = sqlite::has_rowid_alias(&table);
+        self.connection.execute_batch(&sqlite::create_table_sql(&table, &sqlite_name, rowid_alias))?;
+        for sql in sqlite::create_index_sql(&table, &sqlite_name) {
+            self.connection.execute_batch(&sql)?;
+        }
+        let table = Arc::new(table);
+        let entry = Entry { table: table.clone(), sqlite_name, rowid_alias };
+        self.catalog.put(&self.connection, entry)?;
+        self.forget_writers();
+        Ok(table)
+    }
+
+    /// Forgets everything prepared for the tables' former definitions.
+    pub(super) fn forget_writers(&mut self) {
+        self.writers.clear();
+        self.connection.flush_prepared_statement_cache();
+    }
+
+    fn entry(&self, name: &str) -> Result<&Entry> {
+        self.catalog.get(name).ok_or_else(|| {
+            Error::new(ErrorKind::Internal, format!("`{name}` is not in the catalog"))
+        })
+    }
+
+    /// Rebuilds a table whose key no longer fits SQLite's rowid.
+    fn give_up_rowid_alias(&mut self, name: &str) -> Result<()> {
+        let entry = self.entry(name)?.clone();
+        for sql in sqlite::rebuild_without_rowid_alias(&entry.table, &entry.sqlite_name) {
+            self.connection.execute_batch(&sql)?;
+        }
+        self.catalog.put(&self.connection, Entry { rowid_alias: false, ..entry })?;
+        self.forget_writers();
+        Ok(())
+    }
+}
+
+impl Lane for SqliteLane {
+    fn checkpoint(&self) -> Option<Checkpoint> {
+        self.checkpoint.clone()
+    }
+
+    fn table(&mut self, name: &str) -> Result<Option<Arc<Table>>> {
+        Ok(self.catalog.get(name).map(|entry| entry.table.clone()))
+    }
+
+    fn adopt(&mut self, table: Table) -> Result<Arc<Table>> {
+        self.create_table(table)
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        if !self.in_transaction {
+            // IMMEDIATE: a lock that another writer holds shows here, not in the middle.
+            self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            self.in_transaction = true;
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, table: &Arc<Table>, rows: &mut RowReader<'_>) -> Result<u64> {
+        let mut images = std::mem::take(&mut self.images).recycle();
+        let mut done = 0;
+        loop {
+            let known = self.writers.get(&table.name);
+            if known.is_none_or(|writer| !Arc::ptr_eq(&writer.table, table)) {
+                let entry = self.entry(&table.name)?;
+                let writer = TableWriter::new(table.clone(), &entry.sqlite_name, entry.rowid_alias)?;
+                self.writers.insert(table.name.clone(), writer);
+            }
+            let Some(writer) = self.writers.get_mut(&table.name) else { continue };
+            match writer.write(&self.connection, rows, &mut images, &mut self.scratch)? {
+                Written::All(count) => {
+                    self.images = images.recycle();
+                    return Ok(done + count);
+                }
+                Written::KeyTooLarge(count) => {
+                    done += count;
+                    self.give_up_rowid_alias(&table.name)?;
+                }
+            }
+        }
+    }
+
+    fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
+        self.apply_ddl(ddl)
+    }
+
+    fn finish_ddl(&mut self, ddl: &Ddl<'_>) -> Result<()> {
+        self.finish_moves(ddl)
+    }
+
+    fn commit(&mut self, at: &Checkpoint) -> Result<()> {
+        self.begin()?;
+        store::set_checkpoint(&self.connection, at)?;
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        self.in_transaction = false;
+        self.checkpoint = Some(at.clone());
+        Ok(())
+    }
+
+    fn rollback(&mut self) -> Result<()> {
+        if self.in_transaction {
+            // SQLite may have rolled back by itself (disk full); then there is nothing left to do.
+            if !self.connection.is_autocommit() {
+                self.connection.execute_batch("ROLLBACK")?;
+            }
+            self.in_transaction = false;
+            self.catalog = Catalog::load(&self.connection)?;
+            let row = store::database_row(&self.connection)?;
+            self.collation = row.collation;
+            self.dropped = row.dropped;
+            self.forget_writers();
+        }
+        Ok(())
+    }
+
+    fn make_durable(&mut self) -> Result<()> {
+        // Every commit since the last checkpoint of the WAL stands in the WAL; the checkpoint syncs the rest itself.
+        match File::open(store::wal_path(&self.path)) {
+            Ok(wal) => wal.sync_data()?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}

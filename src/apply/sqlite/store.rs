@@ -1,0 +1,156 @@
+//! One database file: opened, with our own tables in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use crate::binlog::position::Position;
+use crate::checkpoint::Checkpoint;
+use crate::config::limits::{
+    SQLITE_BUSY_TIMEOUT_MS, SQLITE_CACHE_KIB, SQLITE_STATEMENT_CACHE, SQLITE_WAL_PAGES,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::table::Collation;
+
+const SCHEMA: &str = include_str!("../../../schemas/sqlite.sql");
+
+/// What `_relaylite_database` says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DatabaseRow {
+    /// The source's database.
+    pub name: String,
+    /// Default collation of new tables, where known.
+    pub collation: Option<Collation>,
+    /// Dropped on the source.
+    pub dropped: bool,
+}
+
+/// Opens a database file for writing and makes our tables in it.
+pub fn open(path: &Path, database: &str) -> Result<Connection> {
+    if !path.exists() {
+        // SQLite would make it readable by all; its -wal and -shm take the main file's mode.
+        crate::relay::dir::private_file(path, false)?;
+    }
+    let connection = Connection::open(path).map_err(|error| at_path(error, path))?;
+    connection.busy_timeout(Duration::from_millis(SQLITE_BUSY_TIMEOUT_MS))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "cache_size", -SQLITE_CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", SQLITE_WAL_PAGES)?;
+    connection.pragma_update(None, "foreign_keys", false)?;
+    // Names in ALTER TABLE … RENAME must not be rewritten in other objects behind our back.
+    connection.pragma_update(None, "legacy_alter_table", true)?;
+    connection.pragma_update(None, "temp_store", "FILE")?;
+    connection.set_prepared_statement_cache_capacity(SQLITE_STATEMENT_CACHE);
+    connection.execute_batch(SCHEMA)?;
+    connection.execute(
+        "INSERT INTO _relaylite_database (id, name, dropped) VALUES (1, ?1, 0) ON CONFLICT DO NOTHING",
+        [database],
+    )?;
+    Ok(connection)
+}
+
+/// Opens a database file for reading only.
+pub fn open_read_only(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|error| at_path(error, path))?;
+    connection.busy_timeout(Duration::from_millis(SQLITE_BUSY_TIMEOUT_MS))?;
+    Ok(connection)
+}
+
+fn at_path(error: rusqlite::Error, path: &Path) -> Error {
+    Error::new(ErrorKind::Target, format!("cannot open {}", path.display())).with_source(error)
+}
+
+/// Whether a file is one of ours: it has our tables.
+pub fn is_ours(connection: &Connection) -> Result<bool> {
+    let count: i64 = connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE name IN ('_relaylite_checkpoint', '_relaylite_database')",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(count == 2)
+}
+
+/// The database's own row.
+pub fn database_row(connection: &Connection) -> Result<DatabaseRow> {
+    let row = connection.query_row(
+        "SELECT name, charset, collation, dropped FROM _relaylite_database WHERE id = 1",
+        [],
+        |row| {
+            let (charset, name): (Option<String>, Option<String>) = (row.get(1)?, row.get(2)?);
+            Ok(DatabaseRow {
+                name: row.get(0)?,
+                collation: charset.zip(name).map(|(charset, name)| Collation { charset, name }),
+                dropped: row.get(3)?,
+            })
+        },
+    )?;
+    Ok(row)
+}
+
+/// Stores the default collation, and whether the database is dropped.
+pub fn set_database_row(
+    connection: &Connection,
+    collation: Option<&Collation>,
+    dropped: bool,
+) -> Result<()> {
+    connection.execute(
+        "UPDATE _relaylite_database SET charset = ?1, collation = ?2, dropped = ?3 WHERE id = 1",
+        (collation.map(|c| c.charset.as_str()), collation.map(|c| c.name.as_str()), dropped),
+    )?;
+    Ok(())
+}
+
+/// The checkpoint; `None` before the first commit.
+pub fn checkpoint(connection: &Connection) -> Result<Option<Checkpoint>> {
+    let row = connection
+        .query_row(
+            "SELECT source_id, file, pos, gtid, source_timestamp FROM _relaylite_checkpoint WHERE id = 1",
+            [],
+            |row| {
+                let fields: (String, String, i64, String, i64) =
+                    (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+                Ok(fields)
+            },
+        )
+        .optional()?;
+    let Some((source_id, file, pos, gtid, timestamp)) = row else { return Ok(None) };
+    let bad = |_| Error::new(ErrorKind::Target, "_relaylite_checkpoint holds no valid position");
+    Ok(Some(Checkpoint {
+        source_id: source_id.into(),
+        position: Position::new(file, u64::try_from(pos).map_err(bad)?),
+        executed: Arc::new(gtid.parse()?),
+        timestamp: u32::try_from(timestamp).map_err(bad)?,
+    }))
+}
+
+/// Writes the checkpoint into the open transaction.
+pub fn set_checkpoint(connection: &Connection, at: &Checkpoint) -> Result<()> {
+    let pos = i64::try_from(at.position.offset)
+        .map_err(|_| Error::new(ErrorKind::Internal, "a position beyond 2^63"))?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO _relaylite_checkpoint (id, source_id, file, pos, gtid, source_timestamp) \
+         VALUES (1, ?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (id) DO UPDATE SET source_id = excluded.source_id, file = excluded.file, \
+         pos = excluded.pos, gtid = excluded.gtid, source_timestamp = excluded.source_timestamp",
+    )?;
+    statement.execute((
+        at.source_id.as_ref(),
+        at.position.file.as_ref(),
+        pos,
+        at.executed.to_string(),
+        at.timestamp,
+    ))?;
+    Ok(())
+}
+
+/// The write-ahead log's file of a database file.
+pub fn wal_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}

@@ -1,0 +1,176 @@
+//! One layer of settings: the file, the environment or the flags. Later layers win; what no layer says has a default.
+
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::config::source::{DriverKind, SslMode};
+use crate::error::{Error, ErrorKind, Result};
+
+/// All keys, as the TOML file spells them; the environment has them as `RELAYLITE_` and upper case.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// `mysql://USER@HOST:PORT` of the source.
+    pub source: Option<String>,
+    /// File that holds the source's password.
+    pub password_file: Option<PathBuf>,
+    /// The source's password (environment only; a file given to others should not hold it).
+    #[serde(skip)]
+    pub source_password: Option<SecretString>,
+    /// Our server id.
+    pub server_id: Option<u32>,
+    /// Where to start when there is no checkpoint.
+    pub start: Option<String>,
+    /// The relay directory.
+    pub relay_dir: Option<PathBuf>,
+    /// `sqlite:DIR` or `mysql://USER@HOST:PORT`.
+    pub target: Option<String>,
+    /// File that holds the target's password.
+    pub target_password_file: Option<PathBuf>,
+    /// The target's password (environment only).
+    #[serde(skip)]
+    pub target_password: Option<SecretString>,
+    /// Databases applied at the same time.
+    pub workers: Option<usize>,
+    /// Seconds between attempts to reach the source.
+    pub connect_retry: Option<u64>,
+    /// Seconds between heartbeats of an idle source.
+    pub heartbeat_period: Option<u64>,
+    /// Seconds without a packet after which the connection is taken for dead.
+    pub replica_net_timeout: Option<u64>,
+    /// TLS to the source.
+    pub ssl_mode: Option<SslMode>,
+    /// CA certificates in PEM.
+    pub ssl_ca: Option<PathBuf>,
+    /// Client certificate in PEM.
+    pub ssl_cert: Option<PathBuf>,
+    /// Key of the client certificate in PEM.
+    pub ssl_key: Option<PathBuf>,
+    /// `native` or `mysql_cdc`.
+    pub driver: Option<DriverKind>,
+    /// Stop at `FILE:POS`.
+    pub until: Option<String>,
+    /// Stop at the source's position at start.
+    pub until_caught_up: Option<bool>,
+    /// End the process on a fatal replication error.
+    pub exit_on_error: Option<bool>,
+}
+
+/// The words of the environment, for `--help` and the documentation.
+const ENVIRONMENT_PREFIX: &str = "RELAYLITE_";
+
+impl Layer {
+    /// Reads a TOML file.
+    ///
+    /// # Errors
+    /// `Config` with the file, line and column of what is wrong.
+    pub fn from_file(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::new(ErrorKind::Config, format!("cannot read the config file {}", path.display()))
+                .with_source(error)
+        })?;
+        Self::from_toml(&text, &path.display().to_string())
+    }
+
+    fn from_toml(text: &str, name: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|error| {
+            let place = error.span().map_or_else(String::new, |span| {
+                let before = text.get(..span.start).unwrap_or(text);
+                let line = before.matches('\n').count() + 1;
+                let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+                format!(":{line}:{column}")
+            });
+            Error::new(ErrorKind::Config, format!("{name}{place}: {}", error.message()))
+        })
+    }
+
+    /// Reads `RELAYLITE_*` variables.
+    ///
+    /// # Errors
+    /// `Config` naming the variable that cannot be used. Variables of other names are left alone.
+    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let get = |key: &str| {
+            variable(&format!("{ENVIRONMENT_PREFIX}{key}")).filter(|value| !value.is_empty())
+        };
+        // The same parser as for the file reads each value, so both know the same words.
+        let mut toml = String::new();
+        let text_keys = [
+            "source", "password_file", "start", "relay_dir", "target", "target_password_file",
+            "ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "driver", "until",
+        ];
+        for key in text_keys {
+            if let Some(value) = get(&key.to_uppercase()) {
+                toml.push_str(&format!("{key} = {}\n", toml::Value::String(value)));
+            }
+        }
+        let bare_keys = [
+            "server_id", "workers", "connect_retry", "heartbeat_period", "replica_net_timeout",
+            "until_caught_up", "exit_on_error",
+        ];
+        for key in bare_keys {
+            if let Some(value) = get(&key.to_uppercase()) {
+                if !value.bytes().all(|b| b.is_ascii_alphanumeric()) {
+                    return Err(Error::new(
+                        ErrorKind::Config,
+                        format!("{ENVIRONMENT_PREFIX}{}: `{value}` cannot be used", key.to_uppercase()),
+                    ));
+                }
+                toml.push_str(&format!("{key} = {value}\n"));
+            }
+        }
+        let mut layer = Self::from_toml(&toml, "environment (RELAYLITE_*)")?;
+        layer.source_password = get("SOURCE_PASSWORD").map(SecretString::from);
+        layer.target_password = get("TARGET_PASSWORD").map(SecretString::from);
+        Ok(layer)
+    }
+
+    /// This layer with everything that `upper` says on top.
+    #[must_use]
+    pub fn under(self, upper: Self) -> Self {
+        macro_rules! merge {
+            ($($field:ident),* $(,)?) => { Self { $($field: upper.$field.or(self.$field),)* } };
+        }
+        merge!(
+            source, password_file, source_password, server_id, start, relay_dir, target,
+            target_password_file, target_password, workers, connect_retry, heartbeat_period,
+            replica_net_timeout, ssl_mode, ssl_ca, ssl_cert, ssl_key, driver, until,
+            until_caught_up, exit_on_error,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_place() {
+        let error = Layer::from_toml("server_id = 7\nsevrer = 1\n", "r.toml").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.what().starts_with("r.toml:2:1: unknown field `sevrer`"), "{error}");
+        let error = Layer::from_toml("workers = \"x\"\n", "r.toml").unwrap_err();
+        assert!(error.what().starts_with("r.toml:1:11:"), "{error}");
+    }
+
+    #[test]
+    fn flags_beat_environment_beats_file() {
+        let file = Layer::from_toml("server_id = 1\nworkers = 2\nstart = \"latest\"", "f").unwrap();
+        let environment = Layer::from_environment(|name| match name {
+            "RELAYLITE_SERVER_ID" => Some("5".into()),
+            "RELAYLITE_SSL_MODE" => Some("verify_ca".into()),
+            "RELAYLITE_SOURCE_PASSWORD" => Some("pa\"ss".into()),
+            _ => None,
+        })
+        .unwrap();
+        let flags = Layer { workers: Some(9), ..Layer::default() };
+        let merged = file.under(environment).under(flags);
+        assert_eq!((merged.server_id, merged.workers), (Some(5), Some(9)));
+        assert_eq!(merged.start.as_deref(), Some("latest"));
+        assert_eq!(merged.ssl_mode, Some(SslMode::VerifyCa));
+        assert!(!format!("{merged:?}").contains("pa\"ss"));
+        let bad = Layer::from_environment(|name| (name == "RELAYLITE_WORKERS").then(|| "x".into()));
+        assert!(bad.is_err());
+    }
+}

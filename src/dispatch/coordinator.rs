@@ -1,0 +1,215 @@
+//! The coordinator: reads the relay log once, in order, and gives each database's part to its lane.
+//!
+//! # Invariants
+//! - Items reach a lane in the source's order. A commit that several lanes share is sent to all of them before anything
+//!   later is sent to any, so lanes that wait for each other always have what they wait for (no deadlock).
+//! - A group that a lane has already (by its checkpoint) is not sent to it again.
+//! - The checkpoint moves over groups that change nothing here, too.
+//!
+//! # Threading
+//! Runs on one thread; talks to lanes through their bounded queues and reads back their published progress.
+
+use std::cmp::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::Ordering as AtomicOrdering;
+use std::time::Instant;
+
+use super::lane::LaneContext;
+use super::lanes::{Lanes, Roster};
+use super::router::Router;
+use super::state::ApplierState;
+use crate::apply::Target;
+use crate::binlog::position::Position;
+use crate::checkpoint::Checkpoint;
+use crate::config::limits::{RELAY_WAIT, WATERMARK_INTERVAL};
+use crate::error::{Error, ErrorKind, Result};
+use crate::relay::reader::RelayReader;
+
+/// What one run of the applier side needs.
+pub struct Run {
+    /// The relay log, opened at `from`.
+    pub reader: RelayReader,
+    /// Where it begins: the watermark, or the start position.
+    pub from: Checkpoint,
+    /// Where changes go.
+    pub target: Arc<dyn Target>,
+    /// What lanes share.
+    pub context: LaneContext,
+    /// The lanes' progress, for `status`.
+    pub roster: Roster,
+    /// Ends when everything before this is applied and durable; may be set later (`--until-caught-up`).
+    pub until: Arc<OnceLock<Position>>,
+    /// Published for `status`.
+    pub state: Arc<ApplierState>,
+}
+
+/// How a run ended without an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// `until` is reached, applied and durable.
+    Until,
+    /// A stop was asked for.
+    Stopped,
+}
+
+struct Coordinator {
+    reader: RelayReader,
+    router: Router,
+    target: Arc<dyn Target>,
+    context: LaneContext,
+    until: Arc<OnceLock<Position>>,
+    state: Arc<ApplierState>,
+    watermark: Option<Position>,
+    advanced: Option<Position>,
+    last_duties: Instant,
+}
+
+/// Applies from the relay log until told to stop, `until` is reached, or something fails.
+///
+/// # Errors
+/// The first error of the coordinator or any lane. What was whole then is committed or rolled back, and comes again in
+/// the next run.
+pub fn run(run: Run) -> Result<Ended> {
+    let lanes = Lanes::open(run.target.clone(), run.context.clone(), run.roster)?;
+    let mut coordinator = Coordinator {
+        router: Router::new(lanes, run.from, run.reader.format().clone()),
+        reader: run.reader,
+        target: run.target,
+        context: run.context,
+        until: run.until,
+        state: run.state,
+        watermark: None,
+        advanced: None,
+        last_duties: Instant::now(),
+    };
+    let outcome = coordinator.work();
+    coordinator.end(outcome)
+}
+
+impl Coordinator {
+    fn work(&mut self) -> Result<Ended> {
+        loop {
+            if self.context.stop.is_requested() {
+                return Ok(Ended::Stopped);
+            }
+            if !self.router.in_group() && self.is_until_reached() {
+                return Ok(Ended::Until);
+            }
+            if self.last_duties.elapsed() >= self.duties_interval() {
+                self.duties()?;
+            }
+            self.step()?;
+        }
+    }
+
+    fn step(&mut self) -> Result<()> {
+        let file = self.reader.file_name().clone();
+        let Some(event) = self.reader.next()? else { return self.caught_up() };
+        self.context.behind.store(true, AtomicOrdering::Release);
+        let start = event.start;
+        self.router
+            .event(&event, &file)
+            .map_err(|error| error.at_pos(file.clone(), start))?;
+        if !self.router.in_group() {
+            let passed_over = self.router.passed_over();
+            self.state.set_read(self.router.checkpoint(), passed_over);
+        }
+        Ok(())
+    }
+
+    /// Everything durable in the relay log is read: let the lanes commit, and wait for more.
+    fn caught_up(&mut self) -> Result<()> {
+        self.router.lanes().flush_all()?;
+        self.context.behind.store(false, AtomicOrdering::Release);
+        self.state.set_caught_up(self.reader.position());
+        self.reader.wait(RELAY_WAIT);
+        Ok(())
+    }
+
+    fn is_until_reached(&self) -> bool {
+        let Some(until) = self.until.get() else { return false };
+        let next = self.reader.position();
+        // Another base name is another history: what was waited for is not in this one.
+        next.order(until) != Some(Ordering::Less)
+    }
+
+    /// With many databases, moving every checkpoint costs as many fsyncs: less often then.
+    fn duties_interval(&mut self) -> std::time::Duration {
+        let lanes = u32::try_from(self.router.lanes().count()).unwrap_or(u32::MAX);
+        WATERMARK_INTERVAL.saturating_mul(1 + lanes / 16)
+    }
+
+    fn duties(&mut self) -> Result<()> {
+        self.last_duties = Instant::now();
+        self.store_watermark()?;
+        if !self.router.in_group() {
+            self.advance_all()?;
+        }
+        Ok(())
+    }
+
+    /// Moves the checkpoints of idle databases, and makes everything durable.
+    fn advance_all(&mut self) -> Result<()> {
+        let at = self.router.checkpoint();
+        if self.advanced.as_ref() == Some(&at.position) {
+            return Ok(());
+        }
+        self.advanced = Some(at.position.clone());
+        self.router.advance_all(&at)?;
+        self.router.lanes().flush_all()
+    }
+
+    fn store_watermark(&mut self) -> Result<()> {
+        let at = match self.router.lanes().durable() {
+            Some(at) => at,
+            // Without any database there is nothing to lose.
+            None if self.router.lanes().count() == 0 && !self.router.in_group() => {
+                self.router.checkpoint()
+            }
+            None => return Ok(()),
+        };
+        self.keep_watermark(&at)
+    }
+
+    fn keep_watermark(&mut self, at: &Checkpoint) -> Result<()> {
+        let is_later = self.watermark.as_ref().is_none_or(|known| {
+            known.order(&at.position) == Some(Ordering::Less)
+        });
+        if !is_later {
+            return Ok(());
+        }
+        self.target.set_watermark(at)?;
+        self.watermark = Some(at.position.clone());
+        let lanes = self.router.lanes();
+        self.target.purge_dropped(at, &|database| lanes.is_open(database))
+    }
+
+    /// Ends the lanes; the first error of all wins.
+    fn end(mut self, outcome: Result<Ended>) -> Result<Ended> {
+        let error = match outcome.and_then(|ended| self.end_orderly().map(|()| ended)) {
+            Ok(ended) => return Ok(ended),
+            Err(error) => error,
+        };
+        self.context.stop.fail(error);
+        self.router.lanes().abort();
+        // What closing has to say follows from the first error.
+        let _ = self.router.lanes().close_all();
+        self.context.stop.take_error().map_or(Ok(Ended::Stopped), Err)
+    }
+
+    fn end_orderly(&mut self) -> Result<()> {
+        if !self.router.in_group() {
+            self.advance_all()?;
+        }
+        let at = self.router.checkpoint();
+        let in_group = self.router.in_group();
+        self.router.lanes().close_all()?;
+        if self.context.stop.is_failed() {
+            return Err(Error::new(ErrorKind::Stopped, "a lane failed"));
+        }
+        if !in_group {
+            self.keep_watermark(&at)?;
+        }
+        Ok(())
+    }
+}

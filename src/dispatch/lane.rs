@@ -1,0 +1,339 @@
+//! One lane: an OS thread that applies one database's part of the stream, in the source's order.
+//!
+//! # Merging
+//! While the applier is behind, source transactions are merged into one target commit, up to
+//! [`LANE_MERGE_ROWS_MAX`] rows or [`LANE_MERGE_TIME_MAX`]; when the queue runs empty, what is whole is committed at
+//! once. A reader of the target never sees part of a source transaction either way.
+//!
+//! # Threading
+//! Owns its [`Lane`]; takes one of the workers while it has something to do and gives it back while it waits.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
+
+use super::barrier::Barrier;
+use super::batch::{DdlTask, EventBody, Item, LaneBatch};
+use super::budget::{Budget, Share};
+use super::mapped::MappedTable;
+use super::progress::{LaneProgress, LaneState};
+use super::stop::StopFlag;
+use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
+use crate::binlog::format::FormatDescription;
+use crate::checkpoint::Checkpoint;
+use crate::config::limits::{
+    LANE_LINGER_MS, LANE_MERGE_ROWS_MAX, LANE_MERGE_TIME_MAX, LANE_TABLE_MAPS_MAX,
+};
+use crate::decode::rows::{RowReader, RowsEvent};
+use crate::decode::table_map::TableMap;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What all lanes share.
+#[derive(Clone)]
+pub struct LaneContext {
+    /// How the run ends.
+    pub stop: Arc<StopFlag>,
+    /// `--workers`.
+    pub workers: Budget,
+    /// Answers for tables that the catalog does not know.
+    pub source: Arc<dyn SourceSchema>,
+    /// Whether the coordinator has more to read.
+    pub behind: Arc<AtomicBool>,
+}
+
+/// The source transaction being applied, for messages.
+#[derive(Debug, Default)]
+struct Current {
+    gtid: Option<Box<str>>,
+    file: Option<Arc<str>>,
+    open: bool,
+}
+
+/// Runs one lane until its queue is closed.
+pub struct LaneWorker {
+    lane: Box<dyn Lane>,
+    queue: Receiver<LaneBatch>,
+    progress: Arc<LaneProgress>,
+    context: LaneContext,
+    format: Option<Arc<FormatDescription>>,
+    tables: HashMap<u64, MappedTable>,
+    current: Current,
+    /// The checkpoint of the last whole transaction in the open target transaction.
+    pending: Option<Arc<Checkpoint>>,
+    pending_since: Instant,
+    pending_rows: u64,
+    pending_transactions: u64,
+    worker: Option<Share>,
+}
+
+impl LaneWorker {
+    /// A worker for `lane`.
+    pub fn new(
+        lane: Box<dyn Lane>,
+        queue: Receiver<LaneBatch>,
+        progress: Arc<LaneProgress>,
+        context: LaneContext,
+    ) -> Self {
+        Self {
+            lane,
+            queue,
+            progress,
+            context,
+            format: None,
+            tables: HashMap::new(),
+            current: Current::default(),
+            pending: None,
+            pending_since: Instant::now(),
+            pending_rows: 0,
+            pending_transactions: 0,
+            worker: None,
+        }
+    }
+
+    /// Applies until the queue is closed and empty, or something fails; the failure goes to the stop flag.
+    pub fn run(mut self) {
+        let outcome = self.work().and_then(|()| self.end());
+        if let Err(error) = outcome {
+            let failed = self.locate(error);
+            if let Err(error) = self.lane.rollback() {
+                tracing::warn!(database = %self.progress.database, error = %error.full_text(), "rollback failed");
+            }
+            self.context.stop.fail(failed);
+        }
+        self.progress.set_state(LaneState::Stopped);
+    }
+
+    fn locate(&self, error: Error) -> Error {
+        let error = match &self.current.gtid {
+            Some(gtid) => error.at_gtid(gtid),
+            None => error,
+        };
+        if error.at().table.is_none() {
+            return error.at_table(&self.progress.database, "*");
+        }
+        error
+    }
+
+    fn work(&mut self) -> Result<()> {
+        while let Some(batch) = self.next_batch()? {
+            if self.context.stop.is_failed() {
+                return Err(Error::new(ErrorKind::Stopped, "stopped by another database's error"));
+            }
+            for item in &batch.items {
+                self.item(&batch, item)?;
+            }
+            let weight = batch.weight() as u64;
+            self.progress.queued_bytes.fetch_sub(weight, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// After the last batch: what is whole stays, a transaction cut short by the stop goes.
+    fn end(&mut self) -> Result<()> {
+        if self.current.open {
+            self.lane.rollback()?;
+        } else {
+            self.commit_pending()?;
+        }
+        self.lane.make_durable()?;
+        self.progress.set_durable();
+        Ok(())
+    }
+
+    fn next_batch(&mut self) -> Result<Option<LaneBatch>> {
+        match self.queue.try_recv() {
+            Ok(batch) => return self.take_worker().map(|()| Some(batch)),
+            Err(TryRecvError::Disconnected) => return Ok(None),
+            Err(TryRecvError::Empty) => {}
+        }
+        if self.pending.is_some() && !self.current.open {
+            if self.context.behind.load(Ordering::Acquire) {
+                match self.queue.recv_timeout(Duration::from_millis(LANE_LINGER_MS)) {
+                    Ok(batch) => return self.take_worker().map(|()| Some(batch)),
+                    Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                    Err(RecvTimeoutError::Timeout) => {}
+                }
+            }
+            self.commit_pending()?;
+        }
+        self.worker = None;
+        self.progress.set_state(LaneState::Idle);
+        match self.queue.recv() {
+            Ok(batch) => self.take_worker().map(|()| Some(batch)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn take_worker(&mut self) -> Result<()> {
+        if self.worker.is_none() {
+            self.progress.set_state(LaneState::WaitingForWorker);
+            self.worker = Some(self.context.workers.take(1)?);
+        }
+        self.progress.set_state(LaneState::Applying);
+        Ok(())
+    }
+
+    fn item(&mut self, batch: &LaneBatch, item: &Item) -> Result<()> {
+        match item {
+            Item::Begin { gtid, file } => {
+                self.current = Current { gtid: gtid.clone(), file: Some(file.clone()), open: true };
+                self.lane.begin()
+            }
+            Item::Format(format) => {
+                self.format = Some(format.clone());
+                self.tables.clear();
+                Ok(())
+            }
+            Item::TableMap(event) => {
+                let outcome = self.map_table(batch.body(event)?);
+                outcome.map_err(|error| self.at_event(error, event))
+            }
+            Item::Rows(event) => {
+                let outcome = self.apply_rows(event.kind, batch.body(event)?);
+                outcome.map_err(|error| self.at_event(error, event))
+            }
+            Item::Ddl(task) => self.ddl(task).map_err(|error| at_ddl(error, task)),
+            Item::DdlInside(task) => {
+                self.run_ddl(task, false).map_err(|error| at_ddl(error, task)).map(drop)
+            }
+            Item::Commit { at, barrier } => self.commit(at, barrier.as_deref()),
+            Item::Advance(at) => self.advance(at),
+        }
+    }
+
+    fn at_event(&self, error: Error, event: &EventBody) -> Error {
+        match &self.current.file {
+            Some(file) => error.at_pos(file.clone(), event.position),
+            None => error,
+        }
+    }
+
+    fn map_table(&mut self, body: &[u8]) -> Result<()> {
+        let format = self.format.as_ref().ok_or_else(no_format)?;
+        let map = TableMap::parse(body, format)?;
+        let known = self.tables.get(&map.table_id);
+        if known.is_some_and(|known| known.is_same(body)) {
+            return Ok(());
+        }
+        if self.tables.len() >= LANE_TABLE_MAPS_MAX {
+            self.tables.clear();
+        }
+        let (database, table, id) = (map.database.clone(), map.table.clone(), map.table_id);
+        let mapped = MappedTable::new(map, body, self.lane.as_mut(), self.context.source.as_ref())
+            .map_err(|error| error.at_table(&database, &table))?;
+        self.tables.insert(id, mapped);
+        Ok(())
+    }
+
+    fn apply_rows(&mut self, kind: u8, body: &[u8]) -> Result<()> {
+        let format = self.format.as_ref().ok_or_else(no_format)?;
+        let event = RowsEvent::parse(kind, body, format)?;
+        let Some(mapped) = self.tables.get(&event.table_id) else {
+            return Err(Error::corrupt(format!("no Table_map event for table id {}", event.table_id)));
+        };
+        let mut reader = RowReader::new(&mapped.plan, &event)?;
+        let rows = self
+            .lane
+            .rows(&mapped.table, &mut reader)
+            .map_err(|error| error.at_table(&mapped.map.database, &mapped.map.table))?;
+        self.pending_rows += rows;
+        self.progress.rows.fetch_add(rows, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn commit(&mut self, at: &Arc<Checkpoint>, barrier: Option<&Barrier>) -> Result<()> {
+        self.current.open = false;
+        self.set_pending(at);
+        if let Some(barrier) = barrier {
+            self.meet(barrier)?;
+            return self.commit_pending();
+        }
+        let full = self.pending_rows >= LANE_MERGE_ROWS_MAX
+            || self.pending_since.elapsed() >= LANE_MERGE_TIME_MAX;
+        if full { self.commit_pending() } else { Ok(()) }
+    }
+
+    fn set_pending(&mut self, at: &Arc<Checkpoint>) {
+        if self.pending.is_none() {
+            self.pending_since = Instant::now();
+        }
+        self.pending = Some(at.clone());
+        self.pending_transactions += 1;
+        self.progress.applying_timestamp.store(u64::from(at.timestamp), Ordering::Relaxed);
+    }
+
+    /// Waits for other lanes, without holding a worker that they may need.
+    fn meet(&mut self, barrier: &Barrier) -> Result<()> {
+        self.worker = None;
+        self.progress.set_state(LaneState::WaitingForDatabases);
+        barrier.wait(&self.context.stop)?;
+        self.take_worker()
+    }
+
+    fn commit_pending(&mut self) -> Result<()> {
+        let Some(at) = self.pending.take() else { return Ok(()) };
+        self.lane.commit(&at)?;
+        self.progress.set_committed(at);
+        self.progress.commits.fetch_add(1, Ordering::Relaxed);
+        self.progress.transactions.fetch_add(self.pending_transactions, Ordering::Relaxed);
+        self.progress.applying_timestamp.store(0, Ordering::Relaxed);
+        self.pending_rows = 0;
+        self.pending_transactions = 0;
+        Ok(())
+    }
+
+    fn advance(&mut self, at: &Arc<Checkpoint>) -> Result<()> {
+        self.pending = Some(at.clone());
+        self.commit_pending()?;
+        self.lane.make_durable()?;
+        self.progress.set_durable();
+        Ok(())
+    }
+
+    fn ddl(&mut self, task: &DdlTask) -> Result<()> {
+        self.current.file = Some(task.at.position.file.clone());
+        let Some((before, between)) = &task.barriers else {
+            self.lane.begin()?;
+            self.run_ddl(task, false)?;
+            self.set_pending(&task.at);
+            return Ok(());
+        };
+        self.commit_pending()?;
+        self.meet(before)?;
+        self.lane.begin()?;
+        let outcome = self.run_ddl(task, false)?;
+        self.set_pending(&task.at);
+        if outcome == DdlOutcome::Done {
+            self.commit_pending()?;
+        }
+        self.meet(between)?;
+        if outcome == DdlOutcome::Unfinished {
+            self.run_ddl(task, true)?;
+            self.commit_pending()?;
+        }
+        Ok(())
+    }
+
+    fn run_ddl(&mut self, task: &DdlTask, finish: bool) -> Result<DdlOutcome> {
+        self.tables.clear();
+        let ddl = Ddl {
+            query: &task.query,
+            statement: &task.statement,
+            source: self.context.source.as_ref(),
+            database: &self.progress.database,
+            at: &task.at,
+        };
+        if finish { self.lane.finish_ddl(&ddl).map(|()| DdlOutcome::Done) } else { self.lane.ddl(&ddl) }
+    }
+}
+
+fn at_ddl(error: Error, task: &DdlTask) -> Error {
+    error.at_pos(task.at.position.file.clone(), task.start)
+}
+
+fn no_format() -> Error {
+    Error::new(ErrorKind::Internal, "a lane got an event before its format")
+}

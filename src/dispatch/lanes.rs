@@ -1,0 +1,251 @@
+//! The lanes of one run: opening, feeding and ending them.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering as AtomicOrdering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{SendTimeoutError, Sender, bounded};
+
+use super::batch::{EventBody, Item, LaneBatch};
+use super::budget::Budget;
+use super::lane::{LaneContext, LaneWorker};
+use super::progress::LaneProgress;
+use crate::apply::Target;
+use crate::binlog::format::FormatDescription;
+use crate::binlog::position::Position;
+use crate::checkpoint::Checkpoint;
+use crate::config::limits::{
+    LANE_BATCH_BYTES, LANE_QUEUE_BATCHES, LANES_MAX, QUEUE_BYTES_MAX, SEND_CHECK_INTERVAL,
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The lanes' progress, shared with `status`.
+pub type Roster = Arc<Mutex<Vec<Arc<LaneProgress>>>>;
+
+struct Handle {
+    sender: Sender<LaneBatch>,
+    batch: LaneBatch,
+    progress: Arc<LaneProgress>,
+    thread: JoinHandle<()>,
+    /// Groups that begin before this are in the target already.
+    has_until: Option<Position>,
+    /// The format it was last told.
+    format: Option<Arc<FormatDescription>>,
+}
+
+/// All lanes of a run. Used by the coordinator's thread only.
+pub struct Lanes {
+    target: Arc<dyn Target>,
+    context: LaneContext,
+    budget: Budget,
+    by_name: HashMap<String, usize>,
+    handles: Vec<Option<Handle>>,
+    roster: Roster,
+}
+
+impl Lanes {
+    /// Opens a lane for every database that the target knows.
+    pub fn open(target: Arc<dyn Target>, context: LaneContext, roster: Roster) -> Result<Self> {
+        let known = target.checkpoints()?;
+        let mut lanes = Self {
+            target,
+            context,
+            budget: Budget::new(QUEUE_BYTES_MAX),
+            by_name: HashMap::new(),
+            handles: Vec::new(),
+            roster,
+        };
+        lanes.roster.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        for (database, _) in known {
+            lanes.lane(&database)?;
+        }
+        Ok(lanes)
+    }
+
+    /// Number of open lanes.
+    pub fn count(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether a database has an open lane.
+    pub fn is_open(&self, database: &str) -> bool {
+        self.by_name.contains_key(database)
+    }
+
+    /// Numbers of all open lanes.
+    pub fn all(&self) -> Vec<usize> {
+        let mut all: Vec<_> = self.by_name.values().copied().collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// The lane of a database, opened when needed.
+    pub fn lane(&mut self, database: &str) -> Result<usize> {
+        if let Some(lane) = self.by_name.get(database) {
+            return Ok(*lane);
+        }
+        if self.by_name.len() >= LANES_MAX {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("more than {LANES_MAX} databases at once"),
+            ));
+        }
+        let lane = self.target.open_lane(database)?;
+        let checkpoint = lane.checkpoint();
+        let has_until = checkpoint.as_ref().map(|at| at.position.clone());
+        let progress = Arc::new(LaneProgress::new(database, checkpoint));
+        let (sender, queue) = bounded(LANE_QUEUE_BATCHES);
+        let worker = LaneWorker::new(lane, queue, progress.clone(), self.context.clone());
+        let thread =
+            std::thread::Builder::new().name("lane".into()).spawn(move || worker.run())?;
+        let number = self.handles.len();
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner).push(progress.clone());
+        self.handles.push(Some(Handle {
+            sender,
+            batch: LaneBatch::default(),
+            progress,
+            thread,
+            has_until,
+            format: None,
+        }));
+        self.by_name.insert(database.to_owned(), number);
+        Ok(number)
+    }
+
+    fn handle(&mut self, lane: usize) -> Result<&mut Handle> {
+        self.handles.get_mut(lane).and_then(Option::as_mut).ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "an item for a lane that is closed")
+        })
+    }
+
+    /// Whether the lane already has the group that begins at `start`.
+    pub fn has(&mut self, lane: usize, start: &Position) -> Result<bool> {
+        let handle = self.handle(lane)?;
+        let Some(until) = &handle.has_until else { return Ok(false) };
+        let has = start.order(until) == Some(Ordering::Less);
+        if !has {
+            // Positions only grow: no later group can be in there either.
+            handle.has_until = None;
+        }
+        Ok(has)
+    }
+
+    /// Queues an item.
+    pub fn push(&mut self, lane: usize, item: Item) -> Result<()> {
+        let handle = self.handle(lane)?;
+        handle.batch.items.push(item);
+        self.flush_if_full(lane)
+    }
+
+    /// Queues an event with its body; tells the lane the format first when it changed.
+    pub fn push_event(
+        &mut self,
+        lane: usize,
+        format: &Arc<FormatDescription>,
+        (kind, body, position): (u8, &[u8], u64),
+        item: impl FnOnce(EventBody) -> Item,
+    ) -> Result<()> {
+        let handle = self.handle(lane)?;
+        if handle.format.as_ref().is_none_or(|known| !Arc::ptr_eq(known, format)) {
+            handle.format = Some(format.clone());
+            handle.batch.items.push(Item::Format(format.clone()));
+        }
+        let event = handle.batch.add_body(kind, body, position);
+        handle.batch.items.push(item(event));
+        self.flush_if_full(lane)
+    }
+
+    fn flush_if_full(&mut self, lane: usize) -> Result<()> {
+        if self.handle(lane)?.batch.weight() >= LANE_BATCH_BYTES { self.flush(lane) } else { Ok(()) }
+    }
+
+    /// Sends what is gathered for a lane.
+    pub fn flush(&mut self, lane: usize) -> Result<()> {
+        let handle = self.handle(lane)?;
+        if handle.batch.items.is_empty() {
+            return Ok(());
+        }
+        let mut batch = std::mem::take(&mut handle.batch);
+        let weight = batch.weight();
+        batch.share = Some(self.budget.take(weight)?);
+        let handle = self.handle(lane)?;
+        handle.progress.queued_bytes.fetch_add(weight as u64, AtomicOrdering::Relaxed);
+        let sender = handle.sender.clone();
+        loop {
+            match sender.send_timeout(batch, SEND_CHECK_INTERVAL) {
+                Ok(()) => return Ok(()),
+                Err(SendTimeoutError::Disconnected(_)) => return Err(stopped()),
+                Err(SendTimeoutError::Timeout(unsent)) => {
+                    if self.context.stop.is_failed() {
+                        return Err(stopped());
+                    }
+                    batch = unsent;
+                }
+            }
+        }
+    }
+
+    /// Sends what is gathered for all lanes.
+    pub fn flush_all(&mut self) -> Result<()> {
+        for lane in self.all() {
+            self.flush(lane)?;
+        }
+        Ok(())
+    }
+
+    /// Ends one lane after it has done all that is queued.
+    pub fn close(&mut self, lane: usize) -> Result<()> {
+        self.flush(lane)?;
+        let Some(handle) = self.handles.get_mut(lane).and_then(Option::take) else { return Ok(()) };
+        self.by_name.retain(|_, number| *number != lane);
+        self.roster
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|progress| !Arc::ptr_eq(progress, &handle.progress));
+        drop(handle.sender);
+        join(handle.thread)
+    }
+
+    /// Ends all lanes: what is queued is done first, unless the run has failed.
+    pub fn close_all(&mut self) -> Result<()> {
+        let flushed = if self.context.stop.is_failed() { Ok(()) } else { self.flush_all() };
+        let handles: Vec<_> = self.handles.drain(..).flatten().collect();
+        self.by_name.clear();
+        let threads: Vec<_> = handles.into_iter().map(|handle| handle.thread).collect();
+        for thread in threads {
+            join(thread)?;
+        }
+        flushed
+    }
+
+    /// Up to where every database has everything durably; `None` while one has nothing yet.
+    pub fn durable(&self) -> Option<Arc<Checkpoint>> {
+        let mut least: Option<Arc<Checkpoint>> = None;
+        for handle in self.handles.iter().flatten() {
+            let durable = handle.progress.durable()?;
+            let is_less = least.as_ref().is_none_or(|least| {
+                durable.position.order(&least.position) == Some(Ordering::Less)
+            });
+            if is_less {
+                least = Some(durable);
+            }
+        }
+        least
+    }
+
+    /// Wakes everything that waits for memory or a worker, because the run has failed.
+    pub fn abort(&self) {
+        self.budget.stop();
+        self.context.workers.stop();
+    }
+}
+
+fn join(thread: JoinHandle<()>) -> Result<()> {
+    thread.join().map_err(|_| Error::new(ErrorKind::Internal, "a lane's thread panicked"))
+}
+
+fn stopped() -> Error {
+    Error::new(ErrorKind::Stopped, "a lane has stopped")
+}

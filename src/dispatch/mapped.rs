@@ -1,0 +1,72 @@
+//! A table of the binlog matched with a table of the target: what a TABLE_MAP comes to.
+
+use std::sync::Arc;
+
+use crate::apply::{Lane, SourceSchema};
+use crate::decode::plan::RowPlan;
+use crate::decode::table_map::TableMap;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::check;
+use crate::schema::table::{ColumnType, Table};
+
+/// A mapped table, ready for its row events.
+pub struct MappedTable {
+    /// What the event said.
+    pub map: TableMap,
+    /// The definition in force.
+    pub table: Arc<Table>,
+    /// How to read its row images.
+    pub plan: RowPlan,
+    raw: Box<[u8]>,
+}
+
+impl MappedTable {
+    /// Finds the table's definition (in the target, else from the source), checks it against the event and compiles
+    /// the plan.
+    ///
+    /// # Errors
+    /// `Schema` when nobody knows the table, or what is known does not fit the event.
+    pub fn new(
+        map: TableMap,
+        raw: &[u8],
+        lane: &mut dyn Lane,
+        source: &dyn SourceSchema,
+    ) -> Result<Self> {
+        let table = match lane.table(&map.table)? {
+            Some(table) => table,
+            None => adopt(&map, lane, source)?,
+        };
+        check::fits(&table, &map)?;
+        let plan = RowPlan::compile(&map, |column| is_unsigned(&table, column));
+        Ok(Self { map, table, plan, raw: raw.into() })
+    }
+
+    /// Whether `raw` is the same TABLE_MAP again.
+    pub fn is_same(&self, raw: &[u8]) -> bool {
+        *self.raw == *raw
+    }
+}
+
+fn adopt(map: &TableMap, lane: &mut dyn Lane, source: &dyn SourceSchema) -> Result<Arc<Table>> {
+    let Some(table) = source.table(&map.database, &map.table)? else {
+        return Err(Error::new(
+            ErrorKind::Schema,
+            "the binlog changes a table that neither the target nor the source knows any more; start at a later \
+             position, or with binlog_row_metadata=FULL on the source",
+        ));
+    };
+    check::fits(&table, map)?;
+    lane.adopt(table)
+}
+
+fn is_unsigned(table: &Table, column: usize) -> bool {
+    match table.columns.get(column).map(|column| &column.ty) {
+        Some(
+            ColumnType::Int { unsigned, .. }
+            | ColumnType::Float { unsigned, .. }
+            | ColumnType::Double { unsigned, .. }
+            | ColumnType::Decimal { unsigned, .. },
+        ) => *unsigned,
+        _ => false,
+    }
+}

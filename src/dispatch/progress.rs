@@ -1,0 +1,108 @@
+//! How far each lane is, for the watermark and for `status`.
+
+use std::sync::atomic::{AtomicU64, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::checkpoint::Checkpoint;
+
+/// What a lane is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaneState {
+    /// Nothing queued.
+    Idle,
+    /// Has work, waits for one of the `--workers`.
+    WaitingForWorker,
+    /// Applying.
+    Applying,
+    /// Waits for the other databases of a transaction.
+    WaitingForDatabases,
+    /// Ended.
+    Stopped,
+}
+
+impl LaneState {
+    const ALL: [Self; 5] =
+        [Self::Idle, Self::WaitingForWorker, Self::Applying, Self::WaitingForDatabases, Self::Stopped];
+
+    /// As `status` shows it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::WaitingForWorker => "waiting for a worker",
+            Self::Applying => "applying",
+            Self::WaitingForDatabases => "waiting for other databases of the transaction",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// Published by one lane, read by the coordinator and `status`.
+#[derive(Debug)]
+pub struct LaneProgress {
+    /// The source's database.
+    pub database: String,
+    state: AtomicU8,
+    committed: Mutex<Option<Arc<Checkpoint>>>,
+    durable: Mutex<Option<Arc<Checkpoint>>>,
+    /// Source transactions committed in this run.
+    pub transactions: AtomicU64,
+    /// Row changes applied in this run.
+    pub rows: AtomicU64,
+    /// Commits of the target in this run.
+    pub commits: AtomicU64,
+    /// Bytes queued and not yet applied.
+    pub queued_bytes: AtomicU64,
+    /// Source timestamp of the transaction being applied; 0 when there is none.
+    pub applying_timestamp: AtomicU64,
+}
+
+impl LaneProgress {
+    /// A lane that starts at `checkpoint`.
+    pub fn new(database: &str, checkpoint: Option<Checkpoint>) -> Self {
+        let checkpoint = checkpoint.map(Arc::new);
+        Self {
+            database: database.to_owned(),
+            state: AtomicU8::new(0),
+            committed: Mutex::new(checkpoint.clone()),
+            durable: Mutex::new(checkpoint),
+            transactions: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+            queued_bytes: AtomicU64::new(0),
+            applying_timestamp: AtomicU64::new(0),
+        }
+    }
+
+    /// What the lane is doing.
+    pub fn state(&self) -> LaneState {
+        let at = usize::from(self.state.load(Ordering::Relaxed));
+        LaneState::ALL.get(at).copied().unwrap_or(LaneState::Idle)
+    }
+
+    /// Publishes what the lane is doing.
+    pub fn set_state(&self, state: LaneState) {
+        let at = LaneState::ALL.iter().position(|known| *known == state).unwrap_or_default();
+        self.state.store(u8::try_from(at).unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    /// The last commit.
+    pub fn committed(&self) -> Option<Arc<Checkpoint>> {
+        self.committed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The last commit that survives power loss.
+    pub fn durable(&self) -> Option<Arc<Checkpoint>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Publishes a commit.
+    pub fn set_committed(&self, at: Arc<Checkpoint>) {
+        *self.committed.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
+    }
+
+    /// Publishes that everything committed is durable.
+    pub fn set_durable(&self) {
+        let committed = self.committed();
+        *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = committed;
+    }
+}

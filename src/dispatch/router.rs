@@ -1,0 +1,458 @@
+//! Events to lanes: which database each event belongs to, and where groups begin and end.
+
+use std::sync::Arc;
+
+use super::barrier::Barrier;
+use super::batch::{DdlTask, Item};
+use super::group::{Group, Route};
+use super::lanes::Lanes;
+use super::statement::{self, Meaning};
+use crate::binlog::flavor::Flavor;
+use crate::binlog::format::FormatDescription;
+use crate::binlog::gtid::{Gtid, GtidSet, MariaDbGtidEvent, MySqlGtidEvent};
+use crate::binlog::header::FLAG_IGNORABLE;
+use crate::binlog::kind;
+use crate::binlog::position::Position;
+use crate::checkpoint::Checkpoint;
+use crate::decode::mariadb;
+use crate::decode::payload::Payload;
+use crate::decode::query::{Query, query_text};
+use crate::decode::rows::{DUMMY_TABLE_ID, rows_table_id};
+use crate::decode::table_map::table_map_names;
+use crate::error::{Error, ErrorKind, Result};
+use crate::relay::reader::RelayEvent;
+
+/// One event on its way, or one unpacked from another; positions are those of the outer event.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    kind: u8,
+    flags: u16,
+    server_id: u32,
+    timestamp: u32,
+    body: &'a [u8],
+    file: &'a Arc<str>,
+    start: u64,
+    end: u64,
+}
+
+/// Gives events to lanes.
+pub struct Router {
+    lanes: Lanes,
+    group: Group,
+    format: Arc<FormatDescription>,
+    source_id: Arc<str>,
+    position: Position,
+    executed: Arc<GtidSet>,
+    timestamp: u32,
+    passed_over: u64,
+}
+
+impl Router {
+    /// A router that begins at a checkpoint.
+    pub fn new(lanes: Lanes, from: Checkpoint, format: FormatDescription) -> Self {
+        Self {
+            lanes,
+            group: Group::default(),
+            format: Arc::new(format),
+            source_id: from.source_id,
+            position: from.position,
+            executed: from.executed,
+            timestamp: from.timestamp,
+            passed_over: 0,
+        }
+    }
+
+    /// The lanes.
+    pub fn lanes(&mut self) -> &mut Lanes {
+        &mut self.lanes
+    }
+
+    /// Whether a transaction is open.
+    pub fn in_group(&self) -> bool {
+        self.group.open
+    }
+
+    /// Statements that changed no table and were passed over.
+    pub fn passed_over(&self) -> u64 {
+        self.passed_over
+    }
+
+    /// Where the stream is, between two groups.
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            source_id: self.source_id.clone(),
+            position: self.position.clone(),
+            executed: self.executed.clone(),
+            timestamp: self.timestamp,
+        }
+    }
+
+    /// Moves the checkpoint of all lanes.
+    pub fn advance_all(&mut self, at: &Checkpoint) -> Result<()> {
+        let at = Arc::new(at.clone());
+        for lane in self.lanes.all() {
+            if !self.lanes.has(lane, &at.position)? {
+                self.lanes.push(lane, Item::Advance(at.clone()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the next event of `file`.
+    ///
+    /// # Errors
+    /// `Unsupported` for what cannot be applied, `Corrupt`, `Stopped` when a lane has failed.
+    pub fn event(&mut self, event: &RelayEvent<'_>, file: &Arc<str>) -> Result<()> {
+        self.step(Step {
+            kind: event.header.kind,
+            flags: event.header.flags,
+            server_id: event.header.server_id,
+            timestamp: event.header.timestamp,
+            body: event.body,
+            file,
+            start: event.start,
+            end: event.end,
+        })?;
+        if event.header.kind == kind::FORMAT_DESCRIPTION {
+            self.format = Arc::new(FormatDescription::parse(event.bytes)?);
+        }
+        if self.group.start.is_none() {
+            self.position = Position { file: file.clone(), offset: event.end };
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: Step<'_>) -> Result<()> {
+        match step.kind {
+            kind::TABLE_MAP => self.table_map(step),
+            kind::WRITE_ROWS_V1..=kind::DELETE_ROWS_V1
+            | kind::WRITE_ROWS_V2..=kind::DELETE_ROWS_V2
+            | kind::PARTIAL_UPDATE_ROWS => self.rows(step),
+            kind::XID => self.end_group(step),
+            kind::QUERY => self.query(step),
+            kind::GTID | kind::ANONYMOUS_GTID | kind::GTID_TAGGED => {
+                let event = MySqlGtidEvent::parse(step.kind, step.body)?;
+                self.begin_named(step, event.gtid);
+                Ok(())
+            }
+            kind::MARIADB_GTID => {
+                let event = MariaDbGtidEvent::parse(step.server_id, step.body)?;
+                self.begin_named(step, Some(event.gtid));
+                if !event.is_standalone() {
+                    self.begin(step);
+                }
+                Ok(())
+            }
+            kind::PREVIOUS_GTIDS => self.previous_gtids(GtidSet::decode(step.body)?),
+            kind::MARIADB_GTID_LIST => {
+                self.previous_gtids(GtidSet::decode_mariadb_list(step.body)?)
+            }
+            kind::XA_PREPARE => self.xa_prepare(step),
+            kind::TRANSACTION_PAYLOAD => self.payload(step),
+            kind::MARIADB_QUERY_COMPRESSED..=kind::MARIADB_DELETE_ROWS_COMPRESSED => {
+                let mut scratch = Vec::new();
+                let (kind, body) =
+                    mariadb::plain(step.kind, step.body, &self.format, &mut scratch)?;
+                self.step(Step { kind, body, ..step })
+            }
+            kind::FORMAT_DESCRIPTION
+            | kind::STOP
+            | kind::ROTATE
+            | kind::INTVAR
+            | kind::RAND
+            | kind::USER_VAR
+            | kind::IGNORABLE
+            | kind::ROWS_QUERY
+            | kind::TRANSACTION_CONTEXT
+            | kind::VIEW_CHANGE
+            | kind::MARIADB_ANNOTATE_ROWS
+            | kind::MARIADB_BINLOG_CHECKPOINT => Ok(()),
+            kind::INCIDENT => Err(unsupported(
+                "the source reports an incident: changes were lost from its binlog, so no replica can follow; copy the \
+                 data afresh and start behind it",
+            )),
+            kind::BEGIN_LOAD_QUERY | kind::EXECUTE_LOAD_QUERY => {
+                Err(not_row_format("LOAD DATA", "LOAD DATA INFILE"))
+            }
+            kind::PRE_GA_WRITE_ROWS..=kind::PRE_GA_DELETE_ROWS => {
+                Err(unsupported("row events of MySQL 5.1 before its release cannot be read"))
+            }
+            kind::MARIADB_START_ENCRYPTION => Err(unsupported("the binlog is encrypted")),
+            _ if step.flags & FLAG_IGNORABLE != 0 => Ok(()),
+            unknown => Err(unsupported(&format!(
+                "event type {unknown} is unknown and not marked as ignorable"
+            ))),
+        }
+    }
+
+    fn begin_named(&mut self, step: Step<'_>, gtid: Option<Gtid>) {
+        self.group.clear();
+        self.group.gtid = gtid;
+        self.mark_start(step);
+    }
+
+    fn mark_start(&mut self, step: Step<'_>) {
+        if self.group.start.is_none() {
+            self.group.start = Some(Position { file: step.file.clone(), offset: step.start });
+        }
+        if self.group.timestamp == 0 {
+            self.group.timestamp = step.timestamp;
+        }
+    }
+
+    fn begin(&mut self, step: Step<'_>) {
+        self.mark_start(step);
+        self.group.open = true;
+    }
+
+    fn previous_gtids(&mut self, set: GtidSet) -> Result<()> {
+        if self.executed.is_empty() {
+            self.executed = Arc::new(set);
+        }
+        Ok(())
+    }
+
+    fn table_map(&mut self, step: Step<'_>) -> Result<()> {
+        let (id, database, _) = table_map_names(step.body, &self.format)?;
+        let database = std::str::from_utf8(database)
+            .map_err(|_| Error::corrupt("a database name that is not UTF-8"))?;
+        // A row event without BEGIN is a group all the same (MySQL 5.1 non-transactional tables).
+        self.begin(step);
+        let route = if statement::is_system_database(database) {
+            Route::Skip
+        } else {
+            self.route(database)?
+        };
+        self.group.routes.insert(id, route);
+        match route {
+            Route::Skip => Ok(()),
+            Route::Lane(lane) => self.lanes.push_event(
+                lane,
+                &self.format,
+                (step.kind, step.body, step.start),
+                Item::TableMap,
+            ),
+        }
+    }
+
+    /// The lane of a database in this group; the lane is told that a transaction begins when it is new in it.
+    fn route(&mut self, database: &str) -> Result<Route> {
+        let lane = self.lanes.lane(database)?;
+        if self.group.lanes.contains(&lane) {
+            return Ok(Route::Lane(lane));
+        }
+        if let Some(start) = &self.group.start
+            && self.lanes.has(lane, start)?
+        {
+            return Ok(Route::Skip);
+        }
+        self.group.lanes.push(lane);
+        let gtid = self.group.gtid.map(|gtid| gtid.to_string().into_boxed_str());
+        self.lanes.push(lane, Item::Begin { gtid, file: self.position.file.clone() })?;
+        Ok(Route::Lane(lane))
+    }
+
+    fn rows(&mut self, step: Step<'_>) -> Result<()> {
+        let id = rows_table_id(step.body, self.format.post_header_len(step.kind))?;
+        match self.group.routes.get(&id) {
+            Some(Route::Lane(lane)) => self.lanes.push_event(
+                *lane,
+                &self.format,
+                (step.kind, step.body, step.start),
+                Item::Rows,
+            ),
+            Some(Route::Skip) => Ok(()),
+            None if id == DUMMY_TABLE_ID => Ok(()),
+            None => Err(Error::corrupt(format!("no Table_map event for table id {id}"))),
+        }
+    }
+
+    fn query(&mut self, step: Step<'_>) -> Result<()> {
+        // The two that end most groups, before anything is parsed or allocated.
+        match query_text(step.body)?.1 {
+            b"BEGIN" => {
+                self.begin(step);
+                return Ok(());
+            }
+            b"COMMIT" => return self.end_group(step),
+            _ => {}
+        }
+        let query = Query::parse(step.body, step.timestamp)?;
+        match statement::meaning(&query, &self.format)? {
+            Meaning::Begin => self.begin(step),
+            Meaning::End => return self.end_group(step),
+            Meaning::InsideGroup => {}
+            Meaning::PassOver => {
+                self.passed_over += 1;
+                return self.end_if_alone(step);
+            }
+            Meaning::DataChange(what) => {
+                return Err(not_row_format(what, &statement::excerpt(&query)));
+            }
+            Meaning::NotUnderstood => {
+                return Err(unsupported(&format!(
+                    "a statement is not understood, and may change tables: {}",
+                    statement::excerpt(&query)
+                )));
+            }
+            Meaning::Ddl(statement) => return self.ddl(step, query, *statement),
+        }
+        Ok(())
+    }
+
+    /// Ends a group that is one statement; inside a transaction nothing ends.
+    fn end_if_alone(&mut self, step: Step<'_>) -> Result<()> {
+        if self.group.open { Ok(()) } else { self.end_group(step) }
+    }
+
+    fn ddl(
+        &mut self,
+        step: Step<'_>,
+        query: Query,
+        statement: crate::schema::ddl::Statement,
+    ) -> Result<()> {
+        self.mark_start(step);
+        let mut names: Vec<String> = statement
+            .databases(&query.database)
+            .into_iter()
+            .filter(|name| !statement::is_system_database(name))
+            .map(str::to_owned)
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let inside = self.group.open;
+        let dropped = statement::dropped_database(&statement).map(str::to_owned);
+        let start = self.group.start.clone();
+        let mut concerned = Vec::new();
+        for name in &names {
+            match start {
+                _ if inside => {
+                    if let Route::Lane(lane) = self.route(name)? {
+                        concerned.push(lane);
+                    }
+                }
+                Some(ref start) => {
+                    let lane = self.lanes.lane(name)?;
+                    if !self.lanes.has(lane, start)? {
+                        concerned.push(lane);
+                    }
+                }
+                None => concerned.push(self.lanes.lane(name)?),
+            }
+        }
+        if !inside {
+            self.count_gtid();
+        }
+        let at = Arc::new(self.checkpoint_at(step));
+        let barriers = (!inside && concerned.len() > 1)
+            .then(|| (Barrier::new(concerned.len()), Barrier::new(concerned.len())));
+        let task = Arc::new(DdlTask { query, statement, at: at.clone(), start: step.start, barriers });
+        for lane in &concerned {
+            let item = if inside { Item::DdlInside(task.clone()) } else { Item::Ddl(task.clone()) };
+            self.lanes.push(*lane, item)?;
+        }
+        if inside {
+            return Ok(());
+        }
+        if concerned.len() > 1 {
+            for lane in &concerned {
+                self.lanes.flush(*lane)?;
+            }
+        }
+        self.finish(step);
+        if let Some(name) = dropped
+            && names.contains(&name)
+        {
+            let lane = self.lanes.lane(&name)?;
+            self.lanes.close(lane)?;
+        }
+        Ok(())
+    }
+
+    fn xa_prepare(&mut self, step: Step<'_>) -> Result<()> {
+        // `one_phase` (MySQL `XA_prepare_event`): COMMIT ONE PHASE, which ends like any transaction.
+        if step.body.first() == Some(&1) {
+            return self.end_group(step);
+        }
+        Err(unsupported("XA transactions cannot be followed yet"))
+    }
+
+    fn payload(&mut self, step: Step<'_>) -> Result<()> {
+        let mut events = Payload::parse(step.body)?.reader()?;
+        while let Some((header, body)) = events.next_event()? {
+            self.step(Step {
+                kind: header.kind,
+                flags: header.flags,
+                server_id: header.server_id,
+                timestamp: header.timestamp,
+                body,
+                ..step
+            })?;
+        }
+        Ok(())
+    }
+
+    fn count_gtid(&mut self) {
+        if let Some(gtid) = self.group.gtid {
+            Arc::make_mut(&mut self.executed).add(&gtid);
+        }
+    }
+
+    fn checkpoint_at(&self, step: Step<'_>) -> Checkpoint {
+        Checkpoint {
+            source_id: self.source_id.clone(),
+            position: Position { file: step.file.clone(), offset: step.end },
+            executed: self.executed.clone(),
+            timestamp: self.group.timestamp,
+        }
+    }
+
+    /// The group is over: its lanes commit, together when there are several.
+    fn end_group(&mut self, step: Step<'_>) -> Result<()> {
+        self.mark_start(step);
+        self.count_gtid();
+        if !self.group.lanes.is_empty() {
+            let at = Arc::new(self.checkpoint_at(step));
+            let several = self.group.lanes.len() > 1;
+            let barrier = several.then(|| Arc::new(Barrier::new(self.group.lanes.len())));
+            for at_lane in 0..self.group.lanes.len() {
+                let Some(lane) = self.group.lanes.get(at_lane).copied() else { break };
+                let item = Item::Commit { at: at.clone(), barrier: barrier.clone() };
+                self.lanes.push(lane, item)?;
+            }
+            if several {
+                for at_lane in 0..self.group.lanes.len() {
+                    let Some(lane) = self.group.lanes.get(at_lane).copied() else { break };
+                    self.lanes.flush(lane)?;
+                }
+            }
+        }
+        self.finish(step);
+        Ok(())
+    }
+
+    fn finish(&mut self, step: Step<'_>) {
+        self.timestamp = self.group.timestamp;
+        self.position = Position { file: step.file.clone(), offset: step.end };
+        self.group.clear();
+    }
+
+    /// Which family wrote the events.
+    pub fn flavor(&self) -> Flavor {
+        self.format.flavor
+    }
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, what)
+}
+
+fn not_row_format(what: &str, text: &str) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!(
+            "the binlog holds a statement that changes data ({what}), not its rows: {text}; set binlog_format=ROW on the \
+             source for all sessions, copy the tables concerned afresh, and start behind this position"
+        ),
+    )
+}

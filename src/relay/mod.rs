@@ -1,0 +1,17 @@
+//! 2. The relay log: what the source sent, byte for byte, durable before anything reads it.
+//!
+//! # Threading
+//! One [`writer::RelayWriter`] appends; one syncing thread makes its bytes durable and publishes the end in
+//! [`end::RelayEnd`]; any number of [`reader::RelayReader`]s follow that end. [`recover`] and [`index`] run before a
+//! writer is opened, or read-only.
+
+pub mod dir;
+pub mod end;
+pub mod file;
+pub mod index;
+pub mod io_state;
+pub mod reader;
+pub mod receiver;
+pub mod recover;
+pub mod sync;
+pub mod writer;

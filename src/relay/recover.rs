@@ -1,0 +1,73 @@
+//! What a relay directory holds after a crash: everything up to the last whole event of the newest file.
+//!
+//! A torn tail, or bytes that fail their checksum, are cut away and fetched again. Older files were made durable before
+//! the next one was begun; their bytes are checked when they are read.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::end::{Durable, RelayEnd};
+use super::index::Index;
+use super::reader::{RelayReader, open_file};
+use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
+use crate::error::{ErrorKind, Result};
+
+/// Finds the durable end of a source's relay directory.
+///
+/// With `repair`, files at the end that hold not even a head are taken out of the index; without it nothing is written
+/// (for `status` and `relay list`).
+///
+/// # Errors
+/// `Io`; damage is no error.
+pub fn recover(directory: &Path, repair: bool) -> Result<Durable> {
+    let mut index = Index::load(directory)?;
+    loop {
+        let Some(last) = index.last().cloned() else {
+            return Ok(Durable { end: None, index: Arc::new(index) });
+        };
+        if let Some(offset) = whole_end(directory, &index, &last)? {
+            let end = Some(Position { file: last, offset });
+            return Ok(Durable { end, index: Arc::new(index) });
+        }
+        index.drop_last(directory, repair)?;
+        if repair {
+            fs::remove_file(directory.join(last.as_ref())).or_else(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })?;
+        }
+    }
+}
+
+/// End of the last whole event of a file; `None` when it has no usable head.
+fn whole_end(directory: &Path, index: &Index, name: &Arc<str>) -> Result<Option<u64>> {
+    let length = match open_file(directory, name) {
+        Ok((file, _)) => file.metadata()?.len(),
+        Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(None),
+        Err(error) if !directory.join(name.as_ref()).exists() => {
+            tracing::warn!(file = %name, error = %error, "a relay file in the index is not there");
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let everything = Durable {
+        end: Some(Position { file: name.clone(), offset: length }),
+        index: Arc::new(index.clone()),
+    };
+    let start = Position { file: name.clone(), offset: FIRST_EVENT_OFFSET };
+    let mut reader = RelayReader::open(directory, Arc::new(RelayEnd::new(everything)), &start)?;
+    let mut end = FIRST_EVENT_OFFSET;
+    loop {
+        match reader.next() {
+            Ok(Some(event)) => end = event.end,
+            Ok(None) => break,
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                tracing::warn!(error = %error.full_text(), "the relay log is cut here and fetched again");
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((end > FIRST_EVENT_OFFSET).then_some(end))
+}
