@@ -52,19 +52,19 @@ pub(super) struct Batch {
 
 impl Batch {
     /// An empty batch.
-    pub fn new(kind: BatchKind) -> Self {
+    pub(super) fn new(kind: BatchKind) -> Self {
         Self { kind, params: Vec::new(), rows: 0, bytes: 0 }
     }
 
     /// Adds a row's parameters.
-    pub fn push(&mut self, row: Vec<Param>, row_bytes: usize) {
+    pub(super) fn push(&mut self, row: Vec<Param>, row_bytes: usize) {
         self.bytes += row_bytes;
         self.rows += 1;
         self.params.extend(row);
     }
 
     /// Whether it must be sent before a row of so many bytes comes in.
-    pub fn is_full_for(&self, row_bytes: usize) -> bool {
+    pub(super) fn is_full_for(&self, row_bytes: usize) -> bool {
         let width = self.kind.columns.len();
         self.rows > 0
             && (self.rows >= limits::MYSQL_TARGET_BATCH_ROWS_MAX
@@ -73,7 +73,7 @@ impl Batch {
     }
 
     /// The rows in pieces of a power of two each, largest first, in order: a table then needs few prepared statements.
-    pub fn into_pieces(self) -> Vec<(usize, Vec<Param>)> {
+    pub(super) fn into_pieces(self) -> Vec<(usize, Vec<Param>)> {
         let width = self.kind.columns.len();
         let mut pieces = Vec::new();
         let mut rest = self.params;
@@ -90,19 +90,13 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use super::super::definition::understand;
     use super::*;
-    use crate::schema::table::{Collation, Table};
+    use crate::schema::ddl::{Flavor, SqlContext};
 
     fn kind(columns: usize) -> BatchKind {
-        let collation = Collation { charset: "binary".into(), name: "binary".into() };
-        let table = Table {
-            name: "t".into(),
-            columns: Vec::new(),
-            primary_key: Vec::new(),
-            indexes: Vec::new(),
-            foreign_keys: Vec::new(),
-            collation,
-        };
+        let context = SqlContext::new(Flavor::MySql, 90_704, "d");
+        let table = understand("CREATE TABLE t (a int) DEFAULT CHARSET=latin1", &context).unwrap();
         BatchKind {
             definition: Arc::new(Definition::new("d", Arc::new(table))),
             insert: true,

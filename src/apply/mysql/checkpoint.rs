@@ -66,8 +66,27 @@ fn statements(script: &str) -> Vec<String> {
 
 /// All databases' checkpoints.
 pub(super) fn read_all(connection: &mut Connection) -> Result<Vec<(String, Checkpoint)>> {
+    read_where(connection, "TRUE")
+}
+
+/// The checkpoints of databases that the target does not have (any more).
+pub(super) fn read_dropped(connection: &mut Connection) -> Result<Vec<(String, Checkpoint)>> {
+    let there = "SELECT CONVERT(SCHEMA_NAME USING utf8mb4) COLLATE utf8mb4_bin FROM information_schema.SCHEMATA";
+    read_where(connection, &format!("source_database NOT IN ({there})"))
+}
+
+/// Forgets how far a database is.
+pub(super) fn remove(connection: &mut Connection, database: &str) -> Result<()> {
+    let sql = format!("DELETE FROM relaylite.checkpoint WHERE source_database = {NAME}");
+    connection.execute(&sql, vec![database.into()], "removing a checkpoint").map(drop)
+}
+
+fn read_where(connection: &mut Connection, which: &str) -> Result<Vec<(String, Checkpoint)>> {
     let rows: Vec<(String, String, String, u64, String, u32)> = connection.select_text(
-        "SELECT source_database, source_id, file, pos, executed, source_timestamp FROM relaylite.checkpoint",
+        &format!(
+            "SELECT source_database, source_id, file, pos, executed, source_timestamp FROM relaylite.checkpoint \
+             WHERE {which}"
+        ),
         "reading the checkpoints",
     )?;
     rows.into_iter()

@@ -50,6 +50,8 @@ pub(super) struct Server {
     pub mariadb: bool,
     /// `VERSION()`.
     pub version: String,
+    /// The version as one number: 80400, 101119.
+    pub version_number: u32,
     /// `max_allowed_packet`: no row can be larger.
     pub packet_bytes_max: usize,
     /// Whether a COMMIT that was answered survives a power loss.
@@ -70,7 +72,7 @@ pub(super) struct Connection {
 
 impl Connector {
     /// Prepares the login; nothing is opened.
-    pub fn new(config: &MysqlTargetConfig) -> Self {
+    pub(super) fn new(config: &MysqlTargetConfig) -> Self {
         let base = OptsBuilder::default()
             .ip_or_hostname(config.host.clone())
             .tcp_port(config.port)
@@ -94,7 +96,7 @@ impl Connector {
     ///
     /// # Errors
     /// `Network` when it cannot be reached, `Access` when it refuses the login.
-    pub fn connect(&self) -> Result<Connection> {
+    pub(super) fn connect(&self) -> Result<Connection> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let conn = runtime.block_on(self.login())?;
         let mut connection = Connection {
@@ -106,6 +108,7 @@ impl Connector {
             server: Server {
                 mariadb: false,
                 version: String::new(),
+                version_number: 0,
                 packet_bytes_max: 0,
                 durable_commits: false,
             },
@@ -201,39 +204,39 @@ fn server_kind(code: u16) -> ErrorKind {
 
 impl Connection {
     /// Whether the connection can no longer be used.
-    pub fn is_broken(&self) -> bool {
+    pub(super) fn is_broken(&self) -> bool {
         self.broken
     }
 
     /// The server's number for this connection.
-    pub fn id(&self) -> u32 {
+    pub(super) fn id(&self) -> u32 {
         self.conn.id()
     }
 
     /// How long nothing was sent.
-    pub fn idle(&self) -> Duration {
+    pub(super) fn idle(&self) -> Duration {
         self.last_used.elapsed()
     }
 
     /// Asks for a sign of life.
-    pub fn ping(&mut self) -> Result<()> {
+    pub(super) fn ping(&mut self) -> Result<()> {
         let result = self.runtime.block_on(self.conn.ping());
         self.finish(result, "answering a ping")
     }
 
     /// Runs one statement without parameters; `doing` is what an error says was going on.
-    pub fn query(&mut self, sql: &str, doing: &str) -> Result<()> {
+    pub(super) fn query(&mut self, sql: &str, doing: &str) -> Result<()> {
         self.query_bytes(sql.as_bytes(), doing)
     }
 
     /// Runs one statement in whatever charset the session is set to.
-    pub fn query_bytes(&mut self, sql: &[u8], doing: &str) -> Result<()> {
+    pub(super) fn query_bytes(&mut self, sql: &[u8], doing: &str) -> Result<()> {
         let result = self.runtime.block_on(self.conn.query_drop(sql));
         self.finish(result, doing)
     }
 
     /// Runs a prepared statement; returns how many rows it found (UPDATE) or changed.
-    pub fn execute(&mut self, sql: &str, params: Vec<Value>, doing: &str) -> Result<u64> {
+    pub(super) fn execute(&mut self, sql: &str, params: Vec<Value>, doing: &str) -> Result<u64> {
         let params = positional(params);
         let result = self.runtime.block_on(self.conn.exec_drop(sql, params));
         self.finish(result, doing)?;
@@ -241,7 +244,7 @@ impl Connection {
     }
 
     /// The rows of a prepared query.
-    pub fn select<T>(&mut self, sql: &str, params: Vec<Value>, doing: &str) -> Result<Vec<T>>
+    pub(super) fn select<T>(&mut self, sql: &str, params: Vec<Value>, doing: &str) -> Result<Vec<T>>
     where
         T: FromRow + Send + 'static,
     {
@@ -251,7 +254,7 @@ impl Connection {
     }
 
     /// The rows of a query that cannot be prepared everywhere.
-    pub fn select_text<T>(&mut self, sql: &str, doing: &str) -> Result<Vec<T>>
+    pub(super) fn select_text<T>(&mut self, sql: &str, doing: &str) -> Result<Vec<T>>
     where
         T: FromRow + Send + 'static,
     {
@@ -260,7 +263,7 @@ impl Connection {
     }
 
     /// Says goodbye to the server, so that it frees locks at once.
-    pub fn close(self) {
+    pub(super) fn close(self) {
         let Self { runtime, conn, broken, .. } = self;
         if !broken {
             // A server that is gone by now frees them anyway.
@@ -305,7 +308,7 @@ impl Connection {
     }
 
     /// The error for a row that the target does not take, with the setting that decides.
-    pub fn packet_too_large(&self, doing: &str, bytes: Option<usize>) -> Error {
+    pub(super) fn packet_too_large(&self, doing: &str, bytes: Option<usize>) -> Error {
         let bytes = bytes.map_or(String::new(), |bytes| format!(" of {bytes} bytes"));
         Error::new(
             ErrorKind::Target,
@@ -330,6 +333,7 @@ impl Connection {
         };
         Ok(Server {
             mariadb: version.to_ascii_lowercase().contains("mariadb"),
+            version_number: version_number(&version),
             version,
             packet_bytes_max,
             // With a binary log, crash recovery rolls back what that log lost.
@@ -338,10 +342,31 @@ impl Connection {
     }
 }
 
+/// `10.11.19-MariaDB-log` is 101119.
+fn version_number(version: &str) -> u32 {
+    let digits = version.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
+    let mut parts = digits.split('.').map(|part| part.parse::<u32>().unwrap_or(0).min(99));
+    let mut part = || parts.next().unwrap_or(0);
+    part() * 10_000 + part() * 100 + part()
+}
+
 fn positional(params: Vec<Value>) -> mysql_async::Params {
     if params.is_empty() {
         mysql_async::Params::Empty
     } else {
         mysql_async::Params::Positional(params)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_numbers() {
+        assert_eq!(version_number("10.11.19-MariaDB-0+deb12u1-log"), 101_119);
+        assert_eq!(version_number("9.7.4-2"), 90_704);
+        assert_eq!(version_number("8.4"), 80_400);
+        assert_eq!(version_number("junk"), 0);
     }
 }

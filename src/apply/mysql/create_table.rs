@@ -87,7 +87,9 @@ fn column(column: &Column, mariadb: bool) -> String {
             }
             Some(DefaultValue::Bytes(bytes)) => {
                 text.push_str(" DEFAULT x'");
-                bytes.iter().for_each(|byte| drop(write!(text, "{byte:02x}")));
+                for byte in bytes {
+                    let _ = write!(text, "{byte:02x}");
+                }
                 text.push('\'');
             }
             Some(DefaultValue::CurrentTimestamp(fsp)) => {
@@ -220,29 +222,16 @@ fn string(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::definition::understand;
     use super::*;
+    use crate::schema::ddl::{Flavor, SqlContext};
 
     #[test]
     fn names_and_labels_are_quoted() {
-        let latin1 = Collation { charset: "latin1".into(), name: "latin1_bin".into() };
-        let column = Column {
-            name: "we`ird".into(),
-            ty: ColumnType::Enum { labels: vec!["it's".into(), "a\\b".into()], collation: latin1.clone() },
-            nullable: false,
-            default: Some(DefaultValue::Literal("it's".into())),
-            auto_increment: false,
-            generated: None,
-            invisible: true,
-            compressed: false,
-        };
-        let table = Table {
-            name: "t".into(),
-            columns: vec![column],
-            primary_key: vec![KeyPart::Column { name: "we`ird".into(), descending: true }],
-            indexes: Vec::new(),
-            foreign_keys: Vec::new(),
-            collation: latin1,
-        };
+        let text = "CREATE TABLE t (`we``ird` enum('it''s','a\\\\b') NOT NULL DEFAULT 'it''s' INVISIBLE, \
+                    PRIMARY KEY (`we``ird` DESC)) DEFAULT CHARSET=latin1 COLLATE=latin1_bin";
+        let context = SqlContext::new(Flavor::MySql, 90_704, "d");
+        let table = understand(text, &context).unwrap();
         assert_eq!(
             statement("d", &table, false),
             "CREATE TABLE IF NOT EXISTS `d`.`t` (\n  `we``ird` ENUM('it''s','a\\\\b') CHARACTER SET latin1 COLLATE \

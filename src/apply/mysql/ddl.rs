@@ -99,7 +99,7 @@ pub(super) struct Passage<'a> {
 
 impl<'a> Passage<'a> {
     /// The statement of a DDL event.
-    pub fn new(ddl: &Ddl<'a>) -> Self {
+    pub(super) fn new(ddl: &Ddl<'a>) -> Self {
         let mut text = ddl.query.sql.clone();
         if let Statement::CreateTable(create) = ddl.statement
             && create.options.start_transaction
@@ -110,13 +110,13 @@ impl<'a> Passage<'a> {
     }
 
     /// Whether it is the lane of this database that runs the statement.
-    pub fn is_run_by(&self, database: &str) -> bool {
+    pub(super) fn is_run_by(&self, database: &str) -> bool {
         let databases = self.statement.databases(&self.query.database);
         databases.first().is_none_or(|first| first == database)
     }
 
     /// What to note before the statement runs.
-    pub fn intent(&self, worker: &mut Connection) -> Result<Intent> {
+    pub(super) fn intent(&self, worker: &mut Connection) -> Result<Intent> {
         Ok(Intent {
             event_timestamp: self.query.timestamp,
             statement: self.text.clone(),
@@ -125,7 +125,7 @@ impl<'a> Passage<'a> {
     }
 
     /// Runs the statement, unless it is done already.
-    pub fn run(&self, worker: &mut Connection, noted: &Intent, progress: Progress) -> Result<()> {
+    pub(super) fn run(&self, worker: &mut Connection, noted: &Intent, progress: Progress) -> Result<()> {
         let drops = matches!(self.statement, Statement::DropTables { .. });
         if progress == Progress::Done && !drops {
             tracing::info!(statement = %self.shown(), "ddl was done on the target already");
@@ -149,7 +149,7 @@ impl<'a> Passage<'a> {
         let tables = self.statement.tables(default);
         for (database, table) in &tables {
             let definition = show_create(worker, database, table)?;
-            let definition = definition.as_deref().map_or("none", without_auto_increment);
+            let definition = definition.as_deref().map_or("none".into(), without_auto_increment);
             let _ = writeln!(text, "{} {definition}", quote(table));
         }
         if matches!(self.statement, Statement::RenameTables(_)) {

@@ -27,7 +27,7 @@ use super::ddl::{self, Passage, Progress};
 use super::definition::{self, Definition};
 use super::row_writer::RowWriter;
 use super::session::Session;
-use crate::apply::{Ddl, Lane};
+use crate::apply::{Ddl, DdlOutcome, Lane};
 use crate::checkpoint::Checkpoint;
 use crate::config::limits;
 use crate::decode::rows::RowReader;
@@ -57,7 +57,7 @@ pub(super) struct MysqlLane {
 
 impl MysqlLane {
     /// Opens the lane; reads where it is.
-    pub fn open(shared: Arc<Shared>, database: &str) -> Result<Self> {
+    pub(super) fn open(shared: Arc<Shared>, database: &str) -> Result<Self> {
         let mut lane = Self {
             database: database.to_owned(),
             generation: shared.generation(),
@@ -284,8 +284,12 @@ impl Lane for MysqlLane {
             .map_err(|error| error.at_table(&database, &table.name))
     }
 
-    fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<()> {
-        self.guarded(|lane| lane.run_ddl(ddl))
+    fn commits_ddl(&self) -> bool {
+        true
+    }
+
+    fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
+        self.guarded(|lane| lane.run_ddl(ddl)).map(|()| DdlOutcome::Done)
     }
 
     fn finish_ddl(&mut self, _ddl: &Ddl<'_>) -> Result<()> {

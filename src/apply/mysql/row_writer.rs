@@ -38,7 +38,7 @@ pub(super) struct RowWriter {
 
 impl RowWriter {
     /// A writer with nothing to send.
-    pub fn new(database: &str) -> Self {
+    pub(super) fn new(database: &str) -> Self {
         Self {
             database: database.to_owned(),
             batch: None,
@@ -48,17 +48,17 @@ impl RowWriter {
     }
 
     /// Drops what waits.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.batch = None;
     }
 
     /// Forgets what it learnt of tables, not what waits.
-    pub fn forget_tables(&mut self) {
+    pub(super) fn forget_tables(&mut self) {
         self.update_shapes.clear();
     }
 
     /// Takes the rows of one event; returns how many.
-    pub fn apply(
+    pub(super) fn apply(
         &mut self,
         session: &mut Session,
         definition: &Arc<Definition>,
@@ -194,7 +194,7 @@ impl RowWriter {
     }
 
     /// Sends what waits.
-    pub fn flush(&mut self, session: &mut Session) -> Result<()> {
+    pub(super) fn flush(&mut self, session: &mut Session) -> Result<()> {
         let Some(batch) = self.batch.take() else { return Ok(()) };
         let kind = batch.kind.clone();
         for (rows, params) in batch.into_pieces() {

@@ -41,7 +41,7 @@ impl RowSettings {
     const INITIAL: Self = Self { foreign_keys: true, unique: true, lenient: false };
 
     /// What a row event asks for by its flags.
-    pub fn of_event(flags: u16) -> Self {
+    pub(super) fn of_event(flags: u16) -> Self {
         Self {
             // Where the source logs cascades as rows, the target must not do them a second time.
             foreign_keys: flags & (FLAG_NO_FOREIGN_KEY_CHECKS | FLAG_SQL_FOREIGN_KEYS) == 0,
@@ -60,7 +60,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Sets a fresh connection up for a database's rows, and takes the database's lock.
-    pub fn new(mut connection: Connection, database: &str) -> Result<Self> {
+    pub(super) fn new(mut connection: Connection, database: &str) -> Result<Self> {
         let doing = "setting up a lane's session";
         connection.query(
             &format!(
@@ -82,7 +82,7 @@ impl Session {
     }
 
     /// Makes the settings those that the next statement needs.
-    pub fn apply(&mut self, wanted: RowSettings) -> Result<()> {
+    pub(super) fn apply(&mut self, wanted: RowSettings) -> Result<()> {
         if wanted == self.settings {
             return Ok(());
         }

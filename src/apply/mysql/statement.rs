@@ -52,7 +52,7 @@ pub(super) enum Finder<'k> {
 
 impl Finder<'_> {
     /// The columns compared, in the order of their placeholders.
-    pub fn columns(&self) -> &[usize] {
+    pub(super) fn columns(&self) -> &[usize] {
         match self {
             Self::Key(columns) => columns,
             Self::Row(columns) => columns,
@@ -91,7 +91,7 @@ impl ColumnSql {
 
 impl TableSql {
     /// The words for a table.
-    pub fn new(database: &str, table: &str, columns: &[Column]) -> Self {
+    pub(super) fn new(database: &str, table: &str, columns: &[Column]) -> Self {
         Self {
             name: format!("{}.{}", quote(database), quote(table)),
             columns: columns.iter().map(ColumnSql::new).collect(),
@@ -103,7 +103,7 @@ impl TableSql {
     }
 
     /// INSERT of `rows` rows that name these columns.
-    pub fn insert(&self, columns: &[usize], rows: usize) -> String {
+    pub(super) fn insert(&self, columns: &[usize], rows: usize) -> String {
         let mut sql = format!("INSERT INTO {} (", self.name);
         join(&mut sql, ", ", self.pick(columns), |sql, column| sql.push_str(&column.name));
         sql.push_str(") VALUES ");
@@ -115,7 +115,7 @@ impl TableSql {
     }
 
     /// DELETE of `rows` rows by a unique key.
-    pub fn delete_by_key(&self, key: &[usize], rows: usize) -> String {
+    pub(super) fn delete_by_key(&self, key: &[usize], rows: usize) -> String {
         let mut sql = format!("DELETE FROM {} WHERE ", self.name);
         if let ([only], true) = (key, rows > 1)
             && let Some(column) = self.columns.get(*only)
@@ -134,14 +134,14 @@ impl TableSql {
     }
 
     /// DELETE of one row.
-    pub fn delete_one(&self, finder: &Finder<'_>) -> String {
+    pub(super) fn delete_one(&self, finder: &Finder<'_>) -> String {
         let mut sql = format!("DELETE FROM {} WHERE ", self.name);
         self.write_finder(&mut sql, finder);
         sql
     }
 
     /// UPDATE of one row; one slot for each column.
-    pub fn update_one(&self, slots: &[Slot], finder: &Finder<'_>) -> String {
+    pub(super) fn update_one(&self, slots: &[Slot], finder: &Finder<'_>) -> String {
         let mut sql = format!("UPDATE {} SET ", self.name);
         let set = self.columns.iter().zip(slots).filter(|(_, slot)| **slot != Slot::Leave);
         join(&mut sql, ", ", set, |sql, (column, slot)| {
@@ -184,5 +184,62 @@ fn join<T>(
             sql.push_str(separator);
         }
         write(sql, item);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::definition::understand;
+    use super::*;
+    use crate::schema::ddl::{Flavor, SqlContext};
+
+    fn table(text: &str) -> TableSql {
+        let context = SqlContext::new(Flavor::MySql, 90_704, "d");
+        let table = understand(text, &context).unwrap();
+        TableSql::new("d", &table.name, &table.columns)
+    }
+
+    fn shop() -> TableSql {
+        table(
+            "CREATE TABLE `o``rders` (id int NOT NULL, name varchar(9), sum decimal(10,2), doc json, PRIMARY KEY (id)) \
+             DEFAULT CHARSET=latin1 COLLATE=latin1_bin",
+        )
+    }
+
+    #[test]
+    fn rows_of_an_insert_repeat_the_placeholders() {
+        assert_eq!(
+            shop().insert(&[0, 3], 2),
+            "INSERT INTO `d`.`o``rders` (`id`, `doc`) VALUES (?,CONVERT(? USING utf8mb4)),(?,CONVERT(? USING utf8mb4))"
+        );
+        assert_eq!(shop().insert(&[], 1), "INSERT INTO `d`.`o``rders` () VALUES ()");
+    }
+
+    #[test]
+    fn deletes_by_one_column_use_in() {
+        assert_eq!(shop().delete_by_key(&[0], 3), "DELETE FROM `d`.`o``rders` WHERE `id` IN (?,?,?)");
+        assert_eq!(shop().delete_by_key(&[0], 1), "DELETE FROM `d`.`o``rders` WHERE (`id` = ?)");
+        assert_eq!(
+            shop().delete_by_key(&[0, 1], 2),
+            "DELETE FROM `d`.`o``rders` WHERE (`id` = ? AND `name` = CONVERT(? USING latin1) COLLATE latin1_bin) OR \
+             (`id` = ? AND `name` = CONVERT(? USING latin1) COLLATE latin1_bin)"
+        );
+    }
+
+    #[test]
+    fn a_row_without_a_key_is_compared_exactly() {
+        assert_eq!(
+            shop().delete_one(&Finder::Row(vec![1, 2])),
+            "DELETE FROM `d`.`o``rders` WHERE `name` <=> ? AND `sum` <=> CAST(? AS DECIMAL(10,2)) LIMIT 1"
+        );
+    }
+
+    #[test]
+    fn updates_set_and_hold() {
+        let slots = [Slot::Leave, Slot::Set, Slot::Hold, Slot::Leave];
+        assert_eq!(
+            shop().update_one(&slots, &Finder::Key(&[0])),
+            "UPDATE `d`.`o``rders` SET `name` = ?, `sum` = `sum` WHERE `id` = ?"
+        );
     }
 }

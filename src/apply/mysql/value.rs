@@ -9,7 +9,7 @@ use mysql_async::Value as Param;
 
 use crate::decode::short_text::ShortText;
 use crate::decode::value::Value;
-use crate::decode::{decimal, temporal};
+use crate::decode::{compressed_column, decimal, json, temporal};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::table::{Column, ColumnType};
 
@@ -38,8 +38,18 @@ pub(super) fn bind(value: &Value<'_>, column: &Column) -> Result<Param> {
         Value::Float(x) => return Ok(Param::Float(x)),
         Value::Double(x) => return Ok(Param::Double(x)),
         Value::Bytes(bytes) => return Ok(Param::Bytes(stored_bytes(bytes, &column.ty))),
+        Value::Compressed(bytes) => {
+            let mut inflated = Vec::new();
+            let bytes = compressed_column::inflate(bytes, &mut inflated)?;
+            return Ok(Param::Bytes(bytes.to_vec()));
+        }
         Value::Geometry(bytes) | Value::Vector(bytes) => return Ok(Param::Bytes(bytes.to_vec())),
-        Value::Json(_) | Value::JsonDiff(_) | Value::Absent => {
+        Value::Json(document) => {
+            let mut text = Vec::new();
+            json::push_text(&mut text, document)?;
+            return Ok(Param::Bytes(text));
+        }
+        Value::JsonDiff(_) | Value::Absent => {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 format!("a value of column `{}` that a MySQL target cannot take yet", column.name),
@@ -81,7 +91,7 @@ fn fits(value: &Value<'_>, ty: &ColumnType) -> bool {
         Value::Vector(_) => matches!(ty, Ty::Vector { .. }),
         Value::Bit(..) => matches!(ty, Ty::Bit { .. }),
         Value::Json(_) | Value::JsonDiff(_) => matches!(ty, Ty::Json | Ty::Text { .. }),
-        Value::Bytes(_) => matches!(
+        Value::Bytes(_) | Value::Compressed(_) => matches!(
             ty,
             Ty::Char { .. }
                 | Ty::VarChar { .. }
