@@ -49,6 +49,8 @@ pub struct Receiver {
     pub connect_retry: Duration,
     /// Where the events go.
     pub destination: Destination,
+    /// Whether a refused login is tried again.
+    pub retry_access: bool,
     /// Published for `status`.
     pub state: Arc<IoState>,
     /// Ends it.
@@ -73,10 +75,8 @@ impl Receiver {
             self.state.set_error(&error, unix_now());
             let end = self.destination.end.get().end;
             let again = match error.kind() {
-                ErrorKind::Network
-                | ErrorKind::Access
-                | ErrorKind::DiskFull
-                | ErrorKind::TargetBusy => true,
+                ErrorKind::Network | ErrorKind::DiskFull => true,
+                ErrorKind::Access => self.retry_access,
                 ErrorKind::Corrupt | ErrorKind::Protocol => {
                     let first_time = damaged_at != end || end.is_none();
                     damaged_at = end;
@@ -124,7 +124,6 @@ impl Receiver {
     /// File and offset mean something on one server only: another one under the same address is refused.
     fn check_identity(&self, connection: &SourceConnection) -> Result<()> {
         let info = connection.info();
-        connection.info().check_usable(self.source.server_id)?;
         if info.source_id == self.destination.source_id {
             return Ok(());
         }

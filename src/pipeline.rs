@@ -1,0 +1,232 @@
+//! Builds the stages, lets them run, and drains them.
+//!
+//! ```text
+//! source ─▶ receiver (task) ─▶ relay log ─▶ coordinator (thread) ─▶ lanes (threads) ─▶ target
+//! ```
+//! The receiver and the applier side meet only at the relay log. Either may stop on an error of its own while the other
+//! goes on, as MySQL's I/O and SQL threads do; the process ends on a signal, on `until`, or, with `exit_on_error`, on the
+//! first error that needs an operator.
+
+mod applier;
+mod establish;
+mod live_schema;
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use self::applier::Applier;
+use self::live_schema::LiveSchema;
+use crate::apply::mysql::MysqlTarget;
+use crate::apply::sqlite::SqliteTarget;
+use crate::apply::{SourceSchema, Target};
+use crate::binlog::position::Position;
+use crate::checkpoint::Checkpoint;
+use crate::config::limits::DRAIN_TIMEOUT;
+use crate::config::target::TargetConfig;
+use crate::config::{Config, Until};
+use crate::dispatch::coordinator::Ended;
+use crate::dispatch::lanes::Roster;
+use crate::dispatch::state::ApplierState;
+use crate::dispatch::stop::StopFlag;
+use crate::error::{Error, ErrorKind, Result};
+use crate::relay::dir::RelayDir;
+use crate::relay::end::RelayEnd;
+use crate::relay::io_state::IoState;
+use crate::relay::receiver::{Destination, Receiver};
+use crate::relay::recover;
+
+/// What a running pipeline publishes; `serve` reads it.
+#[derive(Clone, Default)]
+pub struct Published {
+    /// The I/O side.
+    pub io: Arc<IoState>,
+    /// The applier side.
+    pub applier: Arc<ApplierState>,
+    /// The lanes.
+    pub lanes: Roster,
+    /// The durable end of the relay log, once the source is known.
+    pub relay_end: Arc<OnceLock<Arc<RelayEnd>>>,
+}
+
+/// How a pipeline ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// `until` is reached: everything before it is applied and durable.
+    Until,
+    /// A signal asked for it.
+    Stopped,
+    /// `exit_on_error`, and this happened.
+    Failed(Error),
+}
+
+/// A pipeline, ready to run: directories are held, nothing is connected.
+pub struct Pipeline {
+    config: Config,
+    relay: RelayDir,
+    target: Arc<dyn Target>,
+    published: Published,
+    until: Arc<OnceLock<Position>>,
+}
+
+impl Pipeline {
+    /// Takes the relay and target directories.
+    ///
+    /// # Errors
+    /// `Locked` when another process has one of them; `Io`, `Target`.
+    pub fn open(mut config: Config, runtime: &Handle) -> Result<Self> {
+        let relay = RelayDir::open(&config.relay_dir)?;
+        config.source.replica_uuid = relay.replica_uuid().to_owned();
+        let target: Arc<dyn Target> = match &config.target {
+            TargetConfig::Sqlite { dir } => Arc::new(SqliteTarget::open(dir)?),
+            TargetConfig::Mysql(mysql) => Arc::new(MysqlTarget::open(mysql, runtime.clone())?),
+        };
+        let until = Arc::new(OnceLock::new());
+        if let Until::Position(position) = &config.until {
+            // Nobody else has it yet.
+            let _ = until.set(position.clone());
+        }
+        Ok(Self { config, relay, target, published: Published::default(), until })
+    }
+
+    /// What it publishes.
+    pub fn published(&self) -> Published {
+        self.published.clone()
+    }
+
+    /// Runs until stopped, `until` is reached, or an error ends it (with `exit_on_error`).
+    ///
+    /// # Errors
+    /// Only what keeps the pipeline from running at all.
+    pub async fn run(self, stop: CancellationToken) -> Result<Outcome> {
+        let mut refetched: Option<(Arc<str>, u64)> = None;
+        loop {
+            let (destination, from) = match self.establish(&stop).await {
+                Ok(Some(established)) => established,
+                Ok(None) => return Ok(Outcome::Stopped),
+                Err(error) => return self.stay(error, &stop).await,
+            };
+            // The second time round there is one already; both follow the same directory.
+            let _ = self.published.relay_end.set(destination.end.clone());
+            let damage = match self.session(destination.clone(), from, &stop).await? {
+                SessionEnd::Over(outcome) => return Ok(outcome),
+                SessionEnd::Damaged(error) => error,
+            };
+            let at = damage.at();
+            let place = at.file.clone().zip(at.pos);
+            let (Some((file, pos)), true) = (place.clone(), place != refetched) else {
+                return self.stay(damage, &stop).await;
+            };
+            tracing::warn!(error = %damage.full_text(), "the relay log is damaged here; fetching it again");
+            recover::cut(&destination.directory, &Position { file, offset: pos })?;
+            refetched = place;
+        }
+    }
+
+    /// An error that needs an operator: with `exit_on_error` the process ends, else it stays for `status`.
+    async fn stay(&self, error: Error, stop: &CancellationToken) -> Result<Outcome> {
+        tracing::error!(errno = error.errno(), error = %error.full_text(), "replication stopped");
+        if self.config.exit_on_error {
+            return Ok(Outcome::Failed(error));
+        }
+        stop.cancelled().await;
+        Ok(Outcome::Stopped)
+    }
+
+    /// One life of receiver and applier side.
+    async fn session(
+        &self,
+        destination: Destination,
+        from: Checkpoint,
+        stop: &CancellationToken,
+    ) -> Result<SessionEnd> {
+        let stop_receiver = stop.child_token();
+        let receiver = Receiver {
+            source: self.config.source.clone(),
+            connect_retry: self.config.connect_retry,
+            destination: destination.clone(),
+            state: self.published.io.clone(),
+            retry_access: !self.config.exit_on_error,
+            stop: stop_receiver.clone(),
+        };
+        let mut receiving = tokio::spawn(async move { receiver.run().await });
+        let applier = self.applier(destination, from);
+        let stop_applier = applier.stop.clone();
+        let mut applying = tokio::task::spawn_blocking(move || applier.run());
+        let mut applied = None;
+        let mut failed = None;
+        let outcome = loop {
+            tokio::select! {
+                received = &mut receiving, if !receiving.is_finished() || failed.is_none() => {
+                    let Err(error) = received.map_err(task_panicked)? else {
+                        failed = Some(());
+                        if stop.is_cancelled() { break SessionEnd::Over(Outcome::Stopped) }
+                        continue;
+                    };
+                    tracing::error!(errno = error.errno(), error = %error.full_text(), "receiving stopped");
+                    failed = Some(());
+                    if self.config.exit_on_error {
+                        break SessionEnd::Over(Outcome::Failed(error));
+                    }
+                }
+                ended = &mut applying, if applied.is_none() => {
+                    applied = Some(());
+                    match ended.map_err(task_panicked)? {
+                        Ok(Ended::Until) => break SessionEnd::Over(Outcome::Until),
+                        Ok(Ended::Stopped) => {}
+                        Err(error) if error.kind() == ErrorKind::Corrupt => break SessionEnd::Damaged(error),
+                        Err(error) => {
+                            tracing::error!(errno = error.errno(), error = %error.full_text(), "applying stopped");
+                            if self.config.exit_on_error {
+                                break SessionEnd::Over(Outcome::Failed(error));
+                            }
+                        }
+                    }
+                }
+                () = stop.cancelled() => break SessionEnd::Over(Outcome::Stopped),
+            }
+        };
+        stop_applier.cancel();
+        stop_receiver.cancel();
+        let drained = tokio::time::timeout(DRAIN_TIMEOUT, async {
+            if applied.is_none() {
+                // How it ended no longer matters: what is whole is committed, the rest comes again.
+                let _ = (&mut applying).await;
+            }
+            if failed.is_none() {
+                let _ = (&mut receiving).await;
+            }
+        });
+        if drained.await.is_err() {
+            tracing::warn!("not drained in time; what is open is rolled back and comes again at the next start");
+        }
+        Ok(outcome)
+    }
+
+    fn applier(&self, destination: Destination, from: Checkpoint) -> Applier {
+        let schema: Arc<dyn SourceSchema> =
+            Arc::new(LiveSchema::new(self.config.source.clone(), Handle::current()));
+        Applier {
+            destination,
+            from,
+            target: self.target.clone(),
+            schema,
+            workers: self.config.workers,
+            until: self.until.clone(),
+            published: self.published.clone(),
+            stop: CancellationToken::new(),
+            flag: Arc::new(Mutex::new(Arc::new(StopFlag::default()))),
+        }
+    }
+}
+
+/// How a session ended.
+enum SessionEnd {
+    Over(Outcome),
+    Damaged(Error),
+}
+
+fn task_panicked(error: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Internal, "a stage panicked").with_source(error)
+}
