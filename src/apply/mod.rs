@@ -99,6 +99,11 @@ pub trait Lane: Send {
     /// `RowMissing` (1032) and `DuplicateRow` (1062) when target and event disagree.
     fn rows(&mut self, table: &Arc<Table>, rows: &mut RowReader<'_>) -> Result<u64>;
 
+    /// Whether DDL commits by itself here. What is open must then be committed before [`Lane::ddl`].
+    fn commits_ddl(&self) -> bool {
+        false
+    }
+
     /// Applies this database's part of a DDL statement, in the open transaction where the target can, so that
     /// `commit` makes it and its position visible together.
     fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome>;
