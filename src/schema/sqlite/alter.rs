@@ -101,13 +101,24 @@ pub fn alter_plan(
     rowid_alias: bool,
     session: &AlterSession,
 ) -> AlterPlan {
-    let change = TableChange { before, after, origins, sqlite_name, rowid_alias, session };
+    let change = TableChange {
+        before,
+        after,
+        origins,
+        sqlite_name,
+        rowid_alias,
+        session,
+    };
     match change.values() {
         Err(why) => AlterPlan::NeedsSource(why),
         Ok(values) => {
             let alias_after = change.rowid_alias_after();
             match change.native(&values, alias_after) {
-                Some(sql) => AlterPlan::Statements { sql, rowid_alias: alias_after, rebuilds: false },
+                Some(sql) => AlterPlan::Statements {
+                    sql,
+                    rowid_alias: alias_after,
+                    rebuilds: false,
+                },
                 None => AlterPlan::Statements {
                     sql: change.rebuild(&values, alias_after),
                     rowid_alias: alias_after,
@@ -123,7 +134,7 @@ enum Value {
     /// What the old column held.
     Kept(usize),
     /// An expression over the old columns.
-    Expression(usize, String),
+    Expression(String),
     /// A constant in every row, as SQL.
     Constant(String),
     /// An expression that is another in each row.
@@ -159,7 +170,7 @@ impl TableChange<'_> {
         };
         match conversion(old, column, &quote_identifier(&old.name), self.session) {
             Conversion::Same => Ok(Value::Kept(from)),
-            Conversion::Expression(sql) => Ok(Value::Expression(from, sql)),
+            Conversion::Expression(sql) => Ok(Value::Expression(sql)),
             Conversion::NeedsSource(why) => Err(why),
         }
     }
@@ -170,7 +181,10 @@ impl TableChange<'_> {
             Fill::Value(value) => Ok(Value::Constant(literal(value, &column.ty))),
             Fill::StatementTime { fsp } => match self.session.time(&column.ty, *fsp) {
                 Some(text) => Ok(Value::Constant(quote_text(&text))),
-                None => Err(format!("column `{}` takes the source's local time", column.name)),
+                None => Err(format!(
+                    "column `{}` takes the source's local time",
+                    column.name
+                )),
             },
             Fill::AutoIncrement => self.numbered(column),
             Fill::NeedsSource(why) => Err(why.clone()),
@@ -185,7 +199,10 @@ impl TableChange<'_> {
                 matches!(
                     key_column.ty,
                     ColumnType::Int { bytes: 1..=4, .. }
-                        | ColumnType::Int { unsigned: false, .. }
+                        | ColumnType::Int {
+                            unsigned: false,
+                            ..
+                        }
                         | ColumnType::Date
                         | ColumnType::DateTime { .. }
                         | ColumnType::Timestamp { .. }
@@ -194,19 +211,27 @@ impl TableChange<'_> {
             })
         };
         if key.is_empty() || !key.iter().all(ordered_alike) {
-            return Err(format!("column `{}` numbers the rows in the source's order", column.name));
+            return Err(format!(
+                "column `{}` numbers the rows in the source's order",
+                column.name
+            ));
         }
         let order: Vec<String> = key
             .iter()
             .filter_map(|place| self.before.columns.get(*place))
             .map(|key_column| quote_identifier(&key_column.name))
             .collect();
-        Ok(Value::Numbered(format!("row_number() OVER (ORDER BY {})", order.join(", "))))
+        Ok(Value::Numbered(format!(
+            "row_number() OVER (ORDER BY {})",
+            order.join(", ")
+        )))
     }
 
     /// The key stays the rowid, or becomes it, unless it may already hold what a rowid cannot.
     fn rowid_alias_after(&self) -> bool {
-        let Some(place) = rowid_column(self.after) else { return false };
+        let Some(place) = rowid_column(self.after) else {
+            return false;
+        };
         match self.origins.get(place) {
             Some(ColumnOrigin::Kept { from, .. }) if is_unsigned_bigint(self.before, *from) => {
                 self.rowid_alias && rowid_column(self.before) == Some(*from)
@@ -216,20 +241,29 @@ impl TableChange<'_> {
     }
 
     fn rebuild(&self, values: &[Value], alias_after: bool) -> Vec<String> {
-        let columns: Vec<String> =
-            self.after.columns.iter().map(|column| quote_identifier(&column.name)).collect();
+        let columns: Vec<String> = self
+            .after
+            .columns
+            .iter()
+            .map(|column| quote_identifier(&column.name))
+            .collect();
         let expressions: Vec<String> = values
             .iter()
             .map(|value| match value {
-                Value::Kept(from) => self
-                    .before
-                    .columns
-                    .get(*from)
-                    .map_or_else(|| "NULL".to_owned(), |column| quote_identifier(&column.name)),
-                Value::Expression(_, sql) | Value::Constant(sql) | Value::Numbered(sql) => sql.clone(),
+                Value::Kept(from) => self.before.columns.get(*from).map_or_else(
+                    || "NULL".to_owned(),
+                    |column| quote_identifier(&column.name),
+                ),
+                Value::Expression(sql) | Value::Constant(sql) | Value::Numbered(sql) => sql.clone(),
             })
             .collect();
-        rebuild(self.after, self.sqlite_name, alias_after, &columns, &expressions)
+        rebuild(
+            self.after,
+            self.sqlite_name,
+            alias_after,
+            &columns,
+            &expressions,
+        )
     }
 
     /// The statements when no rebuild is needed; `None` when one is.
@@ -252,15 +286,23 @@ impl TableChange<'_> {
         let table = quote_identifier(self.sqlite_name);
         let mut sql = drop_indexes;
         sql.extend(dropped.iter().map(|column| {
-            format!("ALTER TABLE {table} DROP COLUMN {}", quote_identifier(&column.name))
+            format!(
+                "ALTER TABLE {table} DROP COLUMN {}",
+                quote_identifier(&column.name)
+            )
         }));
         sql.extend(self.renames(&kept));
         for (column, value) in self.after.columns.iter().zip(values) {
             if let Value::Constant(constant) = value {
-                let default =
-                    if constant == "NULL" { String::new() } else { format!(" DEFAULT {constant}") };
+                let default = if constant == "NULL" {
+                    String::new()
+                } else {
+                    format!(" DEFAULT {constant}")
+                };
                 let definition = column_definition(column);
-                sql.push(format!("ALTER TABLE {table} ADD COLUMN {definition}{default}"));
+                sql.push(format!(
+                    "ALTER TABLE {table} ADD COLUMN {definition}{default}"
+                ));
             }
         }
         sql.extend(edit_schema(edits.into_iter().chain(index_edits).collect()));
@@ -293,7 +335,9 @@ impl TableChange<'_> {
     fn renamed(&self, kept: &[(usize, usize)]) -> Table {
         let mut renamed = self.before.clone();
         for (from, to) in kept {
-            let (Some(old), Some(new)) = (self.before.columns.get(*from), self.after.columns.get(*to)) else {
+            let (Some(old), Some(new)) =
+                (self.before.columns.get(*from), self.after.columns.get(*to))
+            else {
                 continue;
             };
             if let Some(column) = renamed.columns.get_mut(*from) {
@@ -370,13 +414,19 @@ impl TableChange<'_> {
         };
         let (mut first, mut second) = (Vec::new(), Vec::new());
         for (from, to) in kept {
-            let (Some(old), Some(new)) = (self.before.columns.get(*from), self.after.columns.get(*to)) else {
+            let (Some(old), Some(new)) =
+                (self.before.columns.get(*from), self.after.columns.get(*to))
+            else {
                 continue;
             };
             if old.name == new.name {
                 continue;
             }
-            let is_taken = self.before.columns.iter().any(|column| same_name(&column.name, &new.name));
+            let is_taken = self
+                .before
+                .columns
+                .iter()
+                .any(|column| same_name(&column.name, &new.name));
             if is_taken {
                 let between = format!("_relaylite_{from}");
                 first.push(rename(&old.name, &between));
@@ -394,8 +444,11 @@ impl TableChange<'_> {
         let mut gone: Vec<(String, String)> = named_indexes(renamed, self.sqlite_name);
         let mut wanted: Vec<(String, String)> = named_indexes(self.after, self.sqlite_name);
         let old_names: Vec<String> = gone.iter().map(|(name, _)| name.clone()).collect();
-        let stays: Vec<(String, String)> =
-            gone.iter().filter(|index| wanted.contains(index)).cloned().collect();
+        let stays: Vec<(String, String)> = gone
+            .iter()
+            .filter(|index| wanted.contains(index))
+            .cloned()
+            .collect();
         gone.retain(|index| !stays.contains(index));
         wanted.retain(|index| !stays.contains(index));
         let mut edits = Vec::new();
@@ -417,7 +470,11 @@ impl TableChange<'_> {
             .iter()
             .map(|(name, _)| format!("DROP INDEX IF EXISTS {}", quote_identifier(name)))
             .collect();
-        (drops, edits, wanted.into_iter().map(|(_, sql)| sql).collect())
+        (
+            drops,
+            edits,
+            wanted.into_iter().map(|(_, sql)| sql).collect(),
+        )
     }
 }
 
@@ -432,8 +489,9 @@ fn named_indexes(table: &Table, sqlite_name: &str) -> Vec<(String, String)> {
         })
         .collect();
     // What is left is the substitute for a primary key that SQLite cannot have.
-    let substitute =
-        create_index_sql(table, sqlite_name).into_iter().find(|sql| !all.iter().any(|(_, known)| known == sql));
+    let substitute = create_index_sql(table, sqlite_name)
+        .into_iter()
+        .find(|sql| !all.iter().any(|(_, known)| known == sql));
     all.extend(substitute.map(|sql| (index_name(sqlite_name, "PRIMARY"), sql)));
     all
 }

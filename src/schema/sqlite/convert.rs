@@ -28,12 +28,16 @@ pub(super) fn conversion(
     x: &str,
     session: &AlterSession,
 ) -> Conversion {
-    let needs_source = |why: String| Conversion::NeedsSource(format!("column `{}` {why}", after.name));
+    let needs_source =
+        |why: String| Conversion::NeedsSource(format!("column `{}` {why}", after.name));
     if after.generated.is_some() && before.generated != after.generated {
         return needs_source("is generated anew".to_owned());
     }
     let Some(converted) = convert_type(&before.ty, &after.ty, x, session) else {
-        return needs_source(format!("changes its type from {:?} to {:?}", before.ty, after.ty));
+        return needs_source(format!(
+            "changes its type from {:?} to {:?}",
+            before.ty, after.ty
+        ));
     };
     if !before.nullable || after.nullable {
         return converted;
@@ -46,7 +50,10 @@ pub(super) fn conversion(
         Expression(value) => value.as_str(),
         _ => x,
     };
-    Expression(format!("coalesce({value}, {})", literal(&implicit_default(&after.ty), &after.ty)))
+    Expression(format!(
+        "coalesce({value}, {})",
+        literal(&implicit_default(&after.ty), &after.ty)
+    ))
 }
 
 /// `None` where only the server knows.
@@ -63,7 +70,12 @@ fn convert_type(
     let strict = session.strict;
     match (from, to) {
         (T::Int { .. }, T::Int { .. }) => int_to_int(from, to, x, strict),
-        (T::Int { bytes, .. }, T::Decimal { precision, scale, .. }) => {
+        (
+            T::Int { bytes, .. },
+            T::Decimal {
+                precision, scale, ..
+            },
+        ) => {
             let room = precision.saturating_sub(*scale) >= int_digits(*bytes);
             (room && !loses_sign(from, to) || strict).then_some(Same)
         }
@@ -90,10 +102,8 @@ fn convert_type(
             "{x} || {}",
             quote_text(&format!(" 00:00:00{}", zeros(0, *fsp)))
         ))),
-        (T::DateTime { fsp }, T::Date) => {
-            (*fsp == 0 || !session.rounds_fractions)
-                .then(|| Expression(format!("substr({x}, 1, 10)")))
-        }
+        (T::DateTime { fsp }, T::Date) => (*fsp == 0 || !session.rounds_fractions)
+            .then(|| Expression(format!("substr({x}, 1, 10)"))),
         (T::DateTime { fsp: from }, T::DateTime { fsp: to })
         | (T::Timestamp { fsp: from }, T::Timestamp { fsp: to }) => {
             Some(fraction(*from, *to, x, session.rounds_fractions))
@@ -134,7 +144,9 @@ fn text_or_bytes(from: &ColumnType, to: &ColumnType, x: &str, strict: bool) -> O
         }
         T::Binary { length } | T::VarBinary { length } => match to {
             T::VarBinary { length: new } => (new >= length || strict).then_some(Same),
-            T::Blob { length_bytes } => (*length_bytes >= 2 || *length <= 255 || strict).then_some(Same),
+            T::Blob { length_bytes } => {
+                (*length_bytes >= 2 || *length <= 255 || strict).then_some(Same)
+            }
             _ => None,
         },
         T::Blob { length_bytes: old } => match to {
@@ -147,7 +159,10 @@ fn text_or_bytes(from: &ColumnType, to: &ColumnType, x: &str, strict: bool) -> O
 }
 
 fn is_text(ty: &ColumnType) -> bool {
-    matches!(ty, ColumnType::Char { .. } | ColumnType::VarChar { .. } | ColumnType::Text { .. })
+    matches!(
+        ty,
+        ColumnType::Char { .. } | ColumnType::VarChar { .. } | ColumnType::Text { .. }
+    )
 }
 
 /// Whether every character of one charset is one of the other.
@@ -172,12 +187,16 @@ fn text_to_text(from: &ColumnType, to: &ColumnType, x: &str, strict: bool) -> Op
             // A CHAR shows no spaces at its end.
             Some(match cut(x.to_owned(), longest, to, strict) {
                 Expression(value) => Expression(format!("rtrim({value}, ' ')")),
-                _ => Expression(format!("CASE WHEN typeof({x}) = 'text' THEN rtrim({x}, ' ') ELSE {x} END")),
+                _ => Expression(format!(
+                    "CASE WHEN typeof({x}) = 'text' THEN rtrim({x}, ' ') ELSE {x} END"
+                )),
             })
         }
         ColumnType::Text { length_bytes, .. } => {
             let shrinks = match from {
-                ColumnType::Text { length_bytes: old, .. } => old > length_bytes,
+                ColumnType::Text {
+                    length_bytes: old, ..
+                } => old > length_bytes,
                 _ => *length_bytes == 1,
             };
             (!shrinks || strict).then_some(Same)
@@ -191,7 +210,9 @@ fn text_to_text(from: &ColumnType, to: &ColumnType, x: &str, strict: bool) -> Op
 fn cut(value: String, longest: u32, to: &ColumnType, strict: bool) -> Conversion {
     let limit = match to {
         ColumnType::Char { length, .. } | ColumnType::VarChar { length, .. } => *length,
-        ColumnType::Text { length_bytes: 1, .. } if !strict => 255,
+        ColumnType::Text {
+            length_bytes: 1, ..
+        } if !strict => 255,
         _ => u32::MAX,
     };
     let is_column = value.starts_with('"') && value.ends_with('"');
@@ -238,7 +259,12 @@ fn loses_sign(from: &ColumnType, to: &ColumnType) -> bool {
 
 /// Least and greatest value of an integer type.
 fn int_range(ty: &ColumnType) -> (i128, i128) {
-    let ColumnType::Int { bytes, unsigned, .. } = ty else { return (0, 0) };
+    let ColumnType::Int {
+        bytes, unsigned, ..
+    } = ty
+    else {
+        return (0, 0);
+    };
     let bits = u32::from(*bytes) * 8;
     match unsigned {
         true => (0, (1i128 << bits) - 1),
@@ -258,12 +284,21 @@ fn int_to_int(from: &ColumnType, to: &ColumnType, x: &str, strict: bool) -> Opti
 /// Digits beyond SQLite's INTEGER are text, and any text is greater than any number.
 fn clamped(x: &str, low: i128, high: i128) -> String {
     let raised = format!("max({x}, {low})");
-    if high > i128::from(i64::MAX) { raised } else { format!("min({raised}, {high})") }
+    if high > i128::from(i64::MAX) {
+        raised
+    } else {
+        format!("min({raised}, {high})")
+    }
 }
 
 fn int_text(ty: &ColumnType, x: &str) -> String {
     match ty {
-        ColumnType::Int { bytes, zerofill: true, display_width, .. } => {
+        ColumnType::Int {
+            bytes,
+            zerofill: true,
+            display_width,
+            ..
+        } => {
             let width = display_width.unwrap_or_else(|| u16::from(int_digits(*bytes)));
             format!(
                 "CASE WHEN length({x}) < {width} THEN substr('{:0>255}' || {x}, -{width}) ELSE CAST({x} AS TEXT) END",
@@ -275,13 +310,22 @@ fn int_text(ty: &ColumnType, x: &str) -> String {
 }
 
 fn decimal(from: &ColumnType, to: &ColumnType, x: &str, strict: bool) -> Option<Conversion> {
-    let ColumnType::Decimal { precision, scale, .. } = from else { return None };
+    let ColumnType::Decimal {
+        precision, scale, ..
+    } = from
+    else {
+        return None;
+    };
     if loses_sign(from, to) && !strict && !is_text(to) {
         return None;
     }
     let short = *precision <= 15;
     match to {
-        ColumnType::Decimal { precision: new_precision, scale: new_scale, .. } => {
+        ColumnType::Decimal {
+            precision: new_precision,
+            scale: new_scale,
+            ..
+        } => {
             let whole = precision - scale.min(precision);
             let room = new_precision.saturating_sub(*new_scale) >= whole || strict;
             if new_scale < scale || !room {
@@ -291,13 +335,19 @@ fn decimal(from: &ColumnType, to: &ColumnType, x: &str, strict: bool) -> Option<
                 return Some(Same);
             }
             let more = quote_text(&zeros(*scale, *new_scale));
-            Some(Expression(format!("CASE WHEN typeof({x}) = 'text' THEN {x} || {more} ELSE {x} END")))
+            Some(Expression(format!(
+                "CASE WHEN typeof({x}) = 'text' THEN {x} || {more} ELSE {x} END"
+            )))
         }
         ColumnType::Double { digits: None, .. } => Some(Expression(format!("CAST({x} AS REAL)"))),
         ColumnType::Int { .. } if short => {
             let (low, high) = int_range(to);
             let rounded = format!("CAST(round({x}) AS INTEGER)");
-            Some(Expression(if strict { rounded } else { clamped(&rounded, low, high) }))
+            Some(Expression(if strict {
+                rounded
+            } else {
+                clamped(&rounded, low, high)
+            }))
         }
         _ if is_text(to) && short => {
             let text = format!("printf('%.{scale}f', {x})");
@@ -310,7 +360,10 @@ fn decimal(from: &ColumnType, to: &ColumnType, x: &str, strict: bool) -> Option<
 /// What to append to a text with `from` fractional digits so that it has `to`.
 fn zeros(from: u8, to: u8) -> String {
     let point = if from == 0 && to > 0 { "." } else { "" };
-    format!("{point}{}", "0".repeat(usize::from(to.saturating_sub(from))))
+    format!(
+        "{point}{}",
+        "0".repeat(usize::from(to.saturating_sub(from)))
+    )
 }
 
 /// More or fewer fractional digits of a time.
@@ -336,7 +389,9 @@ fn fraction(from: u8, to: u8, x: &str, rounds: bool) -> Conversion {
              ELSE substr({x}, 1, 20) || printf('%0{to}d', CAST(substr({x}, 21, {to}) AS INTEGER) + 1) END"
         )
     };
-    Expression(format!("CASE WHEN substr({x}, -{dropped}, 1) < '5' THEN {kept} ELSE coalesce({up}, {kept}) END"))
+    Expression(format!(
+        "CASE WHEN substr({x}, -{dropped}, 1) < '5' THEN {kept} ELSE coalesce({up}, {kept}) END"
+    ))
 }
 
 /// ENUM values keep their label; one whose label is gone becomes the empty value.
@@ -346,9 +401,16 @@ fn labels(old: &[String], new: &[String], x: &str) -> Conversion {
     }
     let mut sql = format!("CASE {x}");
     for label in old {
-        let found = new.iter().find(|n| *n == label).or_else(|| new.iter().find(|n| same_name(n, label)));
+        let found = new
+            .iter()
+            .find(|n| *n == label)
+            .or_else(|| new.iter().find(|n| same_name(n, label)));
         let to = found.map_or("", String::as_str);
-        sql.push_str(&format!(" WHEN {} THEN {}", quote_text(label), quote_text(to)));
+        sql.push_str(&format!(
+            " WHEN {} THEN {}",
+            quote_text(label),
+            quote_text(to)
+        ));
     }
     sql.push_str(&format!(" ELSE {x} END"));
     Expression(sql)

@@ -44,7 +44,9 @@ pub fn is_nocase(collation: &Collation) -> bool {
     let is_unicode = ["utf8mb3", "utf8mb4", "ucs2", "utf16", "utf16le", "utf32"]
         .contains(&collation.charset.as_str());
     match is_unicode {
-        true => !name.split('_').any(|part| UNICODE_EXCEPTIONS.contains(&part)),
+        true => !name
+            .split('_')
+            .any(|part| UNICODE_EXCEPTIONS.contains(&part)),
         false => !OTHER_EXCEPTIONS.iter().any(|start| name.starts_with(start)),
     }
 }
