@@ -1,1 +1,12 @@
-//! Integration tests, one binary.
+//! The integration tests: one binary, one module per subject. Real servers come from `dev/servers`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
+mod servers;
+mod support;

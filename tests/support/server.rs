@@ -1,0 +1,419 @@
+//! Real MariaDB and MySQL servers for tests.
+//!
+//! Each [`Server`] has a data directory of its own in a temporary directory and listens on a free loopback port. Its
+//! process is ended by its pid when the value is dropped, and also when the test process dies. The binaries are found
+//! through the environment or what `dev/servers` left in the cache; a missing one fails the test.
+//!
+//! Everything here blocks and panics on failure: call it from plain `#[test]` functions and threads, not from async code
+//! (there, use `tokio::task::spawn_blocking`).
+
+mod datadir;
+mod process;
+mod programs;
+mod session;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use process::Process;
+pub(crate) use session::{Rows, Session};
+
+/// The replication user that every server has.
+pub(crate) const REPL_USER: &str = "repl";
+/// The password of [`REPL_USER`].
+pub(crate) const REPL_PASSWORD: &str = "repl-secret";
+
+const START_TIMEOUT: Duration = Duration::from_secs(90);
+const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Which kind of server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Flavor {
+    /// `MariaDB`, 10.11 unless the environment names another.
+    MariaDb,
+    /// `MySQL`, 9.x unless the environment names another.
+    MySql,
+}
+
+impl Flavor {
+    /// Both, for the tests that run on each.
+    pub(crate) fn both() -> [Self; 2] {
+        [Self::MariaDb, Self::MySql]
+    }
+
+    /// `mariadb` or `mysql`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::MariaDb => "mariadb",
+            Self::MySql => "mysql",
+        }
+    }
+
+    fn server_variable(self) -> &'static str {
+        match self {
+            Self::MariaDb => "RELAYLITE_TEST_MARIADBD",
+            Self::MySql => "RELAYLITE_TEST_MYSQLD",
+        }
+    }
+}
+
+/// How a server is to be started; see [`Server::builder`].
+#[derive(Clone, Debug)]
+pub(crate) struct Builder {
+    flavor: Flavor,
+    variable: &'static str,
+    server_id: u32,
+    gtid_mode: bool,
+    args: Vec<String>,
+}
+
+impl Builder {
+    /// Adds a server option, such as `--binlog-row-image=MINIMAL`. It wins over the defaults.
+    #[must_use]
+    pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// The `server_id`, 100 by default.
+    #[must_use]
+    pub(crate) fn server_id(mut self, server_id: u32) -> Self {
+        self.server_id = server_id;
+        self
+    }
+
+    /// `gtid_mode` of a `MySQL` server, on by default. `MariaDB` always has GTIDs.
+    #[must_use]
+    pub(crate) fn gtid_mode(mut self, on: bool) -> Self {
+        self.gtid_mode = on;
+        self
+    }
+
+    /// Takes the server binary from another variable, such as `RELAYLITE_TEST_MARIADBD11`.
+    #[must_use]
+    pub(crate) fn program_from(mut self, variable: &'static str) -> Self {
+        self.variable = variable;
+        self
+    }
+
+    /// Starts the server and returns once it answers.
+    #[track_caller]
+    pub(crate) fn start(self) -> Server {
+        let program = programs::find(self.variable);
+        let version = programs::version(&program);
+        let directory = tempfile::Builder::new().prefix("rl-").tempdir().unwrap();
+        datadir::create(
+            self.flavor,
+            &program,
+            version,
+            &directory.path().join("data"),
+        );
+        let mut server = Server {
+            process: None,
+            port: 0,
+            flavor: self.flavor,
+            version,
+            program,
+            options: self.options(),
+            directory,
+        };
+        server.start_on_free_port();
+        server
+    }
+
+    fn options(&self) -> Vec<String> {
+        let mut options = datadir::base_options();
+        options.extend([
+            format!("--server-id={}", self.server_id),
+            "--log-bin=binlog".to_owned(),
+            "--binlog-format=ROW".to_owned(),
+            "--sync-binlog=0".to_owned(),
+        ]);
+        if self.flavor == Flavor::MySql && self.gtid_mode {
+            options.push("--gtid-mode=ON".to_owned());
+            options.push("--enforce-gtid-consistency=ON".to_owned());
+        }
+        options.extend(self.args.iter().cloned());
+        options
+    }
+}
+
+/// A running server. Dropping it kills the server and removes its data.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Option<Process>,
+    port: u16,
+    flavor: Flavor,
+    version: (u32, u32, u32),
+    program: PathBuf,
+    options: Vec<String>,
+    directory: tempfile::TempDir,
+}
+
+impl Server {
+    /// A server with the defaults: `server_id` 100, binary log `binlog` in ROW format, GTIDs on.
+    #[track_caller]
+    pub(crate) fn start(flavor: Flavor) -> Self {
+        Self::builder(flavor).start()
+    }
+
+    /// A server with options of its own.
+    pub(crate) fn builder(flavor: Flavor) -> Builder {
+        Builder {
+            flavor,
+            variable: flavor.server_variable(),
+            server_id: 100,
+            gtid_mode: true,
+            args: Vec::new(),
+        }
+    }
+
+    /// The kind of server.
+    pub(crate) fn flavor(&self) -> Flavor {
+        self.flavor
+    }
+
+    /// Major, minor, patch.
+    pub(crate) fn version(&self) -> (u32, u32, u32) {
+        self.version
+    }
+
+    /// The port on 127.0.0.1. It stays the same over restarts.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `mysql://` URL of the replication user.
+    pub(crate) fn url(&self) -> String {
+        format!(
+            "mysql://{REPL_USER}:{REPL_PASSWORD}@127.0.0.1:{}",
+            self.port
+        )
+    }
+
+    /// `mysql://` URL of root, who has no password.
+    pub(crate) fn root_url(&self) -> String {
+        format!("mysql://root@127.0.0.1:{}", self.port)
+    }
+
+    /// The data directory, which also holds the binary logs (and `MySQL`'s `ca.pem`, `server-cert.pem`, ...).
+    pub(crate) fn datadir(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// A binary log file in the data directory.
+    pub(crate) fn binlog_path(&self, name: &str) -> PathBuf {
+        self.datadir().join(name)
+    }
+
+    /// The unix socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.path().join("s")
+    }
+
+    /// What the server logged so far.
+    pub(crate) fn error_log(&self) -> String {
+        error_log(self.directory.path())
+    }
+
+    /// Stock `mysqlbinlog` or `mariadb-binlog`, as the flavor has it. Its first argument must be `--no-defaults`.
+    #[track_caller]
+    pub(crate) fn mysqlbinlog(&self) -> PathBuf {
+        programs::find(match self.flavor {
+            Flavor::MariaDb => "RELAYLITE_TEST_MARIADB_BINLOG",
+            Flavor::MySql => "RELAYLITE_TEST_MYSQLBINLOG",
+        })
+    }
+
+    /// A new session of root.
+    #[track_caller]
+    pub(crate) fn client(&self) -> Session {
+        Session::connect(&self.root_url())
+            .unwrap_or_else(|error| panic!("cannot log in to {}: {error}", self.flavor.name()))
+    }
+
+    /// Runs one or many statements, separated by `;`, in a session of their own.
+    #[track_caller]
+    pub(crate) fn exec(&self, sql: &str) {
+        self.client().exec(sql);
+    }
+
+    /// The rows of one query, in a session of its own.
+    #[track_caller]
+    pub(crate) fn query(&self, sql: &str) -> Rows {
+        self.client().query(sql)
+    }
+
+    /// As [`Self::query`], as text; NULL is `None`.
+    #[track_caller]
+    pub(crate) fn query_strings(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        self.client().query_strings(sql)
+    }
+
+    /// The binary log files and their sizes, oldest first.
+    #[track_caller]
+    pub(crate) fn binlog_files(&self) -> Vec<(String, u64)> {
+        self.query_strings("SHOW BINARY LOGS")
+            .into_iter()
+            .map(name_and_number)
+            .collect()
+    }
+
+    /// Name of the current binary log file and the position of its end.
+    #[track_caller]
+    pub(crate) fn position(&self) -> (String, u64) {
+        let sql = if self.flavor == Flavor::MySql && self.version >= (8, 2, 0) {
+            "SHOW BINARY LOG STATUS"
+        } else {
+            "SHOW MASTER STATUS"
+        };
+        let rows = self.query_strings(sql);
+        name_and_number(rows.into_iter().next().expect("the binary log is on"))
+    }
+
+    /// `gtid_executed`, or `gtid_binlog_pos` on `MariaDB`.
+    #[track_caller]
+    pub(crate) fn gtid_position(&self) -> String {
+        let rows = self.query_strings(match self.flavor {
+            Flavor::MariaDb => "SELECT @@GLOBAL.gtid_binlog_pos",
+            Flavor::MySql => "SELECT REPLACE(@@GLOBAL.gtid_executed, '\n', '')",
+        });
+        rows[0][0].clone().unwrap()
+    }
+
+    /// The server's process id. Panics when it does not run.
+    #[track_caller]
+    pub(crate) fn pid(&self) -> u32 {
+        self.process
+            .as_ref()
+            .expect("the server does not run")
+            .pid()
+    }
+
+    /// A clean shutdown (SIGTERM); does nothing when it does not run.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.stop(STOP_TIMEOUT);
+        }
+    }
+
+    /// A crash (SIGKILL); does nothing when it does not run.
+    pub(crate) fn kill9(&mut self) {
+        self.process = None;
+    }
+
+    /// Stops the server if it runs, and starts it on the same port and data.
+    #[track_caller]
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        if let Err(error) = self.try_start() {
+            panic!("{} did not restart: {error}", self.flavor.name());
+        }
+    }
+
+    /// As [`Self::restart`], with one more option, which wins over the earlier ones and stays.
+    #[track_caller]
+    pub(crate) fn restart_with(&mut self, arg: &str) {
+        self.options.push(arg.to_owned());
+        self.restart();
+    }
+
+    /// Freezes the server: connections stay open, nothing answers.
+    #[track_caller]
+    pub(crate) fn sigstop(&self) {
+        process::signal(self.pid(), "STOP");
+    }
+
+    /// Thaws a frozen server.
+    #[track_caller]
+    pub(crate) fn sigcont(&self) {
+        process::signal(self.pid(), "CONT");
+    }
+
+    /// Another process may take the port between our look and the server's bind; then another port is tried.
+    #[track_caller]
+    fn start_on_free_port(&mut self) {
+        let mut failure = String::new();
+        for _ in 0..5 {
+            self.port = process::free_port();
+            match self.try_start() {
+                Ok(()) => return,
+                Err(error) => failure = error,
+            }
+        }
+        panic!("{} did not start: {failure}", self.flavor.name());
+    }
+
+    fn try_start(&mut self) -> Result<(), String> {
+        self.process = None;
+        self.process = Some(launch(
+            &self.program,
+            self.directory.path(),
+            self.port,
+            &self.options,
+        )?);
+        Ok(())
+    }
+}
+
+/// Starts a server on `directory/data` and waits until it, and not another one on that port, answers.
+fn launch(
+    program: &Path,
+    directory: &Path,
+    port: u16,
+    options: &[String],
+) -> Result<Process, String> {
+    let socket = directory.join("s");
+    let mut args = vec![
+        "--no-defaults".to_owned(),
+        format!("--datadir={}", directory.join("data").display()),
+        format!("--port={port}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        format!("--socket={}", socket.display()),
+        format!("--pid-file={}", directory.join("pid").display()),
+        format!("--log-error={}", directory.join("error.log").display()),
+    ];
+    args.extend(options.iter().cloned());
+    let mut process = Process::start(program, &args, directory);
+    let deadline = Instant::now() + START_TIMEOUT;
+    loop {
+        if let Some(status) = process.exited() {
+            return Err(format!("{status}; its log ends:\n{}", log_tail(directory)));
+        }
+        if let Ok(mut session) = Session::connect(&format!("mysql://root@127.0.0.1:{port}")) {
+            let rows = session.query("SELECT @@socket");
+            if rows[0][0].as_deref() == Some(socket.as_os_str().as_encoded_bytes()) {
+                return Ok(process);
+            }
+        }
+        if Instant::now() > deadline {
+            return Err(format!(
+                "no answer on port {port}; its log ends:\n{}",
+                log_tail(directory)
+            ));
+        }
+        std::thread::sleep(POLL_INTERVAL);
+    }
+}
+
+fn error_log(directory: &Path) -> String {
+    let bytes = fs::read(directory.join("error.log")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn log_tail(directory: &Path) -> String {
+    let log = error_log(directory);
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
+fn name_and_number(row: Vec<Option<String>>) -> (String, u64) {
+    let mut columns = row.into_iter().map(Option::unwrap);
+    (
+        columns.next().unwrap(),
+        columns.next().unwrap().parse().unwrap(),
+    )
+}

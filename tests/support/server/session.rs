@@ -1,0 +1,90 @@
+//! A client session that blocks.
+
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Error, Opts, OptsBuilder, Row, Value};
+use tokio::runtime::Runtime;
+
+/// Rows in the text protocol: the server's own rendering of each value, NULL as `None`.
+pub(crate) type Rows = Vec<Vec<Option<Vec<u8>>>>;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One connection. A transaction may go over several calls.
+#[derive(Debug)]
+pub(crate) struct Session {
+    // Before the runtime: it is dropped first.
+    connection: Conn,
+    runtime: Runtime,
+}
+
+impl Session {
+    /// Logs in.
+    pub(crate) fn connect(url: &str) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        // Or the driver would ask the server for its socket and go there.
+        let opts = OptsBuilder::from_opts(Opts::from_url(url)?).prefer_socket(false);
+        let connection = runtime.block_on(async {
+            match tokio::time::timeout(CONNECT_TIMEOUT, Conn::new(opts)).await {
+                Ok(connection) => connection,
+                Err(elapsed) => Err(std::io::Error::from(elapsed).into()),
+            }
+        })?;
+        Ok(Self {
+            connection,
+            runtime,
+        })
+    }
+
+    /// The server's id of this connection.
+    pub(crate) fn id(&self) -> u32 {
+        self.connection.id()
+    }
+
+    /// Runs one or many statements, separated by `;`.
+    #[track_caller]
+    pub(crate) fn exec(&mut self, sql: &str) {
+        if let Err(error) = self.try_exec(sql) {
+            panic!("{error}\nin: {}", shown(sql));
+        }
+    }
+
+    /// As [`Self::exec`], where the error is wanted.
+    pub(crate) fn try_exec(&mut self, sql: &str) -> Result<(), Error> {
+        self.runtime.block_on(self.connection.query_drop(sql))
+    }
+
+    /// The rows of one query.
+    #[track_caller]
+    pub(crate) fn query(&mut self, sql: &str) -> Rows {
+        match self.runtime.block_on(self.connection.query::<Row, _>(sql)) {
+            Ok(rows) => rows.into_iter().map(columns).collect(),
+            Err(error) => panic!("{error}\nin: {}", shown(sql)),
+        }
+    }
+
+    /// As [`Self::query`], as text.
+    #[track_caller]
+    pub(crate) fn query_strings(&mut self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let rows = self.query(sql).into_iter();
+        rows.map(|row| row.into_iter().map(|value| value.map(text)).collect())
+            .collect()
+    }
+}
+
+fn columns(row: Row) -> Vec<Option<Vec<u8>>> {
+    let value = |value| match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(bytes),
+        other => panic!("{other:?} in the text protocol"),
+    };
+    row.unwrap().into_iter().map(value).collect()
+}
+
+fn shown(sql: &str) -> String {
+    sql.chars().take(500).collect()
+}
