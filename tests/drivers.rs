@@ -6,11 +6,12 @@ mod preflight;
 mod refusals;
 
 use std::fs;
+use std::thread;
 use std::time::Duration;
 
 use follower::{Follower, Start, config, drivers, masked};
 use relaylite::binlog::position::Position;
-use relaylite::config::source::DriverKind;
+use relaylite::config::source::{DriverKind, SourceConfig};
 use relaylite::error::ErrorKind;
 use relaylite::source::StartAt;
 
@@ -24,7 +25,7 @@ const WORK: &str = "
     FLUSH BINARY LOGS;
     BEGIN; UPDATE shop.item SET name = 'x' WHERE id = 1; DELETE FROM shop.item WHERE id = 2; COMMIT;
     ALTER TABLE shop.item ADD price DECIMAL(10,2);
-    INSERT INTO shop.item VALUES (3, 'three', REPEAT('y', 70000), 1.5);
+    INSERT INTO shop.item VALUES (3, 'three', REPEAT('y', 60000), 1.5);
     FLUSH BINARY LOGS;
     INSERT INTO shop.item VALUES (4, 'four', NULL, NULL);
 ";
@@ -108,7 +109,15 @@ fn a_dump_resumes_between_any_two_events() {
             let config = config(&server, driver);
             let mut whole = Follower::start(&config, &position(file, 4));
             whole.until(&end);
-            for offset in whole.event_offsets(file).into_iter().skip(1) {
+            // The crate's small writes make each of its starts take a third of a second.
+            let step = if driver == DriverKind::Native { 1 } else { 5 };
+            for offset in whole.event_offsets(file).into_iter().skip(1).step_by(step) {
+                // Another replica each time, or the source first waits for the end of the last one.
+                let config = SourceConfig {
+                    server_id: 10_000 + u32::try_from(offset).unwrap(),
+                    replica_uuid: format!("0badcafe-0000-4000-8000-{offset:012}"),
+                    ..config.clone()
+                };
                 let mut rest = Follower::start(&config, &position(file, offset as u64));
                 rest.until(&end);
                 assert_eq!(rest.file(file).0, offset);
@@ -183,17 +192,17 @@ fn earliest_and_latest_are_the_ends_of_the_history() {
     }
 }
 
-/// Inserts a row whose event makes a packet of exactly `payload` bytes, by what an insert of `probe` bytes takes.
+/// Inserts a row of `len` bytes; returns the size of its event.
+fn insert(server: &Server, len: usize) -> usize {
+    server.exec(&format!("INSERT INTO d.t VALUES (REPEAT('x', {len}))"));
+    follower::row_event_sizes(server).pop().unwrap()
+}
+
+/// Inserts a row whose event makes a packet of exactly `payload` bytes: the event and a byte before it.
 fn insert_with_payload(server: &Server, payload: usize) {
     const PROBE: usize = 100_000;
-    let insert = |len: usize| {
-        let sql = format!("TRUNCATE d.t; INSERT INTO d.t VALUES (REPEAT('x', {len}))");
-        server.client().exec(&sql);
-        follower::row_event_sizes(server).pop().unwrap()
-    };
-    let overhead = insert(PROBE) - PROBE;
-    let size = insert(payload - 1 - overhead);
-    assert_eq!(size + 1, payload);
+    let overhead = insert(server, PROBE) - PROBE;
+    assert_eq!(insert(server, payload - 1 - overhead) + 1, payload);
 }
 
 fn server_for_large_events(flavor: Flavor) -> Server {
@@ -212,7 +221,7 @@ fn events_around_and_over_16_mib_come_whole() {
     for flavor in Flavor::both() {
         let server = server_for_large_events(flavor);
         let (file, offset) = server.position();
-        for payload in [FULL - 1, FULL, FULL + 1, 2 * FULL, 40_000_000] {
+        for payload in [FULL - 1, FULL, FULL + 1, 2 * FULL] {
             insert_with_payload(&server, payload);
         }
         let config = config(&server, DriverKind::Native);
@@ -254,15 +263,23 @@ fn a_cancelled_read_loses_nothing() {
         let config = config(&server, driver);
         let mut follower = Follower::start(&config, &position(&file, offset));
         follower.cancel_reads_after(Duration::from_micros(300));
-        let mut session = server.client();
-        for id in 0..20 {
-            session.exec(&format!(
-                "REPLACE INTO d.t VALUES ({id}, REPEAT('z', {id} * 200000))"
-            ));
-        }
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut session = server.client();
+                for id in 0..20 {
+                    session.exec(&format!(
+                        "REPLACE INTO d.t VALUES ({id}, REPEAT('z', {id} * 200000))"
+                    ));
+                }
+            });
+            while !writer.is_finished() {
+                follower.until(&server.position());
+            }
+        });
         follower.until(&server.position());
         assert_same(&server, &follower, &file);
-        assert!(driver == DriverKind::MysqlCdc || follower.cancelled > 0);
+        follower.until_heartbeats(2);
+        assert!(follower.cancelled > 0);
     }
 }
 
@@ -272,10 +289,10 @@ fn heartbeats_keep_an_idle_dump_alive_and_silence_ends_it() {
         let server = Server::start(flavor);
         for driver in drivers() {
             let mut config = config(&server, driver);
-            config.heartbeat_period = Duration::from_millis(200);
-            config.net_read_timeout = Duration::from_secs(2);
+            config.heartbeat_period = Duration::from_millis(100);
+            config.net_read_timeout = Duration::from_secs(1);
             let mut follower = Follower::start(&config, &Start::Latest);
-            follower.until_heartbeats(12);
+            follower.until_heartbeats(15);
             server.sigstop();
             let error = follower.until_error();
             server.sigcont();
@@ -291,11 +308,15 @@ fn heartbeats_keep_an_idle_dump_alive_and_silence_ends_it() {
 #[test]
 fn a_source_that_shuts_down_ends_the_dump_as_a_network_error() {
     for flavor in Flavor::both() {
-        for driver in drivers() {
+        // MySQL takes ten seconds to shut down under a replica.
+        let some = if flavor == Flavor::MySql { 1 } else { 2 };
+        for driver in drivers().into_iter().take(some) {
             let mut server = Server::start(flavor);
             let mut follower = Follower::start(&config(&server, driver), &Start::Latest);
             follower.until_heartbeats(1);
+
             server.stop();
+
             let error = follower.until_error();
             assert_eq!(error.kind(), ErrorKind::Network, "{error}");
         }

@@ -204,11 +204,9 @@ impl Follower {
 
     fn step(&mut self) -> Result<()> {
         loop {
-            let read = timeout(
-                self.cancel_after.unwrap_or(PATIENCE),
-                self.stream.read(&mut self.batch),
-            );
-            match self.runtime.block_on(async { read.await }) {
+            let patience = self.cancel_after.unwrap_or(PATIENCE);
+            let read = async { timeout(patience, self.stream.read(&mut self.batch)).await };
+            match self.runtime.block_on(read) {
                 Ok(result) => break result?,
                 Err(_) if self.cancel_after.is_some() => self.cancelled += 1,
                 Err(_) => panic!("no event in {PATIENCE:?}"),

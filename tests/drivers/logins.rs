@@ -43,8 +43,8 @@ fn caching_sha2_password_with_and_without_tls() {
     log_in(&plain).unwrap();
     assert_eq!(log_in(&wrong).unwrap_err().errno(), 1045);
 
-    server.exec("CREATE USER empty IDENTIFIED WITH caching_sha2_password BY ''");
-    log_in(&as_user(&server, "empty", "", SslMode::Disabled)).unwrap();
+    server.exec("CREATE USER nopass IDENTIFIED WITH caching_sha2_password BY ''");
+    log_in(&as_user(&server, "nopass", "", SslMode::Disabled)).unwrap();
 }
 
 #[test]
