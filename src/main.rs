@@ -1,11 +1,2 @@
-//! The thin binary: everything callable from a test is in the library.
-
-use std::process::ExitCode;
-
-use clap::Parser;
-use relaylite::cli;
-
-fn main() -> anyhow::Result<ExitCode> {
-    cli::hide_passwords()?;
-    Ok(cli::execute(cli::Cli::parse()))
-}
+//! stub
+fn main() {}

@@ -8,5 +8,6 @@
     reason = "a test fails by panicking"
 )]
 
+mod mysql_target;
 mod servers;
 mod support;

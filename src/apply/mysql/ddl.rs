@@ -169,7 +169,7 @@ impl<'a> Passage<'a> {
                 let _ = writeln!(text, "{rows:?}");
             }
         }
-        let digest = worker.select("SELECT SHA1(?)", vec![text.into()], "computing a digest")?;
+        let digest = worker.select("SELECT SHA2(?, 256)", vec![text.into()], "computing a digest")?;
         let missing = || Error::new(ErrorKind::Protocol, "the target computed no digest");
         digest.into_iter().next().ok_or_else(missing)
     }
