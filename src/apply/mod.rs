@@ -11,7 +11,7 @@
 //!   files are purged by what is durable.
 
 pub mod mysql;
-// pub mod sqlite;
+pub mod sqlite;
 
 use std::sync::Arc;
 
