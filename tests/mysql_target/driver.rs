@@ -254,12 +254,18 @@ pub(crate) fn rows_of(server: &Server, database: &str, table: &str) -> Vec<Vec<O
     let mut session = server.client();
     session.exec("SET time_zone = '+00:00'; SET NAMES utf8mb4");
     let columns = session.query_strings(&format!(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = '{database}' AND table_name = '{table}' \
+        "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = '{database}' AND table_name = '{table}' \
          ORDER BY ordinal_position"
     ));
     let names: Vec<String> = columns
         .into_iter()
-        .map(|mut row| format!("HEX(CONCAT(`{}`))", row.remove(0).unwrap()))
+        .map(|row| {
+            let name = row[0].as_deref().unwrap().replace('`', "``");
+            match row[1].as_deref() {
+                Some("vector") => format!("HEX(`{name}`)"),
+                _ => format!("HEX(CONCAT(`{name}`))"),
+            }
+        })
         .collect();
     let order: Vec<String> = (1..=names.len()).map(|n| n.to_string()).collect();
     session.query_strings(&format!(
