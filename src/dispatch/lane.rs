@@ -327,6 +327,7 @@ impl LaneWorker {
         let ddl = Ddl {
             query: &task.query,
             statement: &task.statement,
+            context: &task.context,
             source: self.context.source.as_ref(),
             database: &self.progress.database,
             at: &task.at,
