@@ -9,5 +9,6 @@
 )]
 
 mod drivers;
+mod mysql_target;
 mod servers;
 mod support;
