@@ -9,6 +9,7 @@
 )]
 
 mod drivers;
+mod fixtures;
 mod mysql_target;
 mod servers;
 mod support;
