@@ -8,5 +8,6 @@
     reason = "a test fails by panicking"
 )]
 
+mod ddl_corpus;
 mod servers;
 mod support;
