@@ -8,8 +8,6 @@
     reason = "a test fails by panicking"
 )]
 
-mod drivers;
-mod fixtures;
-mod mysql_target;
+mod ddl_corpus;
 mod servers;
 mod support;
