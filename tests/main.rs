@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod decode_never_panics;
 mod fixtures;
 mod servers;
 mod support;
