@@ -8,11 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
-<<<<<<< HEAD
 mod ddl_corpus;
-=======
 mod decode_never_panics;
 mod fixtures;
->>>>>>> decode
 mod servers;
 mod support;
