@@ -10,6 +10,8 @@
 
 mod ddl_corpus;
 mod decode_never_panics;
+mod drivers;
 mod fixtures;
+mod mysql_target;
 mod servers;
 mod support;
