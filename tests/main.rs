@@ -8,5 +8,15 @@
     reason = "a test fails by panicking"
 )]
 
-mod servers;
+#[macro_use]
 mod support;
+
+mod classic_errors;
+mod crashes;
+mod large_values;
+mod layers;
+mod relay_files;
+mod replication;
+mod servers;
+mod start_positions;
+mod usage;
