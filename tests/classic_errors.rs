@@ -202,7 +202,8 @@ fn the_source_cannot_serve_a_replica(flavor: Flavor) {
 
 /// All `FILE:POS` of a text.
 fn positions_of(text: &str, file: &str) -> Vec<u64> {
-    let after = text.split(&format!("{file}:")).skip(1);
+    let before = format!("{file}:");
+    let after = text.split(&before).skip(1);
     let digits = after.map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap());
     digits.filter_map(|digits| digits.parse().ok()).collect()
 }

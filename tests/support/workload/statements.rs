@@ -4,7 +4,7 @@ use super::DATABASES;
 use crate::support::random::Random;
 
 const BIG_STATEMENT_ROWS: std::ops::Range<usize> = 200..1200;
-const LARGE_VALUE_BYTES: std::ops::Range<usize> = 20_000..2_500_000;
+const LARGE_VALUE_BYTES: std::ops::Range<usize> = 20_000..1_500_000;
 
 /// The statements of one transaction, its begin and end included.
 pub(super) fn transaction(random: &mut Random) -> Vec<String> {
@@ -50,7 +50,7 @@ fn change(random: &mut Random, database: &str) -> String {
         60..=67 => by_unique(random, &at("by_unique")),
         68..=79 => no_key(random, &at("no_key")),
         80..=93 => types(random, &at("types")),
-        94..=96 => many_rows(random, &at("by_int")),
+        94..=97 => many_rows(random, &at("by_int")),
         _ => large(random, &at("large")),
     }
 }
