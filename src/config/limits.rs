@@ -84,3 +84,18 @@ pub const CONNECTION_BUFFER_BYTES: usize = 32 << 10;
 
 /// Bytes that the mysql_cdc driver's thread may read ahead of the pipeline.
 pub const MYSQL_CDC_AHEAD_BYTES: usize = 4 << 20;
+
+/// Seconds between attempts to reach the source, when `connect_retry` is not set.
+pub const CONNECT_RETRY_DEFAULT: u64 = 5;
+
+/// Seconds between heartbeats, when `heartbeat_period` is not set.
+pub const HEARTBEAT_PERIOD_DEFAULT: u64 = 10;
+
+/// Seconds without a packet after which a connection is dead, when `replica_net_timeout` is not set (MySQL's default).
+pub const NET_TIMEOUT_DEFAULT: u64 = 60;
+
+/// Most lanes that may run at once.
+pub const WORKERS_MAX: usize = 256;
+
+/// How long the applier waits before it tries again after a busy target or a full disk.
+pub const APPLY_RETRY: Duration = Duration::from_millis(1_000);

@@ -1,4 +1,203 @@
-//! Configuration: file, environment and flags, validated.
+//! Configuration: file, environment and flags, merged and checked before anything starts.
 
+pub mod layer;
 pub mod limits;
 pub mod source;
+pub mod target;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use self::layer::Layer;
+use self::limits::{
+    CONNECT_RETRY_DEFAULT, HEARTBEAT_PERIOD_DEFAULT, NET_TIMEOUT_DEFAULT, WORKERS_MAX,
+};
+use self::source::{MySqlUrl, SourceConfig, Start, TlsConfig};
+use self::target::TargetConfig;
+use crate::binlog::position::Position;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The relay directory when none is given.
+pub const DEFAULT_RELAY_DIR: &str = "relay";
+/// The target when none is given.
+pub const DEFAULT_TARGET: &str = "sqlite:data";
+
+/// When a run ends by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Until {
+    /// Never.
+    Stopped,
+    /// When everything before a position is applied and durable.
+    Position(Position),
+    /// When everything that the source has at start is applied and durable.
+    CaughtUp,
+}
+
+/// Everything that `run` needs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How to reach the source.
+    pub source: SourceConfig,
+    /// Where to start when there is no checkpoint.
+    pub start: Start,
+    /// The relay directory.
+    pub relay_dir: PathBuf,
+    /// Where changes go.
+    pub target: TargetConfig,
+    /// Databases applied at the same time.
+    pub workers: usize,
+    /// Time between attempts to reach the source.
+    pub connect_retry: Duration,
+    /// When to end.
+    pub until: Until,
+    /// End the process on a fatal replication error.
+    pub exit_on_error: bool,
+}
+
+impl Config {
+    /// Checks merged settings.
+    ///
+    /// # Errors
+    /// `Config` that names the setting and what to write.
+    pub fn from_layer(layer: Layer) -> Result<Self> {
+        let source = source_config(&layer)?;
+        let start = match layer.start.as_deref() {
+            None => Start::Latest,
+            Some(text) => text.parse()?,
+        };
+        let workers = layer.workers.unwrap_or_else(default_workers);
+        if !(1..=WORKERS_MAX).contains(&workers) {
+            return Err(invalid("workers", &format!("must be from 1 to {WORKERS_MAX}")));
+        }
+        let until = match (layer.until.as_deref(), layer.until_caught_up.unwrap_or(false)) {
+            (Some(_), true) => {
+                return Err(invalid("until", "excludes until_caught_up; give one of them"));
+            }
+            (Some(text), false) => Until::Position(text.parse()?),
+            (None, true) => Until::CaughtUp,
+            (None, false) => Until::Stopped,
+        };
+        let password = password(layer.target_password.clone(), layer.target_password_file.as_deref())?;
+        let target = layer.target.as_deref().unwrap_or(DEFAULT_TARGET);
+        Ok(Self {
+            source,
+            start,
+            relay_dir: layer.relay_dir.unwrap_or_else(|| DEFAULT_RELAY_DIR.into()),
+            target: TargetConfig::parse(target, password)?,
+            workers,
+            connect_retry: Duration::from_secs(layer.connect_retry.unwrap_or(CONNECT_RETRY_DEFAULT)),
+            until,
+            exit_on_error: layer.exit_on_error.unwrap_or(false),
+        })
+    }
+}
+
+/// The part of the settings that reaches the source.
+///
+/// # Errors
+/// `Config`.
+pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
+    let Some(url) = layer.source.as_deref() else {
+        return Err(invalid("source", "is missing; give --source mysql://USER@HOST:PORT"));
+    };
+    let url: MySqlUrl = url.parse()?;
+    let server_id = match layer.server_id {
+        Some(0) => return Err(invalid("server_id", "must not be 0")),
+        Some(id) => id,
+        None => {
+            return Err(invalid(
+                "server_id",
+                "is missing; give --server-id N, a number that no other server of this replication has",
+            ));
+        }
+    };
+    let given = password(layer.source_password.clone(), layer.password_file.as_deref())?;
+    let heartbeat = layer.heartbeat_period.unwrap_or(HEARTBEAT_PERIOD_DEFAULT);
+    let timeout = layer.replica_net_timeout.unwrap_or_else(|| NET_TIMEOUT_DEFAULT.max(3 * heartbeat));
+    if timeout <= heartbeat {
+        return Err(invalid("replica_net_timeout", "must be longer than heartbeat_period"));
+    }
+    Ok(SourceConfig {
+        host: url.host,
+        port: url.port,
+        user: url.user,
+        password: given.or(url.password).unwrap_or_else(|| SecretString::from("")),
+        tls: TlsConfig {
+            mode: layer.ssl_mode.unwrap_or_default(),
+            ca: layer.ssl_ca.clone(),
+            cert: layer.ssl_cert.clone(),
+            key: layer.ssl_key.clone(),
+        },
+        server_id,
+        replica_uuid: String::new(),
+        heartbeat_period: Duration::from_secs(heartbeat),
+        net_read_timeout: Duration::from_secs(timeout),
+        driver: layer.driver.unwrap_or_default(),
+    })
+}
+
+fn password(given: Option<SecretString>, file: Option<&Path>) -> Result<Option<SecretString>> {
+    if given.is_some() {
+        return Ok(given);
+    }
+    let Some(path) = file else { return Ok(None) };
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Error::new(ErrorKind::Config, format!("cannot read the password file {}", path.display()))
+            .with_source(error)
+    })?;
+    Ok(Some(SecretString::from(text.trim_end_matches(['\r', '\n']))))
+}
+
+fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(WORKERS_MAX)
+}
+
+fn invalid(key: &str, why: &str) -> Error {
+    Error::new(ErrorKind::Config, format!("`{key}` {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer() -> Layer {
+        Layer {
+            source: Some("mysql://repl@127.0.0.1:3306".into()),
+            server_id: Some(101),
+            ..Layer::default()
+        }
+    }
+
+    #[test]
+    fn defaults_are_sane() {
+        let config = Config::from_layer(layer()).unwrap();
+        assert_eq!(config.start, Start::Latest);
+        assert_eq!(config.until, Until::Stopped);
+        assert!(config.workers >= 1);
+        assert!(config.source.net_read_timeout >= 3 * config.source.heartbeat_period);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let cases: [(&str, fn(&mut Layer)); 6] = [
+            ("`source`", |l| l.source = None),
+            ("`server_id`", |l| l.server_id = None),
+            ("`server_id`", |l| l.server_id = Some(0)),
+            ("`workers`", |l| l.workers = Some(0)),
+            ("`until`", |l| {
+                l.until = Some("b.000001:4".into());
+                l.until_caught_up = Some(true);
+            }),
+            ("`replica_net_timeout`", |l| l.replica_net_timeout = Some(1)),
+        ];
+        for (name, change) in cases {
+            let mut layer = layer();
+            change(&mut layer);
+            let error = Config::from_layer(layer).unwrap_err();
+            assert!(error.what().starts_with(name), "{name}: {error}");
+            assert_eq!(error.kind(), ErrorKind::Config);
+        }
+    }
+}

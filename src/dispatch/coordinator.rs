@@ -10,20 +10,20 @@
 //! Runs on one thread; talks to lanes through their bounded queues and reads back their published progress.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::Ordering as AtomicOrdering;
 use std::time::Instant;
 
 use super::lane::LaneContext;
 use super::lanes::{Lanes, Roster};
 use super::router::Router;
+use super::state::ApplierState;
 use crate::apply::Target;
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
 use crate::config::limits::{RELAY_WAIT, WATERMARK_INTERVAL};
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::reader::RelayReader;
-use crate::serve::applier::ApplierState;
 
 /// What one run of the applier side needs.
 pub struct Run {
@@ -37,10 +37,8 @@ pub struct Run {
     pub context: LaneContext,
     /// The lanes' progress, for `status`.
     pub roster: Roster,
-    /// Ends when everything before this is applied and durable.
-    pub until: Option<Position>,
-    /// Called when the watermark has moved: everything before it may be purged.
-    pub on_watermark: Box<dyn Fn(&Checkpoint) + Send>,
+    /// Ends when everything before this is applied and durable; may be set later (`--until-caught-up`).
+    pub until: Arc<OnceLock<Position>>,
     /// Published for `status`.
     pub state: Arc<ApplierState>,
 }
@@ -59,8 +57,7 @@ struct Coordinator {
     router: Router,
     target: Arc<dyn Target>,
     context: LaneContext,
-    until: Option<Position>,
-    on_watermark: Box<dyn Fn(&Checkpoint) + Send>,
+    until: Arc<OnceLock<Position>>,
     state: Arc<ApplierState>,
     watermark: Option<Position>,
     advanced: Option<Position>,
@@ -80,7 +77,6 @@ pub fn run(run: Run) -> Result<Ended> {
         target: run.target,
         context: run.context,
         until: run.until,
-        on_watermark: run.on_watermark,
         state: run.state,
         watermark: None,
         advanced: None,
@@ -110,14 +106,14 @@ impl Coordinator {
         let file = self.reader.file_name().clone();
         let Some(event) = self.reader.next()? else { return self.caught_up() };
         self.context.behind.store(true, AtomicOrdering::Release);
-        let (start, end) = (event.start, event.end);
+        let start = event.start;
         self.router
             .event(&event, &file)
             .map_err(|error| error.at_pos(file.clone(), start))?;
         if !self.router.in_group() {
-            self.state.set_read(self.router.checkpoint());
+            let passed_over = self.router.passed_over();
+            self.state.set_read(self.router.checkpoint(), passed_over);
         }
-        self.state.set_read_end(&file, end);
         Ok(())
     }
 
@@ -125,13 +121,13 @@ impl Coordinator {
     fn caught_up(&mut self) -> Result<()> {
         self.router.lanes().flush_all()?;
         self.context.behind.store(false, AtomicOrdering::Release);
-        self.state.set_caught_up(true);
+        self.state.set_caught_up(self.reader.position());
         self.reader.wait(RELAY_WAIT);
         Ok(())
     }
 
     fn is_until_reached(&self) -> bool {
-        let Some(until) = &self.until else { return false };
+        let Some(until) = self.until.get() else { return false };
         let next = self.reader.position();
         // Another base name is another history: what was waited for is not in this one.
         next.order(until) != Some(Ordering::Less)
@@ -185,9 +181,7 @@ impl Coordinator {
         self.target.set_watermark(at)?;
         self.watermark = Some(at.position.clone());
         let lanes = self.router.lanes();
-        self.target.purge_dropped(at, &|database| lanes.is_open(database))?;
-        (self.on_watermark)(at);
-        Ok(())
+        self.target.purge_dropped(at, &|database| lanes.is_open(database))
     }
 
     /// Ends the lanes; the first error of all wins.

@@ -10,5 +10,6 @@ pub mod lanes;
 pub mod mapped;
 pub mod progress;
 pub mod router;
+pub mod state;
 pub mod statement;
 pub mod stop;

@@ -16,8 +16,8 @@ use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
 use crate::decode::mariadb;
 use crate::decode::payload::Payload;
-use crate::decode::query::Query;
-use crate::decode::rows::rows_table_id;
+use crate::decode::query::{Query, query_text};
+use crate::decode::rows::{DUMMY_TABLE_ID, rows_table_id};
 use crate::decode::table_map::table_map_names;
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::reader::RelayEvent;
@@ -34,9 +34,6 @@ struct Step<'a> {
     start: u64,
     end: u64,
 }
-
-/// A table id that stands for no table: it only ends a statement (MySQL `log_event.cc`, dummy row event).
-const DUMMY_TABLE_ID: u64 = 0x00ff_ffff;
 
 /// Gives events to lanes.
 pub struct Router {
@@ -153,8 +150,10 @@ impl Router {
             kind::XA_PREPARE => self.xa_prepare(step),
             kind::TRANSACTION_PAYLOAD => self.payload(step),
             kind::MARIADB_QUERY_COMPRESSED..=kind::MARIADB_DELETE_ROWS_COMPRESSED => {
-                let (kind, body) = mariadb::inflate_event(step.kind, step.body, &self.format)?;
-                self.step(Step { kind, body: &body, ..step })
+                let mut scratch = Vec::new();
+                let (kind, body) =
+                    mariadb::plain(step.kind, step.body, &self.format, &mut scratch)?;
+                self.step(Step { kind, body, ..step })
             }
             kind::FORMAT_DESCRIPTION
             | kind::STOP
@@ -254,7 +253,7 @@ impl Router {
     }
 
     fn rows(&mut self, step: Step<'_>) -> Result<()> {
-        let id = rows_table_id(step.kind, step.body, &self.format)?;
+        let id = rows_table_id(step.body, self.format.post_header_len(step.kind))?;
         match self.group.routes.get(&id) {
             Some(Route::Lane(lane)) => self.lanes.push_event(
                 *lane,
@@ -270,7 +269,7 @@ impl Router {
 
     fn query(&mut self, step: Step<'_>) -> Result<()> {
         // The two that end most groups, before anything is parsed or allocated.
-        match Query::text(step.body)? {
+        match query_text(step.body)?.1 {
             b"BEGIN" => {
                 self.begin(step);
                 return Ok(());
@@ -379,8 +378,8 @@ impl Router {
     }
 
     fn payload(&mut self, step: Step<'_>) -> Result<()> {
-        let mut payload = Payload::open(step.body)?;
-        while let Some((header, body)) = payload.next_event()? {
+        let mut events = Payload::parse(step.body)?.reader()?;
+        while let Some((header, body)) = events.next_event()? {
             self.step(Step {
                 kind: header.kind,
                 flags: header.flags,

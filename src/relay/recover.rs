@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::end::{Durable, RelayEnd};
+use super::file::RelayFile;
 use super::index::Index;
 use super::reader::{RelayReader, open_file};
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
@@ -32,10 +33,7 @@ pub fn recover(directory: &Path, repair: bool) -> Result<Durable> {
         }
         index.drop_last(directory, repair)?;
         if repair {
-            fs::remove_file(directory.join(last.as_ref())).or_else(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => Ok(()),
-                _ => Err(error),
-            })?;
+            remove(directory, &last)?;
         }
     }
 }
@@ -70,4 +68,39 @@ fn whole_end(directory: &Path, index: &Index, name: &Arc<str>) -> Result<Option<
         }
     }
     Ok((end > FIRST_EVENT_OFFSET).then_some(end))
+}
+
+/// Empties a source's relay directory.
+pub fn reset(directory: &Path) -> Result<()> {
+    let mut index = Index::load(directory)?;
+    while let Some(last) = index.last().cloned() {
+        index.drop_last(directory, true)?;
+        remove(directory, &last)?;
+    }
+    Ok(())
+}
+
+/// Cuts the relay log at `position`: what stands there and behind it is fetched again.
+pub fn cut(directory: &Path, position: &Position) -> Result<()> {
+    let mut index = Index::load(directory)?;
+    while let Some(last) = index.last().cloned() {
+        if last == position.file {
+            if position.offset > FIRST_EVENT_OFFSET {
+                RelayFile::reopen(directory, position)?;
+                return Ok(());
+            }
+            index.drop_last(directory, true)?;
+            return remove(directory, &last);
+        }
+        index.drop_last(directory, true)?;
+        remove(directory, &last)?;
+    }
+    Ok(())
+}
+
+fn remove(directory: &Path, name: &str) -> Result<()> {
+    match fs::remove_file(directory.join(name)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }

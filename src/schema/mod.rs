@@ -1,4 +1,5 @@
 //! What a table is, at each position of the binlog: definitions, DDL, type mapping.
 
+pub mod collation;
 pub mod ddl;
 pub mod table;

@@ -1,0 +1,71 @@
+//! What the applier side publishes of itself, for `status`.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::binlog::position::Position;
+use crate::checkpoint::Checkpoint;
+use crate::error::Error;
+
+/// A snapshot.
+#[derive(Debug, Clone, Default)]
+pub struct ApplierStatus {
+    /// Whether it runs.
+    pub running: bool,
+    /// The last group read and handed to the lanes.
+    pub read: Option<Checkpoint>,
+    /// End of the last event read.
+    pub read_end: Option<Position>,
+    /// Whether everything received is handed to the lanes.
+    pub caught_up: bool,
+    /// Statements that changed no table and were passed over.
+    pub passed_over: u64,
+    /// Number, text and time (seconds since 1970) of the error that stopped it.
+    pub last_error: Option<(u16, String, u64)>,
+}
+
+/// Where it is published.
+#[derive(Debug, Default)]
+pub struct ApplierState {
+    status: Mutex<ApplierStatus>,
+}
+
+impl ApplierState {
+    fn lock(&self) -> MutexGuard<'_, ApplierStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The snapshot now.
+    pub fn get(&self) -> ApplierStatus {
+        self.lock().clone()
+    }
+
+    /// A run begins or ends.
+    pub fn set_running(&self, running: bool) {
+        self.lock().running = running;
+    }
+
+    /// A group was handed to the lanes.
+    pub fn set_read(&self, at: Checkpoint, passed_over: u64) {
+        let mut status = self.lock();
+        status.read = Some(at);
+        status.passed_over = passed_over;
+        status.caught_up = false;
+    }
+
+    /// Everything received up to `end` is handed to the lanes.
+    pub fn set_caught_up(&self, end: Position) {
+        let mut status = self.lock();
+        status.read_end = Some(end);
+        status.caught_up = true;
+    }
+
+    /// The error that stopped it.
+    pub fn set_error(&self, error: &Error, now: u64) {
+        self.lock().last_error = Some((error.errno(), error.full_text(), now));
+    }
+
+    /// A run has got past the error.
+    pub fn clear_error(&self) {
+        self.lock().last_error = None;
+    }
+}

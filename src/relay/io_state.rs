@@ -1,0 +1,93 @@
+//! What the I/O side publishes of itself, for `status`.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::writer::Heard;
+use crate::error::Error;
+
+/// What the I/O side is doing, in MySQL's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IoPhase {
+    /// Not running: never started, ended, or stopped by an error that needs an operator.
+    #[default]
+    No,
+    /// Trying to reach the source.
+    Connecting,
+    /// Receiving.
+    Yes,
+}
+
+impl IoPhase {
+    /// As `Replica_IO_Running` shows it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::No => "No",
+            Self::Connecting => "Connecting",
+            Self::Yes => "Yes",
+        }
+    }
+}
+
+/// A snapshot.
+#[derive(Debug, Clone, Default)]
+pub struct IoStatus {
+    /// What it is doing.
+    pub phase: IoPhase,
+    /// `server_uuid` or `server_id` of the source.
+    pub source_id: Option<Arc<str>>,
+    /// The source's version as it words it.
+    pub source_version: Option<String>,
+    /// What was received.
+    pub heard: Heard,
+    /// Connections made since start.
+    pub connections: u64,
+    /// Number, text and time (seconds since 1970) of the last error, until the next success.
+    pub last_error: Option<(u16, String, u64)>,
+}
+
+/// Where it is published.
+#[derive(Debug, Default)]
+pub struct IoState {
+    status: Mutex<IoStatus>,
+}
+
+impl IoState {
+    fn lock(&self) -> MutexGuard<'_, IoStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The snapshot now.
+    pub fn get(&self) -> IoStatus {
+        self.lock().clone()
+    }
+
+    /// What it is doing now.
+    pub fn set_phase(&self, phase: IoPhase) {
+        self.lock().phase = phase;
+    }
+
+    /// Who the source is.
+    pub fn set_source(&self, id: Arc<str>, version: String) {
+        let mut status = self.lock();
+        status.source_id = Some(id);
+        status.source_version = Some(version);
+    }
+
+    /// The first events of a connection are in: what was wrong before is over.
+    pub fn set_receiving(&self) {
+        let mut status = self.lock();
+        status.phase = IoPhase::Yes;
+        status.connections += 1;
+        status.last_error = None;
+    }
+
+    /// More was received.
+    pub fn set_heard(&self, heard: &Heard) {
+        self.lock().heard.clone_from(heard);
+    }
+
+    /// An error ended the connection, or the attempt at one.
+    pub fn set_error(&self, error: &Error, now: u64) {
+        self.lock().last_error = Some((error.errno(), error.full_text(), now));
+    }
+}

@@ -1,0 +1,176 @@
+//! What a statement's text means depends on where it ran: server, version, session settings.
+
+use crate::schema::collation;
+use crate::schema::table::Collation;
+
+/// Which family of servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Flavor {
+    /// MySQL and what follows it (Percona Server, ...).
+    #[default]
+    MySql,
+    /// MariaDB.
+    MariaDb,
+}
+
+/// `sql_mode` bits that change how DDL text is read or what it means (equal on both servers).
+pub mod sql_mode {
+    /// REAL means FLOAT.
+    pub const REAL_AS_FLOAT: u64 = 1;
+    /// `"x"` is an identifier.
+    pub const ANSI_QUOTES: u64 = 1 << 2;
+    /// MariaDB: Oracle's words (`VARCHAR2`, `NUMBER`, DATE with a time).
+    pub const ORACLE: u64 = 1 << 9;
+    /// A backslash in a string is a backslash.
+    pub const NO_BACKSLASH_ESCAPES: u64 = 1 << 20;
+    /// Values that do not fit are errors in transactional tables.
+    pub const STRICT_TRANS_TABLES: u64 = 1 << 21;
+    /// Values that do not fit are errors in all tables.
+    pub const STRICT_ALL_TABLES: u64 = 1 << 22;
+    /// MySQL: fractions of a second are cut, not rounded.
+    pub const TIME_TRUNCATE_FRACTIONAL: u64 = 1 << 32;
+    /// MariaDB: fractions of a second are rounded, not cut.
+    pub const TIME_ROUND_FRACTIONAL: u64 = 1 << 34;
+}
+
+/// The session and server that a statement ran in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SqlContext {
+    /// Family of the source.
+    pub flavor: Flavor,
+    /// Version as one number: 80400, 101119.
+    pub version: u32,
+    /// The event's `sql_mode`.
+    pub sql_mode: u64,
+    /// Default database of the session; empty when it had none.
+    pub default_database: String,
+    /// The session's `collation_server` (collation id), the default of new databases.
+    pub collation_server: Option<u16>,
+    /// MySQL's `default_collation_for_utf8mb4` (collation id).
+    pub default_collation_utf8mb4: Option<u16>,
+    /// MariaDB's `character_set_collations` where it is known: collation ids that stand in for their charset's default.
+    pub character_set_collations: Option<Vec<u16>>,
+    /// `explicit_defaults_for_timestamp` where the event says it.
+    pub explicit_defaults_for_timestamp: Option<bool>,
+}
+
+impl SqlContext {
+    /// A context of a server with nothing known of the session.
+    pub fn new(flavor: Flavor, version: u32, default_database: impl Into<String>) -> Self {
+        Self {
+            flavor,
+            version,
+            default_database: default_database.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the source is MariaDB.
+    pub fn is_mariadb(&self) -> bool {
+        self.flavor == Flavor::MariaDb
+    }
+
+    /// Whether a bit of [`sql_mode`] is set.
+    pub fn has_mode(&self, bit: u64) -> bool {
+        self.sql_mode & bit != 0
+    }
+
+    /// Whether values that do not fit end a statement with an error.
+    pub fn is_strict(&self) -> bool {
+        self.has_mode(sql_mode::STRICT_TRANS_TABLES | sql_mode::STRICT_ALL_TABLES)
+    }
+
+    /// Whether a TIMESTAMP column is an ordinary one (no implicit NOT NULL and defaults).
+    pub fn timestamps_are_explicit(&self) -> bool {
+        self.explicit_defaults_for_timestamp
+            .unwrap_or(match self.flavor {
+                Flavor::MySql => self.version >= 80_000,
+                Flavor::MariaDb => self.version >= 101_000,
+            })
+    }
+
+    /// Whether a fraction that no longer fits is rounded (MySQL's way) or cut (MariaDB's way).
+    pub fn rounds_fractions(&self) -> bool {
+        match self.flavor {
+            Flavor::MySql => !self.has_mode(sql_mode::TIME_TRUNCATE_FRACTIONAL),
+            Flavor::MariaDb => self.has_mode(sql_mode::TIME_ROUND_FRACTIONAL),
+        }
+    }
+
+    /// Whether inline `REFERENCES` of a column makes a foreign key, or is read and forgotten.
+    pub fn inline_references_count(&self) -> bool {
+        match self.flavor {
+            Flavor::MySql => self.version >= 90_000,
+            Flavor::MariaDb => self.version >= 100_500,
+        }
+    }
+
+    /// What `CHARACTER SET charset` alone means in this session; `None` when no server has that charset.
+    pub fn default_collation(&self, charset: &str) -> Option<Collation> {
+        let charset = collation::canonical_charset(charset);
+        if self.is_mariadb() {
+            for id in self.character_set_collations.iter().flatten() {
+                if let Some(known) = collation::by_id(*id).filter(|known| known.charset == charset)
+                {
+                    return Some(known);
+                }
+            }
+            if self.character_set_collations.is_some() {
+                return collation::default_of(&charset, self.flavor, 100_000);
+            }
+        } else if charset == "utf8mb4"
+            && let Some(known) = self.default_collation_utf8mb4.and_then(collation::by_id)
+        {
+            return Some(known);
+        }
+        collation::default_of(&charset, self.flavor, self.version)
+    }
+
+    /// The server's own default, for databases that nothing is known of.
+    pub fn server_collation(&self) -> Collation {
+        if let Some(known) = self.collation_server.and_then(collation::by_id) {
+            return known;
+        }
+        let charset = match self.flavor {
+            Flavor::MySql if self.version >= 80_000 => "utf8mb4",
+            Flavor::MariaDb if self.version >= 110_600 => "utf8mb4",
+            _ => "latin1",
+        };
+        self.default_collation(charset)
+            .unwrap_or_else(collation::binary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_follow_the_session() {
+        let mut mysql = SqlContext::new(Flavor::MySql, 80_400, "d");
+        assert_eq!(
+            mysql.default_collation("utf8mb4").unwrap().name,
+            "utf8mb4_0900_ai_ci"
+        );
+        mysql.default_collation_utf8mb4 = Some(45);
+        assert_eq!(
+            mysql.default_collation("utf8mb4").unwrap().name,
+            "utf8mb4_general_ci"
+        );
+        assert!(mysql.timestamps_are_explicit());
+        let mut maria = SqlContext::new(Flavor::MariaDb, 110_809, "d");
+        assert_eq!(maria.server_collation().name, "utf8mb4_uca1400_ai_ci");
+        maria.character_set_collations = Some(Vec::new());
+        assert_eq!(
+            maria.default_collation("utf8mb4").unwrap().name,
+            "utf8mb4_general_ci"
+        );
+        assert_eq!(
+            SqlContext::new(Flavor::MariaDb, 101_119, "")
+                .server_collation()
+                .charset,
+            "latin1"
+        );
+        assert_eq!(mysql.default_collation("no_such"), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! CREATE TABLE.
+
+use super::column::column;
+use super::cursor::Cursor;
+use super::key::{begins_key, key_or_constraint};
+use super::statement::{CreateTable, Statement, TableElement, TableOptions};
+use super::table_option::table_option;
+use super::token::Token;
+use crate::error::Result;
+
+/// CREATE [OR REPLACE] TABLE [IF NOT EXISTS] name …
+pub(super) fn create_table(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    cursor.expect_word("CREATE")?;
+    let or_replace = cursor.eat_words(&["OR", "REPLACE"]);
+    // HeatWave's EXTERNAL tables hold no rows of their own, and none come in the binlog.
+    if cursor.eat_word("EXTERNAL") {
+        return Ok(Statement::NoTableChange("EXTERNAL TABLE"));
+    }
+    cursor.expect_word("TABLE")?;
+    let if_not_exists = cursor.eat_if_not_exists();
+    let table = cursor.table_name()?;
+    let mut create = CreateTable {
+        table,
+        if_not_exists,
+        or_replace,
+        elements: Vec::new(),
+        like: None,
+        options: TableOptions::default(),
+        select: false,
+    };
+    let database = create
+        .table
+        .database(&cursor.context.default_database)
+        .to_owned();
+    let name = create.table.name.clone();
+    body(cursor, &mut create).map_err(|error| error.at_table(&database, &name))?;
+    Ok(Statement::CreateTable(Box::new(create)))
+}
+
+fn body(cursor: &mut Cursor<'_>, create: &mut CreateTable) -> Result<()> {
+    let parenthesised_like = cursor.is_punct('(') && cursor.is_word_at(1, "LIKE");
+    if parenthesised_like {
+        cursor.advance();
+    }
+    if cursor.eat_word("LIKE") {
+        create.like = Some(cursor.table_name()?);
+        if parenthesised_like {
+            cursor.expect_punct(')')?;
+        }
+        return cursor.expect_end();
+    }
+    if cursor.is_punct('(') && !begins_query(cursor, 1) {
+        create.elements = elements(cursor)?;
+    }
+    while !cursor.is_end() {
+        if cursor.eat_punct(',') {
+            continue;
+        }
+        if eat_query(cursor) {
+            create.select = true;
+            return Ok(());
+        }
+        table_option(cursor, &mut create.options)?;
+    }
+    Ok(())
+}
+
+/// Whether a query begins `ahead` of the cursor.
+fn begins_query(cursor: &Cursor<'_>, ahead: usize) -> bool {
+    match cursor.peek_at(ahead) {
+        Some(Token::Punct('(')) => begins_query(cursor, ahead + 1),
+        Some(Token::Word(_)) => {
+            ["SELECT", "VALUES", "TABLE"]
+                .iter()
+                .any(|word| cursor.is_word_at(ahead, word))
+                || cursor.is_word_at(ahead, "WITH") && !cursor.is_word_at(ahead + 1, "SYSTEM")
+        }
+        _ => false,
+    }
+}
+
+/// `[IGNORE | REPLACE] [AS] query`: whether it stands at the cursor. What the query says is not looked at.
+fn eat_query(cursor: &Cursor<'_>) -> bool {
+    let mut ahead = 0;
+    if cursor.is_word("IGNORE") || cursor.is_word("REPLACE") {
+        ahead = 1;
+    }
+    if cursor.is_word_at(ahead, "AS") {
+        ahead += 1;
+    }
+    begins_query(cursor, ahead)
+}
+
+/// Columns, keys and constraints in parentheses.
+fn elements(cursor: &mut Cursor<'_>) -> Result<Vec<TableElement>> {
+    cursor.expect_punct('(')?;
+    let mut elements = Vec::new();
+    loop {
+        element(cursor, &mut elements)?;
+        if !cursor.eat_punct(',') {
+            break;
+        }
+    }
+    cursor.expect_punct(')')?;
+    Ok(elements)
+}
+
+/// One of them; keys written behind a column follow it.
+pub(super) fn element(cursor: &mut Cursor<'_>, elements: &mut Vec<TableElement>) -> Result<()> {
+    if begins_key(cursor) {
+        elements.extend(key_or_constraint(cursor)?);
+        return Ok(());
+    }
+    if cursor.is_word("PERIOD") && cursor.is_word_at(1, "FOR") {
+        elements.extend(period(cursor)?);
+        return Ok(());
+    }
+    let mut extras = Vec::new();
+    elements.push(TableElement::Column(column(cursor, &mut extras)?));
+    elements.append(&mut extras);
+    Ok(())
+}
+
+/// PERIOD FOR SYSTEM_TIME (from, to); periods of the application change no rows.
+pub(super) fn period(cursor: &mut Cursor<'_>) -> Result<Option<TableElement>> {
+    cursor.expect_word("PERIOD")?;
+    cursor.expect_word("FOR")?;
+    cursor.eat_if_not_exists();
+    let name = cursor.name()?;
+    let columns = cursor.name_list()?;
+    match <[String; 2]>::try_from(columns) {
+        Ok([from, to]) if name.eq_ignore_ascii_case("SYSTEM_TIME") => {
+            Ok(Some(TableElement::SystemPeriod(from, to)))
+        }
+        Ok(_) => Ok(None),
+        Err(_) => Err(cursor.error("two columns of a period")),
+    }
+}
