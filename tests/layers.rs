@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 const FOR_ALL: [&str; 2] = ["error", "config"];
 
 /// Module, and what else it may use.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("error", &[]),
     ("binlog", &[]),
-    ("wire", &[]),
+    ("disk", &[]),
+    ("wire", &["binlog"]),
     ("config", &["binlog"]),
     ("schema", &["binlog"]),
     ("source", &["wire", "binlog", "schema"]),
-    ("relay", &["binlog", "source"]),
+    ("relay", &["binlog", "source", "disk"]),
     ("decode", &["binlog", "relay", "schema"]),
     ("checkpoint", &["binlog"]),
     (

@@ -12,7 +12,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::server::{Flavor, Server, Session};
 
@@ -91,28 +91,26 @@ pub(crate) fn database_path(target: &Path, database: &str) -> PathBuf {
         .unwrap_or_else(|| target.join(format!("{database}.db")))
 }
 
-/// Databases that have a file in `target`, by the source's name, with the file.
+/// Databases that have a file in `target`, by the source's name, with the file. One that the source dropped does not
+/// count: its file only waits until no restart can need it.
 pub(crate) fn files(target: &Path) -> Vec<(String, PathBuf)> {
     let Ok(entries) = fs::read_dir(target) else {
         return Vec::new();
     };
-    let mut found = Vec::new();
-    for entry in entries {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let Some(encoded) = name
-            .strip_suffix(".db")
-            .filter(|name| !name.starts_with('_'))
-        else {
-            continue;
-        };
-        let decoded = percent_encoding::percent_decode_str(encoded)
-            .decode_utf8()
-            .unwrap();
-        found.push((decoded.into_owned(), path));
-    }
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let databases = paths.filter(|path| path.extension().is_some_and(|name| name == "db"));
+    let mut found: Vec<(String, PathBuf)> = databases
+        .filter_map(|path| Some((name_in(&path)?, path)))
+        .collect();
     found.sort();
     found
+}
+
+fn name_in(path: &Path) -> Option<String> {
+    let sql = "SELECT name FROM _relaylite_database WHERE NOT dropped";
+    let name = open(path).query_row(sql, [], |row| row.get(0));
+    name.optional()
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Opens a file of the target as any reader would.
