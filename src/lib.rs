@@ -6,10 +6,15 @@
 pub mod apply;
 pub mod binlog;
 pub mod checkpoint;
+pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod dispatch;
 pub mod error;
+pub mod pipeline;
+pub mod relay;
 pub mod schema;
+pub mod serve;
 pub mod source;
 pub mod wire;
 

@@ -1,2 +1,11 @@
 //! The thin binary: everything callable from a test is in the library.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use relaylite::cli;
+
+fn main() -> anyhow::Result<ExitCode> {
+    cli::hide_passwords()?;
+    Ok(cli::execute(cli::Cli::parse()))
+}

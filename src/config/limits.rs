@@ -99,3 +99,9 @@ pub const WORKERS_MAX: usize = 256;
 
 /// How long the applier waits before it tries again after a busy target or a full disk.
 pub const APPLY_RETRY: Duration = Duration::from_millis(1_000);
+
+/// Time for handing a status report over the control socket.
+pub const STATUS_TIMEOUT_MS: u64 = 2_000;
+
+/// Largest status report that is read.
+pub const STATUS_BYTES_MAX: u64 = 64 << 20;

@@ -3,11 +3,13 @@
 //! `event` looks at one event and borrows from it; `table_map` and `plan` say how the rows of a table are read, `rows`
 //! reads them as `value`s; `temporal`, `decimal`, `float`, `json` and `charset` turn values into text and numbers.
 
+pub mod charset;
 pub mod compressed_column;
 pub mod decimal;
 pub mod event;
 pub mod float;
 pub mod gtid_event;
+pub mod json;
 pub mod mariadb;
 pub mod metadata;
 pub mod payload;

@@ -154,12 +154,21 @@ pub(super) fn read_datetime2(r: &mut Bytes<'_>, fsp: u8) -> Result<(Date, Time)>
     let packed = packed
         .checked_sub(DATETIME_BIAS)
         .ok_or_else(|| Error::corrupt("a DATETIME before year 0 is no value"))?;
-    let year_month = packed >> 22;
-    let date = date_of(year_month / 13, year_month % 13, packed >> 17 & 31)?;
-    Ok((
-        date,
-        time_of(false, binary_hms(packed & 0x1_ffff), micros, 23)?,
-    ))
+    from_packed(packed >> 17, packed & 0x1_ffff, micros)
+}
+
+/// A DATETIME from its packed date (year and month as `year * 13 + month`, 5 bits day), time and microseconds.
+#[inline]
+pub(super) fn from_packed(date: u64, time: u64, micros: u64) -> Result<(Date, Time)> {
+    let year_month = date >> 5;
+    let date = date_of(year_month / 13, year_month % 13, date & 31)?;
+    Ok((date, time_of(false, binary_hms(time), micros, 23)?))
+}
+
+/// A TIME from its packed hour, minute and second, and microseconds.
+#[inline]
+pub(super) fn time_from_packed(negative: bool, time: u64, micros: u64) -> Result<Time> {
+    time_of(negative, binary_hms(time), micros, 838)
 }
 
 /// TIMESTAMP(fsp): seconds since 1970 and microseconds. Unsigned: MariaDB 11.5 goes up to 2106.

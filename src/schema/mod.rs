@@ -2,4 +2,5 @@
 
 pub mod collation;
 pub mod ddl;
+pub mod effect;
 pub mod table;

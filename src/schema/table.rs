@@ -282,4 +282,60 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// Default charset and collation for new text columns.
     pub collation: Collation,
+    /// MariaDB WITH SYSTEM VERSIONING: the columns of the period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_period: Option<SystemPeriod>,
+}
+
+/// The system-time period of a MariaDB table WITH SYSTEM VERSIONING. Past rows are rows like others in the binlog and
+/// in the target; the end of the period is part of the primary key and of every unique key, as it is on the source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SystemPeriod {
+    /// When a row began to be in force.
+    pub start: String,
+    /// When it ceased to be; far in the future for rows in force.
+    pub end: String,
+    /// The columns were made by the server, not written in the definition; they are always the last ones.
+    pub hidden: bool,
+}
+
+/// Whether two names of columns or indexes are the same to the server.
+pub fn same_name(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
+}
+
+impl Table {
+    /// Where a column stands, by its name in any case.
+    pub fn column_index(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| same_name(&column.name, name))
+    }
+
+    /// A column by its name in any case.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| same_name(&column.name, name))
+    }
+}
+
+impl KeyPart {
+    /// The column that the part is made of; `None` for an expression.
+    pub fn column(&self) -> Option<&str> {
+        match self {
+            Self::Column { name, .. } | Self::Prefix { name, .. } => Some(name),
+            Self::Expression(_) => None,
+        }
+    }
+}
+
+impl ColumnType {
+    /// Charset and collation of a text type.
+    pub fn collation(&self) -> Option<&Collation> {
+        match self {
+            Self::Char { collation, .. }
+            | Self::VarChar { collation, .. }
+            | Self::Text { collation, .. }
+            | Self::Enum { collation, .. }
+            | Self::Set { collation, .. } => Some(collation),
+            _ => None,
+        }
+    }
 }

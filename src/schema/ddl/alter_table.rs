@@ -202,9 +202,7 @@ fn drop(cursor: &mut Cursor<'_>, all: &mut Vec<AlterAction>) -> Result<()> {
         all.push(AlterAction::DropForeignKey(cursor.name()?));
     } else if cursor.eat_words(&["SYSTEM", "VERSIONING"]) {
         all.push(AlterAction::DropSystemVersioning);
-    } else if cursor.eat_words(&["PERIOD", "FOR"]) {
-        cursor.name()?;
-    } else if cursor.eat_word("CHECK") {
+    } else if cursor.eat_words(&["PERIOD", "FOR"]) || cursor.eat_word("CHECK") {
         cursor.name()?;
     } else if cursor.eat_any(&["INDEX", "KEY"]).is_some() {
         cursor.eat_if_exists();

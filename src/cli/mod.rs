@@ -1,0 +1,193 @@
+//! The command line: one file per subcommand. The only place that prints.
+
+mod check;
+mod hide_passwords;
+mod relay;
+mod run;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::layer::Layer;
+use crate::config::source::{DriverKind, SslMode};
+use crate::error::{Error, ErrorKind, Result};
+
+pub use hide_passwords::hide_passwords;
+
+/// Follows a MySQL or MariaDB source into SQLite files (or another MySQL server), as a replica does.
+#[derive(Debug, Parser)]
+#[command(name = "relaylite", version, about, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Example: follow a server from now on, into ./data/DATABASE.db
+  export RELAYLITE_SOURCE_PASSWORD=...
+  relaylite check --source mysql://repl@db1:3306 --server-id 101
+  relaylite run   --source mysql://repl@db1:3306 --server-id 101 --target sqlite:data
+  relaylite status
+
+Every flag has a key in the config file (server_id, relay_dir, ...) and a variable (RELAYLITE_SERVER_ID, ...).";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Replicate: receive the binlog into the relay log and apply it to the target
+    Run(Settings),
+    /// Say every reason why `run` could not start, or would go wrong later, with its cure
+    Check(Settings),
+    /// Show how replication stands, in the names of SHOW REPLICA STATUS
+    Status(status::StatusArgs),
+    /// Look at relay log files, or any binlog file, as mysqlbinlog would show them
+    #[command(subcommand)]
+    Relay(relay::RelayCommand),
+}
+
+/// What `run` and `check` take.
+#[derive(Debug, Args)]
+struct Settings {
+    /// TOML file with the same keys as these flags (server_id, relay_dir, ...)
+    #[arg(long, value_name = "FILE", env = "RELAYLITE_CONFIG")]
+    config: Option<PathBuf>,
+    /// mysql://USER@HOST:PORT; the password is better given as RELAYLITE_SOURCE_PASSWORD or --password-file
+    #[arg(long, value_name = "URL")]
+    source: Option<String>,
+    /// File that holds the source's password
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Our own server id: a number that no other server of this replication has
+    #[arg(long, value_name = "N")]
+    server_id: Option<u32>,
+    /// Where to start when there is no checkpoint: FILE:POS, gtid:SET, earliest or latest [default: latest]
+    #[arg(long, value_name = "START")]
+    start: Option<String>,
+    /// Directory of the relay log [default: relay]
+    #[arg(long, value_name = "DIR")]
+    relay_dir: Option<PathBuf>,
+    /// sqlite:DIR or mysql://USER@HOST:PORT [default: sqlite:data]
+    #[arg(long, value_name = "URL")]
+    target: Option<String>,
+    /// File that holds the target's password
+    #[arg(long, value_name = "FILE")]
+    target_password_file: Option<PathBuf>,
+    /// Databases applied at the same time [default: number of processors]
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+    /// Seconds between attempts to reach the source [default: 5]
+    #[arg(long, value_name = "SECONDS")]
+    connect_retry: Option<u64>,
+    /// Seconds between heartbeats of an idle source [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    heartbeat_period: Option<u64>,
+    /// Seconds without a packet after which the connection is taken for dead [default: 60]
+    #[arg(long, alias = "slave-net-timeout", value_name = "SECONDS")]
+    replica_net_timeout: Option<u64>,
+    /// TLS to the source: disabled, preferred, required, verify_ca or verify_identity [default: preferred]
+    #[arg(long, value_name = "MODE", value_parser = parse_word::<SslMode>)]
+    ssl_mode: Option<SslMode>,
+    /// CA certificates in PEM
+    #[arg(long, value_name = "FILE")]
+    ssl_ca: Option<PathBuf>,
+    /// Client certificate in PEM
+    #[arg(long, value_name = "FILE")]
+    ssl_cert: Option<PathBuf>,
+    /// Key of the client certificate in PEM
+    #[arg(long, value_name = "FILE")]
+    ssl_key: Option<PathBuf>,
+    /// native, or mysql_cdc where it was built in [default: native]
+    #[arg(long, value_name = "DRIVER", value_parser = parse_word::<DriverKind>)]
+    driver: Option<DriverKind>,
+    /// Stop when everything before this position of the source is applied and durable
+    #[arg(long, value_name = "FILE:POS", conflicts_with = "until_caught_up")]
+    until: Option<String>,
+    /// Stop when everything that the source has at start is applied and durable
+    #[arg(long)]
+    until_caught_up: bool,
+    /// End with exit code 1 on an error that would stop replication
+    #[arg(long)]
+    exit_on_error: bool,
+}
+
+/// Reads a word as the config file would.
+fn parse_word<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Result<T, String> {
+    let value = toml::Value::String(text.to_lowercase());
+    value.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+}
+
+impl Settings {
+    /// Flags over environment over file.
+    fn merged(self) -> Result<Layer> {
+        let file = match &self.config {
+            Some(path) => Layer::from_file(path)?,
+            None => Layer::default(),
+        };
+        let environment = Layer::from_environment(|name| std::env::var(name).ok())?;
+        Ok(file.under(environment).under(self.layer()))
+    }
+
+    fn layer(self) -> Layer {
+        Layer {
+            source: self.source,
+            password_file: self.password_file,
+            server_id: self.server_id,
+            start: self.start,
+            relay_dir: self.relay_dir,
+            target: self.target,
+            target_password_file: self.target_password_file,
+            workers: self.workers,
+            connect_retry: self.connect_retry,
+            heartbeat_period: self.heartbeat_period,
+            replica_net_timeout: self.replica_net_timeout,
+            ssl_mode: self.ssl_mode,
+            ssl_ca: self.ssl_ca,
+            ssl_cert: self.ssl_cert,
+            ssl_key: self.ssl_key,
+            driver: self.driver,
+            until: self.until,
+            until_caught_up: self.until_caught_up.then_some(true),
+            exit_on_error: self.exit_on_error.then_some(true),
+            ..Layer::default()
+        }
+    }
+}
+
+/// Runs a parsed command line; the exit code is design's: 0 done, 1 a replication error, 2 usage or configuration.
+pub fn execute(cli: Cli) -> ExitCode {
+    let outcome = match cli.command {
+        Command::Run(settings) => run::run(settings),
+        Command::Check(settings) => check::check(settings),
+        Command::Status(args) => status::status(&args),
+        Command::Relay(command) => relay::relay(&command),
+    };
+    outcome.unwrap_or_else(|error| {
+        complain(&error);
+        exit_code(&error)
+    })
+}
+
+fn exit_code(error: &Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::Config | ErrorKind::Locked => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the one place where errors reach the user")]
+fn complain(error: &Error) {
+    eprintln!("relaylite: error {}: {}", error.errno(), error.full_text());
+}
+
+/// Writes a line to standard output.
+///
+/// # Errors
+/// `Io` when nobody reads any more (a closed pipe).
+fn print_line(text: &str) -> Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")?;
+    Ok(())
+}

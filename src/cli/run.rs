@@ -1,0 +1,95 @@
+//! `relaylite run`.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::Settings;
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::{Outcome, Pipeline};
+use crate::serve::control::Control;
+use crate::serve::report::{self, Identity};
+
+/// Threads for the network; the work is done on threads of its own.
+const NETWORK_THREADS: usize = 2;
+
+pub(super) fn run(settings: Settings) -> Result<ExitCode> {
+    let config = Config::from_layer(settings.merged()?)?;
+    start_log();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(NETWORK_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Error::new(ErrorKind::Internal, "the network runtime cannot start").with_source(error)
+        })?;
+    let outcome = runtime.block_on(replicate(config));
+    // Threads that could not be drained in time must not keep the process: they are crash-safe.
+    runtime.shutdown_background();
+    match outcome? {
+        Outcome::Until | Outcome::Stopped => Ok(ExitCode::SUCCESS),
+        Outcome::Failed(error) => {
+            super::complain(&error);
+            // Wrong configuration found on the way is still that.
+            Ok(super::exit_code(&error))
+        }
+    }
+}
+
+async fn replicate(config: Config) -> Result<Outcome> {
+    let identity = Identity::of(&config);
+    let relay_dir = config.relay_dir.clone();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        source_host = %config.source.host,
+        source_port = config.source.port,
+        server_id = config.source.server_id,
+        relay_dir = %relay_dir.display(),
+        target = %config.target,
+        workers = config.workers,
+        "starting"
+    );
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let pipeline = Pipeline::open(config, &tokio::runtime::Handle::current())?;
+    let published = pipeline.published();
+    let control = Control::listen(&relay_dir)?;
+    let serving = control.serve(|| report::report(&identity, &published));
+    let stopping = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: what is received is being applied");
+        stop.cancel();
+        std::future::pending::<()>().await;
+    };
+    let outcome = tokio::select! {
+        outcome = pipeline.run(stop.clone()) => outcome?,
+        () = serving => Outcome::Stopped,
+        () = stopping => Outcome::Stopped,
+    };
+    let end = report::report(&identity, &published);
+    tracing::info!(
+        file = end.relay_source_log_file.as_deref().unwrap_or("-"),
+        pos = end.exec_source_log_pos.unwrap_or_default(),
+        gtid = %end.executed_gtid_set,
+        "ended"
+    );
+    Ok(outcome)
+}
+
+fn start_log() {
+    let filter = EnvFilter::try_from_env("RELAYLITE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

@@ -1,0 +1,102 @@
+//! `relaylite status`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use comfy_table::{ContentArrangement, Table, presets};
+
+use super::print_line;
+use crate::config::layer::Layer;
+use crate::config::target::TargetConfig;
+use crate::config::{DEFAULT_RELAY_DIR, DEFAULT_TARGET};
+use crate::error::{Error, ErrorKind, Result};
+use crate::serve::status::StatusReport;
+use crate::serve::{control, offline};
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// TOML file that `run` was given; names the directories
+    #[arg(long, value_name = "FILE", env = "RELAYLITE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Directory of the relay log [default: relay]
+    #[arg(long, value_name = "DIR")]
+    relay_dir: Option<PathBuf>,
+    /// Target, to look at when no process runs: sqlite:DIR [default: sqlite:data]
+    #[arg(long, value_name = "URL")]
+    target: Option<String>,
+    /// As JSON; schemas/status.schema.json says what is in it
+    #[arg(long)]
+    json: bool,
+}
+
+/// Exit code 0 when both sides run (or no process runs and none was expected to), 1 when a side has stopped.
+pub(super) fn status(args: &StatusArgs) -> Result<ExitCode> {
+    let file = args.config.as_deref().map(Layer::from_file).transpose()?.unwrap_or_default();
+    let layer = file.under(Layer::from_environment(|name| std::env::var(name).ok())?);
+    let relay_dir =
+        args.relay_dir.clone().or(layer.relay_dir).unwrap_or_else(|| DEFAULT_RELAY_DIR.into());
+    let report = match control::ask(&relay_dir)? {
+        Some(report) => report,
+        None => from_files(&relay_dir, args.target.clone().or(layer.target))?,
+    };
+    if args.json {
+        let text = serde_json::to_string_pretty(&report).map_err(|error| {
+            Error::new(ErrorKind::Internal, "status as JSON").with_source(error)
+        })?;
+        print_line(&text)?;
+    } else {
+        print(&report)?;
+    }
+    let healthy = report.running && report.io_running != "No" && report.sql_running == "Yes";
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn from_files(relay_dir: &Path, target: Option<String>) -> Result<StatusReport> {
+    let remembered = offline::remembered_target(relay_dir)?;
+    let target = target.or(remembered).unwrap_or_else(|| DEFAULT_TARGET.to_owned());
+    let directory = match TargetConfig::parse(&target, None)? {
+        TargetConfig::Sqlite { dir } => Some(dir),
+        TargetConfig::Mysql(_) => None,
+    };
+    if !relay_dir.exists() {
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("there is no relay directory {}; give --relay-dir DIR", relay_dir.display()),
+        ));
+    }
+    offline::report(relay_dir, directory.as_deref())
+}
+
+/// The report as `SHOW REPLICA STATUS\G` would print it, then the lanes as a table.
+fn print(report: &StatusReport) -> Result<()> {
+    let value = serde_json::to_value(report)
+        .map_err(|error| Error::new(ErrorKind::Internal, "status").with_source(error))?;
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let text = match value {
+            serde_json::Value::Null => "NULL".to_owned(),
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Array(_) => continue,
+            other => other.to_string(),
+        };
+        print_line(&format!("{name:>26}: {text}"))?;
+    }
+    if report.lanes.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["Database", "State", "File", "Pos", "Transactions", "Rows", "Queued bytes"]);
+    for lane in &report.lanes {
+        table.add_row([
+            lane.database.clone(),
+            lane.state.clone(),
+            lane.exec_source_log_file.clone().unwrap_or_default(),
+            lane.exec_source_log_pos.map_or_else(String::new, |pos| pos.to_string()),
+            lane.transactions.to_string(),
+            lane.rows.to_string(),
+            lane.queued_bytes.to_string(),
+        ]);
+    }
+    print_line(&format!("\n{table}"))
+}

@@ -1,0 +1,159 @@
+//! The applier side: runs the coordinator, again and again while its errors pass by themselves.
+//!
+//! # Threading
+//! Blocks; runs on a thread of its own. A second thread turns the stop token into the flag that the coordinator polls.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::Published;
+use crate::apply::{SourceSchema, Target};
+use crate::binlog::position::Position;
+use crate::checkpoint::Checkpoint;
+use crate::config::limits::{APPLY_RETRY, RELAY_WAIT};
+use crate::dispatch::budget::Budget;
+use crate::dispatch::coordinator::{self, Ended, Run};
+use crate::dispatch::lane::LaneContext;
+use crate::dispatch::stop::StopFlag;
+use crate::error::{Result, Retry};
+use crate::relay::reader::RelayReader;
+use crate::relay::receiver::{Destination, unix_now};
+
+/// The applier side, ready to run.
+pub(super) struct Applier {
+    /// The relay log.
+    pub(super) destination: Destination,
+    /// Where a fresh target begins.
+    pub(super) from: Checkpoint,
+    /// Where changes go.
+    pub(super) target: Arc<dyn Target>,
+    /// Answers for unknown tables.
+    pub(super) schema: Arc<dyn SourceSchema>,
+    /// `--workers`.
+    pub(super) workers: usize,
+    /// When to end.
+    pub(super) until: Arc<OnceLock<Position>>,
+    /// What it publishes.
+    pub(super) published: Published,
+    /// Ends it.
+    pub(super) stop: CancellationToken,
+    /// The flag of the run under way.
+    pub(super) flag: Arc<Mutex<Arc<StopFlag>>>,
+}
+
+impl Applier {
+    /// Applies until stopped, `until` is reached, or an error does not pass by itself.
+    pub(super) fn run(mut self) -> Result<Ended> {
+        let watcher = self.watch_stop();
+        let state = self.published.applier.clone();
+        let outcome = loop {
+            state.set_running(true);
+            match self.run_once() {
+                Err(error) if error.kind().retry() == Retry::Backoff => {
+                    state.set_error(&error, unix_now());
+                    tracing::warn!(errno = error.errno(), error = %error.full_text(), "applying was interrupted");
+                    if self.wait(APPLY_RETRY) {
+                        break Ok(Ended::Stopped);
+                    }
+                }
+                Err(error) => {
+                    state.set_error(&error, unix_now());
+                    break Err(error);
+                }
+                Ok(ended) => break Ok(ended),
+            }
+        };
+        state.set_running(false);
+        self.stop.cancel();
+        // The watcher only waits for the token.
+        let _ = watcher.join();
+        outcome
+    }
+
+    /// Turns the token into the flag that the coordinator polls, and wakes it.
+    fn watch_stop(&self) -> std::thread::JoinHandle<()> {
+        let (stop, flag, end) = (self.stop.clone(), self.flag.clone(), self.destination.end.clone());
+        let runtime = Handle::current();
+        std::thread::spawn(move || {
+            runtime.block_on(stop.cancelled());
+            flag.lock().unwrap_or_else(PoisonError::into_inner).request();
+            end.wake();
+        })
+    }
+
+    /// Waits; true when stopped meanwhile.
+    fn wait(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        while Instant::now() < until && !self.stop.is_cancelled() {
+            std::thread::sleep(RELAY_WAIT.min(time));
+        }
+        self.stop.is_cancelled()
+    }
+
+    fn run_once(&mut self) -> Result<Ended> {
+        let flag = Arc::new(StopFlag::default());
+        *self.flag.lock().unwrap_or_else(PoisonError::into_inner) = flag.clone();
+        let Some(from) = self.begin()? else { return Ok(Ended::Stopped) };
+        let Some(reader) = self.open_reader(&from.position)? else { return Ok(Ended::Stopped) };
+        self.published.applier.clear_error();
+        coordinator::run(Run {
+            reader,
+            from,
+            target: self.target.clone(),
+            context: LaneContext {
+                stop: flag,
+                workers: Budget::new(self.workers),
+                source: self.schema.clone(),
+                behind: Arc::new(AtomicBool::new(false)),
+            },
+            roster: self.published.lanes.clone(),
+            until: self.until.clone(),
+            state: self.published.applier.clone(),
+        })
+    }
+
+    /// Where to begin: the watermark, or on a fresh target the start, which becomes the watermark before anything is
+    /// applied.
+    fn begin(&mut self) -> Result<Option<Checkpoint>> {
+        if let Some(watermark) = self.target.watermark()? {
+            return Ok(Some(watermark));
+        }
+        if self.from.position.file.is_empty() {
+            let Some(file) = self.first_file() else { return Ok(None) };
+            self.from.position.file = file;
+        }
+        self.target.set_watermark(&self.from)?;
+        Ok(Some(self.from.clone()))
+    }
+
+    fn first_file(&self) -> Option<Arc<str>> {
+        loop {
+            if let Some(file) = self.destination.end.get().index.names().first() {
+                return Some(file.clone());
+            }
+            if self.wait(RELAY_WAIT) {
+                return None;
+            }
+        }
+    }
+
+    /// Opens the relay log at a position; waits until its file has come.
+    fn open_reader(&self, position: &Position) -> Result<Option<RelayReader>> {
+        loop {
+            let durable = self.destination.end.get();
+            let has_head = durable.end.is_some();
+            if has_head && durable.index.names().contains(&position.file) {
+                let end = self.destination.end.clone();
+                return RelayReader::open(&self.destination.directory, end, position).map(Some);
+            }
+            self.destination.end.wait_beyond(position, RELAY_WAIT);
+            if self.stop.is_cancelled() {
+                return Ok(None);
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A column as written to a column as the server makes it.
+
+use super::default::normalised;
+use super::resolve::column_type;
+use crate::error::Result;
+use crate::schema::ddl::context::SqlContext;
+use crate::schema::ddl::statement::{ColumnDef, DefaultSpec};
+use crate::schema::table::{Collation, Column, ColumnType, DefaultValue};
+
+/// The column in a table whose default collation is `inherited`. Keys make columns NOT NULL later.
+pub(super) fn column(
+    def: &ColumnDef,
+    inherited: &Collation,
+    context: &SqlContext,
+) -> Result<Column> {
+    let ty = match def.row_period {
+        // AS ROW START may leave its type out of the question: it is always this one but for transaction ids.
+        Some(_) if matches!(def.ty, crate::schema::ddl::statement::TypeSpec::Json) => {
+            ColumnType::Timestamp { fsp: 6 }
+        }
+        _ => column_type(&def.ty, inherited, context)?,
+    };
+    let is_timestamp = matches!(ty, ColumnType::Timestamp { .. });
+    let implicit_not_null = is_timestamp
+        && !context.timestamps_are_explicit()
+        && def.default != Some(DefaultSpec::Null)
+        && def.generated.is_none();
+    let nullable = match def.nullable {
+        Some(nullable) => nullable,
+        None => !implicit_not_null,
+    };
+    let default = match &def.default {
+        Some(DefaultSpec::Value(value)) => Some(normalised(value, &ty)),
+        Some(DefaultSpec::Null) | None => None,
+    };
+    Ok(Column {
+        name: def.name.clone(),
+        ty,
+        nullable: nullable && !def.auto_increment && def.row_period.is_none(),
+        default,
+        auto_increment: def.auto_increment,
+        generated: def.generated.clone(),
+        invisible: def.invisible,
+        compressed: def.compressed,
+    })
+}
+
+/// Without `explicit_defaults_for_timestamp`, the first TIMESTAMP of those written takes the time of the statement as
+/// its default, unless something else was said of it.
+pub(super) fn promote_first_timestamp<'a>(
+    columns: impl Iterator<Item = (&'a ColumnDef, &'a mut Column)>,
+    context: &SqlContext,
+) {
+    if context.timestamps_are_explicit() {
+        return;
+    }
+    for (def, column) in columns {
+        let ColumnType::Timestamp { fsp } = column.ty else { continue };
+        let plain = def.default.is_none() && !def.on_update && def.generated.is_none();
+        if plain && !column.nullable && def.row_period.is_none() {
+            column.default = Some(DefaultValue::CurrentTimestamp(fsp));
+        }
+        return;
+    }
+}

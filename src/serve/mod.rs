@@ -1,0 +1,6 @@
+//! 7. What others see of a running process. Reads published state; never calls into a stage.
+
+pub mod control;
+pub mod offline;
+pub mod report;
+pub mod status;

@@ -1,0 +1,47 @@
+//! The status report when no process runs: from the relay log and the target's files.
+
+use std::path::Path;
+
+use super::status::{LaneReport, StatusReport};
+use crate::apply::sqlite;
+use crate::error::Result;
+use crate::relay::dir::source_directories;
+use crate::relay::recover;
+
+/// What the files say; `target` is the directory of a SQLite target, where it is known.
+pub fn report(relay_dir: &Path, target: Option<&Path>) -> Result<StatusReport> {
+    let mut report = StatusReport {
+        replica_state: "Not running".into(),
+        io_running: "No".into(),
+        sql_running: "No".into(),
+        ..StatusReport::default()
+    };
+    let watermark = target.map(sqlite::watermark).transpose()?.flatten();
+    let mut sources = source_directories(relay_dir)?;
+    if let Some(at) = &watermark {
+        sources.retain(|(id, _)| *id == *at.source_id);
+        report.source_id = Some(at.source_id.to_string());
+        report.relay_source_log_file = Some(at.position.file.to_string());
+        report.exec_source_log_pos = Some(at.position.offset);
+        report.executed_gtid_set = at.executed.to_string();
+    }
+    if let Some((id, directory)) = sources.pop() {
+        report.source_id = Some(id);
+        if let Some(end) = recover::recover(&directory, false)?.end {
+            report.source_log_file = Some(end.file.to_string());
+            report.read_source_log_pos = Some(end.offset);
+        }
+    }
+    if let Some(directory) = target {
+        for (_, row, checkpoint) in sqlite::databases(directory)? {
+            report.lanes.push(LaneReport {
+                database: row.name,
+                state: if row.dropped { "dropped" } else { "stopped" }.into(),
+                exec_source_log_file: checkpoint.as_ref().map(|at| at.position.file.to_string()),
+                exec_source_log_pos: checkpoint.as_ref().map(|at| at.position.offset),
+                ..LaneReport::default()
+            });
+        }
+    }
+    Ok(report)
+}

@@ -1,0 +1,166 @@
+//! The status report of a running process, from what its stages publish.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use super::status::{LaneReport, StatusReport};
+use crate::binlog::position::Position;
+use crate::config::Config;
+use crate::dispatch::progress::{LaneProgress, LaneState};
+use crate::pipeline::Published;
+use crate::relay::io_state::{IoPhase, IoStatus};
+use crate::relay::receiver::unix_now;
+
+/// What of the configuration the report shows.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    host: String,
+    port: u16,
+    user: String,
+    server_id: u32,
+    connect_retry: u64,
+}
+
+impl Identity {
+    /// The parts of a configuration that may be shown.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            host: config.source.host.clone(),
+            port: config.source.port,
+            user: config.source.user.clone(),
+            server_id: config.source.server_id,
+            connect_retry: config.connect_retry.as_secs(),
+        }
+    }
+
+    /// Fills in what the report says of the configuration.
+    pub fn fill(&self, report: &mut StatusReport) {
+        report.source_host = Some(self.host.clone());
+        report.source_port = Some(self.port);
+        report.source_user = Some(self.user.clone());
+        report.server_id = Some(self.server_id);
+        report.connect_retry = Some(self.connect_retry);
+    }
+}
+
+/// The report now.
+pub fn report(identity: &Identity, published: &Published) -> StatusReport {
+    let io = published.io.get();
+    let applier = published.applier.get();
+    let lanes = published.lanes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut report = StatusReport {
+        running: true,
+        process_id: Some(std::process::id()),
+        io_running: io.phase.text().to_owned(),
+        sql_running: if applier.running { "Yes" } else { "No" }.to_owned(),
+        connections: io.connections,
+        received_bytes: io.heard.bytes,
+        received_heartbeats: io.heard.heartbeats,
+        passed_over_statements: applier.passed_over,
+        ..StatusReport::default()
+    };
+    identity.fill(&mut report);
+    fill_errors(&mut report, &io, applier.last_error);
+    let received = published.relay_end.get().and_then(|end| end.get().end);
+    if let Some(end) = &received {
+        report.source_log_file = Some(end.file.to_string());
+        report.read_source_log_pos = Some(end.offset);
+    }
+    let committed = lanes.iter().filter_map(|lane| lane.committed());
+    let idle = lanes.iter().all(|lane| {
+        lane.queued_bytes.load(Ordering::Relaxed) == 0 && lane.state() == LaneState::Idle
+    });
+    // With every lane idle, what was read is applied; else the slowest lane counts.
+    let slowest = committed
+        .min_by(|a, b| a.position.order(&b.position).unwrap_or(std::cmp::Ordering::Equal));
+    let applied = match (&applier.read, slowest) {
+        (Some(read), _) if idle => Some((read.position.clone(), read.executed.to_string())),
+        (_, Some(slowest)) => Some((slowest.position.clone(), slowest.executed.to_string())),
+        (Some(read), None) => Some((read.position.clone(), read.executed.to_string())),
+        (None, None) => None,
+    };
+    if let Some((position, executed)) = &applied {
+        report.relay_source_log_file = Some(position.file.to_string());
+        report.exec_source_log_pos = Some(position.offset);
+        report.executed_gtid_set.clone_from(executed);
+    }
+    if let Some(read) = &applier.read {
+        report.retrieved_gtid_set = read.executed.to_string();
+    }
+    let caught_up = applier.caught_up && idle;
+    report.bytes_behind_source = match (&received, applied.as_ref().map(|(position, _)| position)) {
+        (Some(received), Some(applied)) if received.file == applied.file => {
+            Some(received.offset.saturating_sub(applied.offset))
+        }
+        _ if caught_up => Some(0),
+        _ => None,
+    };
+    report.seconds_behind_source = seconds_behind(&io, caught_up, &lanes, applier.read.map(|at| at.timestamp));
+    report.replica_state = sentence(&io, applier.running, caught_up, received.as_ref());
+    report.lanes = lanes.iter().map(|lane| lane_report(lane)).collect();
+    report
+}
+
+fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<(u16, String, u64)>) {
+    report.source_id = io.source_id.as_ref().map(ToString::to_string);
+    report.source_version.clone_from(&io.source_version);
+    if let Some((errno, text, at)) = &io.last_error {
+        report.last_io_errno = *errno;
+        report.last_io_error.clone_from(text);
+        report.last_io_error_timestamp = Some(*at);
+    }
+    if let Some((errno, text, at)) = sql {
+        report.last_sql_errno = errno;
+        report.last_sql_error = text;
+        report.last_sql_error_timestamp = Some(at);
+    }
+}
+
+/// NULL while the I/O side is down: nobody knows then how far the source has gone on.
+fn seconds_behind(
+    io: &IoStatus,
+    caught_up: bool,
+    lanes: &[std::sync::Arc<LaneProgress>],
+    read: Option<u32>,
+) -> Option<u64> {
+    if io.phase != IoPhase::Yes {
+        return None;
+    }
+    if caught_up {
+        return Some(0);
+    }
+    let applying = lanes
+        .iter()
+        .map(|lane| lane.applying_timestamp.load(Ordering::Relaxed))
+        .filter(|at| *at > 0)
+        .min();
+    let oldest = applying.or(read.map(u64::from)).filter(|at| *at > 0)?;
+    Some(unix_now().saturating_sub(oldest))
+}
+
+fn sentence(io: &IoStatus, applying: bool, caught_up: bool, received: Option<&Position>) -> String {
+    match (io.phase, applying) {
+        (IoPhase::Connecting, _) => "Connecting to source",
+        (IoPhase::No, _) => "Receiving has stopped; see Last_IO_Error",
+        (_, false) if received.is_some() => "Applying has stopped; see Last_SQL_Error",
+        (_, false) => "Waiting for source to send event",
+        (_, true) if caught_up => "Replica has read all relay log; waiting for more updates",
+        (_, true) => "Applying batch of row changes",
+    }
+    .to_owned()
+}
+
+fn lane_report(lane: &LaneProgress) -> LaneReport {
+    let committed = lane.committed();
+    LaneReport {
+        database: lane.database.clone(),
+        state: lane.state().text().to_owned(),
+        exec_source_log_file: committed.as_ref().map(|at| at.position.file.to_string()),
+        exec_source_log_pos: committed.as_ref().map(|at| at.position.offset),
+        durable_source_log_pos: lane.durable().map(|at| at.position.offset),
+        transactions: lane.transactions.load(Ordering::Relaxed),
+        rows: lane.rows.load(Ordering::Relaxed),
+        commits: lane.commits.load(Ordering::Relaxed),
+        queued_bytes: lane.queued_bytes.load(Ordering::Relaxed),
+    }
+}

@@ -1,0 +1,136 @@
+//! The status of a replica, in the names of `SHOW REPLICA STATUS`.
+//!
+//! The same record comes from a running process and, when none runs, from its files. `schemas/status.schema.json`
+//! documents its JSON form.
+
+use serde::{Deserialize, Serialize};
+
+/// One database of the target.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LaneReport {
+    /// The source's database.
+    #[serde(rename = "Database")]
+    pub database: String,
+    /// What the lane is doing.
+    #[serde(rename = "State")]
+    pub state: String,
+    /// The source's file of the last commit.
+    #[serde(rename = "Exec_Source_Log_File")]
+    pub exec_source_log_file: Option<String>,
+    /// Offset of the last commit.
+    #[serde(rename = "Exec_Source_Log_Pos")]
+    pub exec_source_log_pos: Option<u64>,
+    /// Offset up to which commits survive power loss.
+    #[serde(rename = "Durable_Source_Log_Pos")]
+    pub durable_source_log_pos: Option<u64>,
+    /// Source transactions committed since the process started.
+    #[serde(rename = "Transactions")]
+    pub transactions: u64,
+    /// Row changes applied since the process started.
+    #[serde(rename = "Rows")]
+    pub rows: u64,
+    /// Commits of the target since the process started.
+    #[serde(rename = "Commits")]
+    pub commits: u64,
+    /// Bytes queued for this lane.
+    #[serde(rename = "Queued_Bytes")]
+    pub queued_bytes: u64,
+}
+
+/// The whole.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// Whether a process runs.
+    #[serde(rename = "Running")]
+    pub running: bool,
+    /// Process id of the running process.
+    #[serde(rename = "Process_Id")]
+    pub process_id: Option<u32>,
+    /// What the replica is doing, in a sentence.
+    #[serde(rename = "Replica_State")]
+    pub replica_state: String,
+    /// Host of the source.
+    #[serde(rename = "Source_Host")]
+    pub source_host: Option<String>,
+    /// Port of the source.
+    #[serde(rename = "Source_Port")]
+    pub source_port: Option<u16>,
+    /// User on the source.
+    #[serde(rename = "Source_User")]
+    pub source_user: Option<String>,
+    /// `server_uuid` or `server_id` of the source.
+    #[serde(rename = "Source_UUID")]
+    pub source_id: Option<String>,
+    /// Version of the source.
+    #[serde(rename = "Source_Version")]
+    pub source_version: Option<String>,
+    /// Our own server id.
+    #[serde(rename = "Server_Id")]
+    pub server_id: Option<u32>,
+    /// Seconds between attempts.
+    #[serde(rename = "Connect_Retry")]
+    pub connect_retry: Option<u64>,
+    /// `Yes`, `Connecting` or `No`.
+    #[serde(rename = "Replica_IO_Running")]
+    pub io_running: String,
+    /// `Yes` or `No`.
+    #[serde(rename = "Replica_SQL_Running")]
+    pub sql_running: String,
+    /// File up to which was received.
+    #[serde(rename = "Source_Log_File")]
+    pub source_log_file: Option<String>,
+    /// Offset up to which was received, durably.
+    #[serde(rename = "Read_Source_Log_Pos")]
+    pub read_source_log_pos: Option<u64>,
+    /// File up to which everything is applied in every database.
+    #[serde(rename = "Relay_Source_Log_File")]
+    pub relay_source_log_file: Option<String>,
+    /// Offset up to which everything is applied in every database.
+    #[serde(rename = "Exec_Source_Log_Pos")]
+    pub exec_source_log_pos: Option<u64>,
+    /// Bytes of relay log not yet applied in every database, where both ends are in one file.
+    #[serde(rename = "Bytes_Behind_Source")]
+    pub bytes_behind_source: Option<u64>,
+    /// Seconds behind; null when the I/O side is down, 0 when everything received is applied.
+    #[serde(rename = "Seconds_Behind_Source")]
+    pub seconds_behind_source: Option<u64>,
+    /// MySQL's number of the last I/O error; 0 for none.
+    #[serde(rename = "Last_IO_Errno")]
+    pub last_io_errno: u16,
+    /// The last I/O error.
+    #[serde(rename = "Last_IO_Error")]
+    pub last_io_error: String,
+    /// When it happened, seconds since 1970.
+    #[serde(rename = "Last_IO_Error_Timestamp")]
+    pub last_io_error_timestamp: Option<u64>,
+    /// MySQL's number of the last applier error; 0 for none.
+    #[serde(rename = "Last_SQL_Errno")]
+    pub last_sql_errno: u16,
+    /// The last applier error.
+    #[serde(rename = "Last_SQL_Error")]
+    pub last_sql_error: String,
+    /// When it happened, seconds since 1970.
+    #[serde(rename = "Last_SQL_Error_Timestamp")]
+    pub last_sql_error_timestamp: Option<u64>,
+    /// GTIDs received.
+    #[serde(rename = "Retrieved_Gtid_Set")]
+    pub retrieved_gtid_set: String,
+    /// GTIDs applied in every database.
+    #[serde(rename = "Executed_Gtid_Set")]
+    pub executed_gtid_set: String,
+    /// Connections to the source since the process started.
+    #[serde(rename = "Connections")]
+    pub connections: u64,
+    /// Bytes received since the connection was made.
+    #[serde(rename = "Received_Bytes")]
+    pub received_bytes: u64,
+    /// Heartbeats received on this connection.
+    #[serde(rename = "Count_Received_Heartbeats")]
+    pub received_heartbeats: u64,
+    /// Statements that changed no table and were passed over since the process started.
+    #[serde(rename = "Passed_Over_Statements")]
+    pub passed_over_statements: u64,
+    /// One entry a database.
+    #[serde(rename = "Lanes")]
+    pub lanes: Vec<LaneReport>,
+}
