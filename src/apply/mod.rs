@@ -19,7 +19,7 @@ use crate::checkpoint::Checkpoint;
 use crate::decode::query::Query;
 use crate::decode::rows::RowReader;
 use crate::error::Result;
-use crate::schema::ddl::Statement;
+use crate::schema::ddl::{SqlContext, Statement};
 use crate::schema::table::Table;
 
 /// Where changes go. Shared by all lanes.
@@ -47,6 +47,8 @@ pub struct Ddl<'a> {
     pub query: &'a Query,
     /// What it says.
     pub statement: &'a Statement,
+    /// The session and server that it ran in.
+    pub context: &'a SqlContext,
     /// The source's definition of a table of this lane, asked for when the catalog does not know it.
     pub source: &'a dyn SourceSchema,
     /// The lane's database when the statement names several: each lane does its own part.
@@ -96,6 +98,11 @@ pub trait Lane: Send {
     /// # Errors
     /// `RowMissing` (1032) and `DuplicateRow` (1062) when target and event disagree.
     fn rows(&mut self, table: &Arc<Table>, rows: &mut RowReader<'_>) -> Result<u64>;
+
+    /// Whether DDL commits by itself here. What is open must then be committed before [`Lane::ddl`].
+    fn commits_ddl(&self) -> bool {
+        false
+    }
 
     /// Applies this database's part of a DDL statement, in the open transaction where the target can, so that
     /// `commit` makes it and its position visible together.

@@ -1,7 +1,7 @@
 //! Where the changes go: the target URL, parsed and checked.
 //!
-//! `sqlite:DIR`, or `mysql://USER[:PASSWORD]@HOST[:PORT][?ssl_mode=…&ssl_ca=…&ssl_cert=…&ssl_key=…]`. User and password
-//! are percent-decoded. A password given beside the URL (environment, password file) wins over the one in it, and
+//! `sqlite:DIR`, or a [`MySqlUrl`] with `[?ssl_mode=…&ssl_ca=…&ssl_cert=…&ssl_key=…]` behind it; paths stand there as they
+//! are. A password given beside the URL (environment, password file) wins over the one in it, and
 //! neither is ever shown: `Display` and `Debug` leave it out.
 
 use std::fmt;
@@ -9,11 +9,8 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use crate::config::source::{SslMode, TlsConfig};
+use crate::config::source::{MySqlUrl, SslMode, TlsConfig};
 use crate::error::{Error, ErrorKind, Result};
-
-/// The port that MySQL and MariaDB listen on unless told otherwise.
-const MYSQL_PORT: u16 = 3306;
 
 /// The target of replication.
 #[derive(Debug, Clone)]
@@ -55,44 +52,26 @@ impl TargetConfig {
             }
             return Ok(Self::Sqlite { dir: PathBuf::from(dir) });
         }
-        let Some(rest) = url.strip_prefix("mysql://") else {
+        if !url.starts_with("mysql://") {
             return Err(bad(
                 "the target URL must be sqlite:DIR or mysql://USER[:PASSWORD]@HOST[:PORT]",
             ));
-        };
-        MysqlTargetConfig::parse(rest, password).map(Self::Mysql)
+        }
+        MysqlTargetConfig::parse(url, password).map(Self::Mysql)
     }
 }
 
 impl MysqlTargetConfig {
-    /// Parses what follows `mysql://`.
-    fn parse(rest: &str, password: Option<SecretString>) -> Result<Self> {
-        let (authority, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let authority = authority.strip_suffix('/').unwrap_or(authority);
-        let Some((login, address)) = authority.rsplit_once('@') else {
-            return Err(bad("the target URL names no user; write mysql://USER@HOST[:PORT]"));
-        };
-        if address.contains('/') {
-            return Err(bad(
-                "the target URL must not name a database: each source database goes into the target's \
-                 database of the same name",
-            ));
-        }
-        let (user, url_password) = match login.split_once(':') {
-            Some((user, password)) => (user, Some(password)),
-            None => (login, None),
-        };
-        let user = percent_decode(user, "user")?;
-        if user.is_empty() {
-            return Err(bad("the target URL names no user; write mysql://USER@HOST[:PORT]"));
-        }
-        let password = match (password, url_password) {
-            (Some(password), _) => password,
-            (None, Some(text)) => SecretString::from(percent_decode(text, "password")?),
-            (None, None) => SecretString::from(""),
-        };
-        let (host, port) = parse_address(address)?;
-        Ok(Self { host, port, user, password, tls: parse_tls(query)? })
+    fn parse(url: &str, password: Option<SecretString>) -> Result<Self> {
+        let (address, query) = url.split_once('?').unwrap_or((url, ""));
+        let url: MySqlUrl = address.parse()?;
+        Ok(Self {
+            host: url.host,
+            port: url.port,
+            user: url.user,
+            password: password.or(url.password).unwrap_or_default(),
+            tls: parse_tls(query)?,
+        })
     }
 
     /// `HOST:PORT`, for messages.
@@ -114,44 +93,13 @@ impl fmt::Display for TargetConfig {
     }
 }
 
-/// `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`.
-fn parse_address(address: &str) -> Result<(String, u16)> {
-    let (host, port) = match address.strip_prefix('[') {
-        Some(rest) => {
-            let (host, tail) = rest
-                .split_once(']')
-                .ok_or_else(|| bad("the target URL's address lacks the closing bracket"))?;
-            match tail.strip_prefix(':') {
-                Some(port) => (host, Some(port)),
-                None if tail.is_empty() => (host, None),
-                None => return Err(bad("write an IPv6 target as [ADDRESS]:PORT")),
-            }
-        }
-        None => match address.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (address, None),
-        },
-    };
-    if host.is_empty() {
-        return Err(bad("the target URL names no host; write mysql://USER@HOST[:PORT]"));
-    }
-    let port = match port {
-        None => MYSQL_PORT,
-        Some(text) => text.parse().ok().filter(|port| *port != 0).ok_or_else(|| {
-            bad(&format!("`{text}` is no port; the target URL takes a number from 1 to 65535"))
-        })?,
-    };
-    Ok((percent_decode(host, "host")?, port))
-}
-
 /// The part behind `?`.
 fn parse_tls(query: &str) -> Result<TlsConfig> {
     let mut tls = TlsConfig::default();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = percent_decode(value, key)?;
         match key {
-            "ssl_mode" => tls.mode = parse_ssl_mode(&value)?,
+            "ssl_mode" => tls.mode = parse_ssl_mode(value)?,
             "ssl_ca" => tls.ca = Some(PathBuf::from(value)),
             "ssl_cert" => tls.cert = Some(PathBuf::from(value)),
             "ssl_key" => tls.key = Some(PathBuf::from(value)),
@@ -176,25 +124,6 @@ fn parse_ssl_mode(text: &str) -> Result<SslMode> {
             "`{text}` is no ssl_mode; it is disabled, preferred, required, verify_ca or verify_identity"
         ))),
     }
-}
-
-/// Undoes `%41`; the result must be UTF-8. `what` names the part, the text itself is kept out of the message.
-fn percent_decode(text: &str, what: &str) -> Result<String> {
-    let broken = || bad(&format!("the {what} in the target URL is not percent-encoded UTF-8"));
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        if *first == b'%' {
-            let (digits, tail) = tail.split_first_chunk::<2>().ok_or_else(broken)?;
-            let digits = std::str::from_utf8(digits).map_err(|_| broken())?;
-            bytes.push(u8::from_str_radix(digits, 16).map_err(|_| broken())?);
-            rest = tail;
-        } else {
-            bytes.push(*first);
-            rest = tail;
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| broken())
 }
 
 fn bad(what: &str) -> Error {

@@ -12,6 +12,7 @@ pub mod gtid_event;
 pub mod json;
 pub mod mariadb;
 pub mod metadata;
+pub mod network_address;
 pub mod payload;
 pub mod plan;
 pub mod query;

@@ -12,7 +12,7 @@ use crate::binlog::format::FormatDescription;
 use crate::checkpoint::Checkpoint;
 use crate::decode::query::Query;
 use crate::error::Result;
-use crate::schema::ddl::Statement;
+use crate::schema::ddl::{SqlContext, Statement};
 
 /// Where an event's body stands in [`LaneBatch::bytes`], and where the event stood in the source's file.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub struct DdlTask {
     pub query: Query,
     /// What it says.
     pub statement: Statement,
+    /// The session and server that it ran in.
+    pub context: SqlContext,
     /// Where it ends; the checkpoint to commit with it.
     pub at: Arc<Checkpoint>,
     /// Start of the event in the source's file, for errors.

@@ -319,9 +319,15 @@ impl LaneWorker {
 
     fn run_ddl(&mut self, task: &DdlTask, finish: bool) -> Result<DdlOutcome> {
         self.tables.clear();
+        if !finish && self.lane.commits_ddl() {
+            // The whole transactions before it; its own has no rows yet.
+            self.commit_pending()?;
+            self.lane.begin()?;
+        }
         let ddl = Ddl {
             query: &task.query,
             statement: &task.statement,
+            context: &task.context,
             source: self.context.source.as_ref(),
             database: &self.progress.database,
             at: &task.at,

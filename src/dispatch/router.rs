@@ -21,6 +21,7 @@ use crate::decode::rows::{DUMMY_TABLE_ID, rows_table_id};
 use crate::decode::table_map::table_map_names;
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::reader::RelayEvent;
+use crate::schema::ddl::{SqlContext, Statement};
 
 /// One event on its way, or one unpacked from another; positions are those of the outer event.
 #[derive(Clone, Copy)]
@@ -295,7 +296,9 @@ impl Router {
                     statement::excerpt(&query)
                 )));
             }
-            Meaning::Ddl(statement) => return self.ddl(step, query, *statement),
+            Meaning::Ddl(statement, context) => {
+                return self.ddl(step, query, *statement, *context);
+            }
         }
         Ok(())
     }
@@ -309,17 +312,11 @@ impl Router {
         &mut self,
         step: Step<'_>,
         query: Query,
-        statement: crate::schema::ddl::Statement,
+        statement: Statement,
+        context: SqlContext,
     ) -> Result<()> {
         self.mark_start(step);
-        let mut names: Vec<String> = statement
-            .databases(&query.database)
-            .into_iter()
-            .filter(|name| !statement::is_system_database(name))
-            .map(str::to_owned)
-            .collect();
-        names.sort_unstable();
-        names.dedup();
+        let names = statement::databases(&statement, &query.database);
         let inside = self.group.open;
         let dropped = statement::dropped_database(&statement).map(str::to_owned);
         let start = self.group.start.clone();
@@ -346,7 +343,7 @@ impl Router {
         let at = Arc::new(self.checkpoint_at(step));
         let barriers = (!inside && concerned.len() > 1)
             .then(|| (Barrier::new(concerned.len()), Barrier::new(concerned.len())));
-        let task = Arc::new(DdlTask { query, statement, at: at.clone(), start: step.start, barriers });
+        let task = Arc::new(DdlTask { query, statement, context, at, start: step.start, barriers });
         for lane in &concerned {
             let item = if inside { Item::DdlInside(task.clone()) } else { Item::Ddl(task.clone()) };
             self.lanes.push(*lane, item)?;

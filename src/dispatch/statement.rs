@@ -3,8 +3,10 @@
 use crate::binlog::flavor::Flavor;
 use crate::binlog::format::FormatDescription;
 use crate::decode::query::Query;
-use crate::error::Result;
-use crate::schema::ddl::{self, Statement, XaCommand};
+use crate::decode::charset::Charset;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::ddl::statement::XaCommand;
+use crate::schema::ddl::{self, SqlContext, Statement};
 
 /// Databases of the server itself: what happens in them is not replicated.
 const SYSTEM_DATABASES: [&str; 4] = ["mysql", "information_schema", "performance_schema", "sys"];
@@ -25,7 +27,7 @@ pub enum Meaning {
     /// Changes rows by statement.
     DataChange(&'static str),
     /// Changes a table's definition.
-    Ddl(Box<Statement>),
+    Ddl(Box<Statement>, Box<SqlContext>),
     /// Nobody knows.
     NotUnderstood,
 }
@@ -33,6 +35,21 @@ pub enum Meaning {
 /// Whether a database belongs to the server itself.
 pub fn is_system_database(name: &str) -> bool {
     SYSTEM_DATABASES.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// The databases that a statement reads or changes, without the server's own; sorted.
+pub fn databases(statement: &Statement, default: &str) -> Vec<String> {
+    let mut names: Vec<String> =
+        statement.databases(default).into_iter().map(std::borrow::Cow::into_owned).collect();
+    if let Statement::CreateTable(create) = statement
+        && let Some(like) = &create.like
+    {
+        names.push(like.database(default).to_owned());
+    }
+    names.retain(|name| !name.is_empty() && !is_system_database(name));
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// The database that a statement drops.
@@ -48,9 +65,10 @@ pub fn dropped_database(statement: &Statement) -> Option<&str> {
 /// # Errors
 /// `Unsupported` or `Schema` when a statement that changes a table cannot be read.
 pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
-    let text = query.sql_text()?;
-    let context = ddl::context_of(query, format.flavor, format.version);
-    Ok(match ddl::parse(&text, &context)? {
+    let context = context_of(query, format);
+    let mut scratch = String::new();
+    let text = text_of(query, &mut scratch)?;
+    Ok(match ddl::parse(text, &context)? {
         Statement::Begin | Statement::Xa(XaCommand::Start(_)) => Meaning::Begin,
         Statement::Commit | Statement::Rollback => Meaning::End,
         Statement::RollbackTo(_)
@@ -62,7 +80,7 @@ pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
             if changes_system_table_only(query) { Meaning::PassOver } else { Meaning::DataChange(what) }
         }
         Statement::Unknown => Meaning::NotUnderstood,
-        statement => Meaning::Ddl(Box::new(statement)),
+        statement => Meaning::Ddl(Box::new(statement), Box::new(context)),
     })
 }
 
@@ -81,7 +99,39 @@ pub fn excerpt(query: &Query) -> String {
     excerpt
 }
 
-/// Whether the source is MariaDB.
-pub fn is_mariadb(format: &FormatDescription) -> bool {
-    format.flavor == Flavor::MariaDb
+/// The session and server that a statement ran in.
+fn context_of(query: &Query, format: &FormatDescription) -> SqlContext {
+    let flavor = match format.flavor {
+        Flavor::MySql => ddl::Flavor::MySql,
+        Flavor::MariaDb => ddl::Flavor::MariaDb,
+    };
+    SqlContext {
+        sql_mode: query.sql_mode,
+        collation_server: query.charsets.map(|(_, _, server)| server),
+        default_collation_utf8mb4: query.default_collation_utf8mb4,
+        explicit_defaults_for_timestamp: query.explicit_defaults_for_timestamp,
+        ..SqlContext::new(flavor, format.version, query.database.as_str())
+    }
+}
+
+/// The statement as text, from the charset that the session sent it in.
+fn text_of<'q>(query: &'q Query, scratch: &'q mut String) -> Result<&'q str> {
+    let charset = match query.charsets {
+        Some((client, _, _)) => Charset::by_collation_id(client).ok_or_else(|| {
+            let what = format!("the session's charset (collation id {client}) is not known");
+            Error::new(ErrorKind::Schema, what)
+        })?,
+        None => Charset::UTF8MB4,
+    };
+    if charset.is_binary() {
+        return std::str::from_utf8(&query.sql).map_err(|error| bad_text(charset, query).with_source(error));
+    }
+    charset.decode(&query.sql, scratch).map_err(|_| bad_text(charset, query))
+}
+
+fn bad_text(charset: Charset, query: &Query) -> Error {
+    Error::new(
+        ErrorKind::Schema,
+        format!("a statement is not valid in its session's charset {}: {}", charset.name(), excerpt(query)),
+    )
 }

@@ -11,7 +11,7 @@ use crate::decode::short_text::ShortText;
 use crate::decode::value::Value;
 use crate::decode::{compressed_column, float, json, network_address, temporal};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::table::{Column, ColumnType};
+use crate::schema::table::{Collation, Column, ColumnType};
 
 /// How the bytes or numbers of one column become what SQLite stores.
 #[derive(Debug)]
@@ -28,8 +28,10 @@ pub enum Binder {
     Set(Vec<String>),
     /// MariaDB UUID.
     Uuid,
-    /// MariaDB INET4 or INET6.
-    Inet,
+    /// MariaDB INET4.
+    Inet4,
+    /// MariaDB INET6.
+    Inet6,
     /// DECIMAL of at most 15 digits: always a number.
     ShortDecimal,
 }
@@ -61,14 +63,15 @@ impl Binder {
         Ok(match &column.ty {
             ColumnType::Char { collation, .. }
             | ColumnType::VarChar { collation, .. }
-            | ColumnType::Text { collation, .. } => Self::Text(Charset::by_name(&collation.charset)?),
+            | ColumnType::Text { collation, .. } => Self::Text(charset_of(collation)?),
             ColumnType::Binary { length } => {
                 Self::Binary(usize::try_from(*length).unwrap_or_default())
             }
             ColumnType::Enum { labels, .. } => Self::Enum(labels.clone()),
             ColumnType::Set { labels, .. } => Self::Set(labels.clone()),
             ColumnType::Uuid => Self::Uuid,
-            ColumnType::Inet4 | ColumnType::Inet6 => Self::Inet,
+            ColumnType::Inet4 => Self::Inet4,
+            ColumnType::Inet6 => Self::Inet6,
             ColumnType::Decimal { precision, .. } if *precision <= 15 => Self::ShortDecimal,
             _ => Self::Plain,
         })
@@ -105,9 +108,9 @@ impl Binder {
             Value::Enum(number) => self.bind_enum(statement, at, number),
             Value::Set(bits) => self.bind_set(statement, at, bits, scratch),
             Value::Json(bytes) => {
-                scratch.text.clear();
-                json::push_text(&mut scratch.text, bytes)?;
-                set(statement, at, ValueRef::Text(scratch.text.as_bytes()))
+                scratch.bytes.clear();
+                json::push_text(&mut scratch.bytes, bytes)?;
+                set(statement, at, ValueRef::Text(&scratch.bytes))
             }
             Value::Geometry(bytes) | Value::Vector(bytes) => {
                 set(statement, at, ValueRef::Blob(bytes))
@@ -136,8 +139,8 @@ impl Binder {
     ) -> Result<()> {
         match self {
             Self::Text(charset) => match charset.decode(bytes, &mut scratch.text) {
-                Some(text) => set(statement, at, ValueRef::Text(text.as_bytes())),
-                None => {
+                Ok(text) => set(statement, at, ValueRef::Text(text.as_bytes())),
+                Err(_) => {
                     scratch.invalid_texts += 1;
                     set(statement, at, ValueRef::Blob(bytes))
                 }
@@ -153,9 +156,9 @@ impl Binder {
                 network_address::push_uuid(&mut text, bytes)?;
                 set(statement, at, ValueRef::Text(text.as_bytes()))
             }
-            Self::Inet => {
+            Self::Inet4 | Self::Inet6 => {
                 let mut text = ShortText::new();
-                network_address::push_inet(&mut text, bytes)?;
+                network_address::push_inet(&mut text, bytes, matches!(self, Self::Inet6))?;
                 set(statement, at, ValueRef::Text(text.as_bytes()))
             }
             _ => set(statement, at, ValueRef::Blob(bytes)),
@@ -194,6 +197,13 @@ impl Binder {
         }
         set(statement, at, ValueRef::Text(scratch.text.as_bytes()))
     }
+}
+
+fn charset_of(collation: &Collation) -> Result<Charset> {
+    Charset::by_name(&collation.charset).ok_or_else(|| {
+        let what = format!("the charset {} is not known and cannot be transcoded", collation.charset);
+        Error::new(ErrorKind::Schema, what)
+    })
 }
 
 /// Appends a DATE, TIME, DATETIME or TIMESTAMP as MySQL prints it, TIMESTAMP in UTC.

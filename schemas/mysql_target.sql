@@ -1,0 +1,36 @@
+-- What relaylite keeps on a MySQL or MariaDB target. Made by `relaylite run` when it is not there.
+-- Every write to `checkpoint` is part of the transaction that holds the rows it speaks of.
+
+CREATE DATABASE IF NOT EXISTS relaylite DEFAULT CHARACTER SET utf8mb4;
+
+-- How far each source database is: everything up to file:pos is in, nothing after it.
+CREATE TABLE IF NOT EXISTS relaylite.checkpoint (
+  source_database VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
+  source_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'server_uuid (MySQL) or server_id (MariaDB) of the source',
+  file VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'binlog file of the source',
+  pos BIGINT UNSIGNED NOT NULL COMMENT 'offset in that file',
+  executed LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'GTIDs up to here, as the source prints them',
+  source_timestamp INT UNSIGNED NOT NULL COMMENT 'seconds since 1970 on the source, 0 when not known',
+  written_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)
+) ENGINE=InnoDB;
+
+-- Up to here every database has everything, durably. One row.
+CREATE TABLE IF NOT EXISTS relaylite.watermark (
+  id TINYINT UNSIGNED NOT NULL PRIMARY KEY,
+  source_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  file VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  pos BIGINT UNSIGNED NOT NULL,
+  executed LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  source_timestamp INT UNSIGNED NOT NULL,
+  written_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)
+) ENGINE=InnoDB;
+
+-- A DDL statement that was begun and whose checkpoint is not written yet. DDL commits by itself on these servers: after
+-- a crash this row says which statement may have been done already.
+CREATE TABLE IF NOT EXISTS relaylite.ddl (
+  source_database VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
+  event_timestamp INT UNSIGNED NOT NULL COMMENT 'when the source ran it, seconds since 1970',
+  statement LONGBLOB NOT NULL COMMENT 'in the charset of the session that ran it',
+  tables_before CHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'digest of the definitions of its tables before it',
+  begun_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)
+) ENGINE=InnoDB;

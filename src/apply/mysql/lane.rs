@@ -1,0 +1,336 @@
+//! One database of the target: its session, its open transaction, its rows.
+//!
+//! # Invariants
+//! - Rows and checkpoint are committed together by [`Lane::commit`]. Rows may wait in a batch until then: an error that
+//!   belongs to a row can come from a later call, always before the commit. After an error nothing is committed until
+//!   [`Lane::rollback`].
+//! - [`Lane::checkpoint`] is what the target holds, also when the connection broke in the middle of a COMMIT: `rollback`
+//!   connects again, ends the old session, and reads it anew.
+//! - DDL and tables made for the first time go through a connection of their own, so that their implicit commits
+//!   never commit rows.
+//!
+//! # Threading
+//! One thread at a time, blocking.
+//!
+//! # Limits
+//! One batch (see `batch`), one definition per table until the next DDL.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Shared;
+use super::checkpoint::{self, Intent};
+use super::connection::Connection;
+use super::create_table;
+use super::ddl::{self, Passage, Progress};
+use super::definition::{self, Definition};
+use super::row_writer::RowWriter;
+use super::session::Session;
+use crate::apply::{Ddl, DdlOutcome, Lane};
+use crate::checkpoint::Checkpoint;
+use crate::config::limits;
+use crate::decode::rows::RowReader;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::table::Table;
+
+/// The lane of one database on a MySQL target.
+pub(super) struct MysqlLane {
+    database: String,
+    shared: Arc<Shared>,
+    session: Option<Session>,
+    checkpoint: Option<Checkpoint>,
+    /// A DDL statement that an earlier life began; looked at when the next DDL comes.
+    intent: Option<Intent>,
+    /// Whether `relaylite.ddl` has a row to strike out at the next commit.
+    intent_noted: bool,
+    open: bool,
+    /// Whether the open transaction holds rows, sent or waiting.
+    dirty: bool,
+    /// Whether something failed, so that only `rollback` may come next.
+    failed: bool,
+    definitions: HashMap<String, Arc<Definition>>,
+    /// Of which schema generation `definitions` are.
+    generation: u64,
+    writer: RowWriter,
+}
+
+impl MysqlLane {
+    /// Opens the lane; reads where it is.
+    pub(super) fn open(shared: Arc<Shared>, database: &str) -> Result<Self> {
+        let mut lane = Self {
+            database: database.to_owned(),
+            generation: shared.generation(),
+            shared,
+            session: None,
+            checkpoint: None,
+            intent: None,
+            intent_noted: false,
+            open: false,
+            dirty: false,
+            failed: false,
+            definitions: HashMap::new(),
+            writer: RowWriter::new(database),
+        };
+        lane.connect()?;
+        Ok(lane)
+    }
+
+    /// Connects and reads where the target is.
+    fn connect(&mut self) -> Result<()> {
+        self.session = None;
+        self.shared.hold()?;
+        let mut session = Session::new(self.shared.connect()?, &self.database)?;
+        let checkpoint = checkpoint::read(&mut session.connection, &self.database)?;
+        let intent = checkpoint::read_intent(&mut session.connection, &self.database)?;
+        session.connection.query("COMMIT", "ending a read")?;
+        self.checkpoint = checkpoint;
+        self.intent_noted = intent.is_some();
+        self.intent = intent;
+        self.session = Some(session);
+        Ok(())
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection> {
+        match &mut self.session {
+            Some(session) => Ok(&mut session.connection),
+            None => Err(lost_connection()),
+        }
+    }
+
+    /// A session for a new transaction: a connection that died while idle is replaced.
+    fn fresh_session(&mut self) -> Result<()> {
+        let after = Duration::from_millis(limits::MYSQL_TARGET_PING_AFTER_MS);
+        let alive = match &mut self.session {
+            None => false,
+            Some(session) if session.connection.is_broken() => false,
+            Some(session) if session.connection.idle() < after => true,
+            Some(session) => session.connection.ping().is_ok(),
+        };
+        if alive { Ok(()) } else { self.connect() }
+    }
+
+    /// Runs `work` and remembers a failure.
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.failed {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "a transaction that failed on the target goes on without being rolled back",
+            ));
+        }
+        let result = work(self);
+        self.failed = result.is_err();
+        result
+    }
+
+    fn session_and_writer(&mut self) -> Result<(&mut Session, &mut RowWriter)> {
+        match &mut self.session {
+            Some(session) => Ok((session, &mut self.writer)),
+            None => Err(lost_connection()),
+        }
+    }
+
+    /// The definition of a table, read from the target when it is not known.
+    fn definition(&mut self, name: &str) -> Result<Option<Arc<Definition>>> {
+        self.forget_old_definitions();
+        if let Some(known) = self.definitions.get(name) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let open = self.open;
+        let Some(session) = &mut self.session else { return Err(lost_connection()) };
+        let read = definition::read(&mut session.connection, &self.database, name);
+        if !open {
+            // Gives up the metadata lock that reading took.
+            session.connection.query("COMMIT", "ending a read")?;
+        }
+        let Some(table) = read? else { return Ok(None) };
+        let definition = Arc::new(Definition::new(&self.database, Arc::new(table)));
+        self.definitions.insert(name.to_owned(), Arc::clone(&definition));
+        Ok(Some(definition))
+    }
+
+    /// DDL of any lane may have changed what this lane knows.
+    fn forget_old_definitions(&mut self) {
+        let generation = self.shared.generation();
+        if generation != self.generation {
+            self.definitions.clear();
+            self.writer.forget_tables();
+            self.generation = generation;
+        }
+    }
+
+    fn apply_rows(&mut self, name: &str, rows: &mut RowReader<'_>) -> Result<u64> {
+        let Some(definition) = self.definition(name)? else {
+            return Err(Error::new(ErrorKind::Schema, "the target has no such table"));
+        };
+        self.dirty = true;
+        let (session, writer) = self.session_and_writer()?;
+        writer.apply(session, &definition, rows)
+    }
+
+    fn write_commit(&mut self, at: &Checkpoint) -> Result<()> {
+        let (session, writer) = self.session_and_writer()?;
+        writer.flush(session)?;
+        let database = self.database.clone();
+        let first = self.checkpoint.is_none();
+        let intent_noted = self.intent_noted;
+        let connection = self.connection()?;
+        checkpoint::write(connection, &database, at, first)?;
+        if intent_noted {
+            checkpoint::remove_intent(connection, &database)?;
+        }
+        connection.query("COMMIT", "committing")?;
+        self.checkpoint = Some(at.clone());
+        self.intent_noted = false;
+        self.intent = None;
+        self.end_transaction();
+        Ok(())
+    }
+
+    fn end_transaction(&mut self) {
+        self.open = false;
+        self.dirty = false;
+        self.writer.clear();
+    }
+
+    fn run_ddl(&mut self, ddl: &Ddl<'_>) -> Result<()> {
+        if self.dirty {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "DDL inside a transaction with rows: on a MySQL target the lane must commit first",
+            ));
+        }
+        let passage = Passage::new(ddl);
+        self.shared.schema_changed();
+        if !passage.is_run_by(&self.database) {
+            return Ok(());
+        }
+        let mut worker = self.shared.connect()?;
+        let now = passage.intent(&mut worker)?;
+        let progress = ddl::progress(self.intent.as_ref(), &now);
+        if progress == Progress::New {
+            self.intent = Some(now.clone());
+            self.intent_noted = true;
+            let Some(session) = &mut self.session else { return Err(lost_connection()) };
+            checkpoint::write_intent(&mut session.connection, &self.database, &now)?;
+        }
+        // Also gives up every metadata lock, which the statement would wait for.
+        self.connection()?.query("COMMIT", "noting a DDL statement")?;
+        let result = passage.run(&mut worker, &now, progress);
+        worker.close();
+        self.shared.schema_changed();
+        result
+    }
+
+    /// Makes a table met for the first time, without touching the open transaction.
+    fn create_table(&mut self, table: &Table) -> Result<()> {
+        let mut worker = self.shared.connect()?;
+        let created = create_table::create(&mut worker, &self.database, table);
+        match created {
+            Err(error) if error.kind() == ErrorKind::TargetBusy && self.open => {
+                // The open transaction itself holds what the new table needs (the parent of a foreign key).
+                self.rollback()?;
+                create_table::create(&mut worker, &self.database, table)?;
+                worker.close();
+                self.failed = true;
+                Err(Error::new(
+                    ErrorKind::TargetBusy,
+                    "the table was made on the target; its transaction is applied anew",
+                )
+                .at_table(&self.database, &table.name))
+            }
+            result => {
+                worker.close();
+                result
+            }
+        }
+    }
+}
+
+impl Lane for MysqlLane {
+    fn checkpoint(&self) -> Option<Checkpoint> {
+        self.checkpoint.clone()
+    }
+
+    fn table(&mut self, name: &str) -> Result<Option<Arc<Table>>> {
+        if !self.open {
+            self.fresh_session()?;
+        }
+        Ok(self.definition(name)?.map(|definition| Arc::clone(&definition.table)))
+    }
+
+    fn adopt(&mut self, table: Table) -> Result<Arc<Table>> {
+        self.create_table(&table)?;
+        self.shared.schema_changed();
+        let database = self.database.clone();
+        let lost = || {
+            Error::new(ErrorKind::Schema, "the target does not show the table just made")
+                .at_table(&database, &table.name)
+        };
+        self.table(&table.name)?.ok_or_else(lost)
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        if !self.open {
+            self.fresh_session()?;
+            self.open = true;
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, table: &Arc<Table>, rows: &mut RowReader<'_>) -> Result<u64> {
+        let database = self.database.clone();
+        self.guarded(|lane| lane.apply_rows(&table.name, rows))
+            .map_err(|error| error.at_table(&database, &table.name))
+    }
+
+    fn commits_ddl(&self) -> bool {
+        true
+    }
+
+    fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
+        self.guarded(|lane| lane.run_ddl(ddl)).map(|()| DdlOutcome::Done)
+    }
+
+    fn finish_ddl(&mut self, _ddl: &Ddl<'_>) -> Result<()> {
+        // The target moves tables between databases by itself, in the first lane's `ddl`.
+        Ok(())
+    }
+
+    fn commit(&mut self, at: &Checkpoint) -> Result<()> {
+        if !self.open && !self.failed {
+            self.fresh_session()?;
+        }
+        self.guarded(|lane| lane.write_commit(at))
+    }
+
+    fn rollback(&mut self) -> Result<()> {
+        self.end_transaction();
+        if let Some(session) = &mut self.session
+            && session.connection.query("ROLLBACK", "rolling back").is_ok()
+        {
+            self.failed = false;
+            return Ok(());
+        }
+        self.connect()?;
+        self.failed = false;
+        Ok(())
+    }
+
+    fn make_durable(&mut self) -> Result<()> {
+        // Not on the lane's own connection: flushing commits what is open there.
+        self.shared.make_durable()
+    }
+}
+
+impl Drop for MysqlLane {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.connection.close();
+        }
+    }
+}
+
+fn lost_connection() -> Error {
+    Error::new(ErrorKind::TargetBusy, "the connection to the target is lost").with_errno(2013)
+}

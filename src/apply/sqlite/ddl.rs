@@ -1,0 +1,225 @@
+//! DDL on a SQLite file, in the same transaction as its position.
+//!
+//! # Tables that move between databases
+//! The receiving lane copies the table out of the other database's file, which is committed up to this statement, and
+//! commits; only then does the giving lane drop it ([`super::super::Lane::finish_ddl`]). A crash between the two leaves the
+//! giving lane at the position before the statement, and it drops the table when the statement comes again.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::catalog::{Catalog, Entry};
+use super::file_name::file_name;
+use super::lane::SqliteLane;
+use super::store;
+use crate::apply::{Ddl, DdlOutcome};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::effect::{self, Change};
+use crate::schema::sqlite;
+use crate::schema::table::{Collation, Table};
+
+/// The definitions in force as the statement sees them: this file's, and those of other databases' files.
+struct View<'a> {
+    lane: &'a SqliteLane,
+    ddl: &'a Ddl<'a>,
+    /// A failure to look something up; the effect's own interface has no room for it.
+    failed: RefCell<Option<Error>>,
+}
+
+impl View<'_> {
+    fn keep<T>(&self, outcome: Result<Option<T>>) -> Option<T> {
+        outcome.unwrap_or_else(|error| {
+            self.failed.borrow_mut().get_or_insert(error);
+            None
+        })
+    }
+}
+
+impl effect::Catalog for View<'_> {
+    fn table(&self, database: &str, name: &str) -> Option<Arc<Table>> {
+        if database == self.ddl.database {
+            return self.lane.catalog.get(name).map(|entry| entry.table.clone());
+        }
+        self.keep(self.lane.foreign_entry(database, name)).map(|entry| entry.table)
+    }
+
+    fn database_collation(&self, database: &str) -> Option<Collation> {
+        if database == self.ddl.database
+            && let Some(collation) = &self.lane.collation
+        {
+            return Some(collation.clone());
+        }
+        self.keep(self.ddl.source.database_collation(database))
+    }
+}
+
+impl SqliteLane {
+    /// Applies this database's part of a statement.
+    pub(super) fn apply_ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
+        let view = View { lane: self, ddl, failed: RefCell::new(None) };
+        let changes = effect::effect(ddl.statement, ddl.context, &view);
+        if let Some(error) = view.failed.into_inner() {
+            return Err(error);
+        }
+        let mut outcome = DdlOutcome::Done;
+        for change in changes? {
+            if self.apply_change(change, ddl)? == DdlOutcome::Unfinished {
+                outcome = DdlOutcome::Unfinished;
+            }
+        }
+        self.forget_writers();
+        Ok(outcome)
+    }
+
+    /// Drops the tables that the statement moved to other databases.
+    pub(super) fn finish_moves(&mut self, ddl: &Ddl<'_>) -> Result<()> {
+        let view = View { lane: self, ddl, failed: RefCell::new(None) };
+        for change in effect::effect(ddl.statement, ddl.context, &view)? {
+            if let Change::RenameTable { from, to } = change
+                && from.0 == ddl.database
+                && to.0 != ddl.database
+            {
+                self.drop_table(&from.1)?;
+            }
+        }
+        self.forget_writers();
+        Ok(())
+    }
+
+    fn apply_change(&mut self, change: Change, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
+        let own = |database: &str| database == ddl.database;
+        match change {
+            Change::CreateDatabase { name, collation }
+            | Change::AlterDatabase { name, collation } if own(&name) => {
+                self.set_database(Some(collation), false)?;
+            }
+            Change::DropDatabase { name } if own(&name) => {
+                for table in self.catalog.names() {
+                    self.drop_table(&table)?;
+                }
+                self.set_database(None, true)?;
+            }
+            Change::CreateTable { database, table } if own(&database) => {
+                self.create_table(table)?;
+            }
+            Change::DropTable { database, name } if own(&database) => self.drop_table(&name)?,
+            Change::RenameTable { from, to } => return self.rename(&from, &to, ddl.database),
+            Change::AlterTable { database, before, after, origins } if own(&database) => {
+                self.alter_table(&before, after, &origins, ddl)?;
+            }
+            Change::Truncate { database, name } if own(&database) => {
+                if let Some(entry) = self.catalog.get(&name) {
+                    let sql = format!("DELETE FROM {}", sqlite::quote_identifier(&entry.sqlite_name));
+                    self.connection.execute_batch(&sql)?;
+                }
+            }
+            Change::Unsupported { database, table, why } if own(&database) => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!("what this statement makes of the table cannot be told here: {why}"),
+                )
+                .at_table(&database, &table));
+            }
+            _ => {}
+        }
+        Ok(DdlOutcome::Done)
+    }
+
+    fn set_database(&mut self, collation: Option<Collation>, dropped: bool) -> Result<()> {
+        store::set_database_row(&self.connection, collation.as_ref(), dropped)?;
+        self.collation = collation;
+        self.dropped = dropped;
+        Ok(())
+    }
+
+    fn drop_table(&mut self, name: &str) -> Result<()> {
+        let Some(entry) = self.catalog.get(name).cloned() else { return Ok(()) };
+        let sql = format!("DROP TABLE {}", sqlite::quote_identifier(&entry.sqlite_name));
+        self.connection.execute_batch(&sql)?;
+        self.catalog.remove(&self.connection, &entry.table.name)
+    }
+
+    fn rename(
+        &mut self,
+        from: &(String, String),
+        to: &(String, String),
+        own: &str,
+    ) -> Result<DdlOutcome> {
+        match (from.0 == own, to.0 == own) {
+            (true, true) => self.rename_table(&from.1, &to.1)?,
+            (true, false) => return Ok(DdlOutcome::Unfinished),
+            (false, true) => self.take_over(&from.0, &from.1, &to.1)?,
+            (false, false) => {}
+        }
+        Ok(DdlOutcome::Done)
+    }
+
+    fn rename_table(&mut self, from: &str, to: &str) -> Result<()> {
+        let Some(entry) = self.catalog.get(from).cloned() else { return Ok(()) };
+        self.catalog.remove(&self.connection, &entry.table.name)?;
+        let sqlite_name = self.catalog.free_sqlite_name(to);
+        if sqlite_name != entry.sqlite_name {
+            let sql = format!(
+                "ALTER TABLE {} RENAME TO {}",
+                sqlite::quote_identifier(&entry.sqlite_name),
+                sqlite::quote_identifier(&sqlite_name)
+            );
+            self.connection.execute_batch(&sql)?;
+        }
+        let table = Arc::new(Table { name: to.to_owned(), ..entry.table.as_ref().clone() });
+        self.catalog.put(&self.connection, Entry { table, sqlite_name, ..entry })
+    }
+
+    /// The entry of a table in another database's file; that file's lane stands still meanwhile.
+    fn foreign_entry(&self, database: &str, name: &str) -> Result<Option<Entry>> {
+        let path = self.path.with_file_name(file_name(database));
+        if !path.exists() {
+            return Ok(None);
+        }
+        let connection = store::open_read_only(&path)?;
+        Ok(Catalog::load(&connection)?.get(name).cloned())
+    }
+
+    /// Copies a table out of another database's file.
+    fn take_over(&mut self, database: &str, from: &str, to: &str) -> Result<()> {
+        let Some(theirs) = self.foreign_entry(database, from)? else { return Ok(()) };
+        let table = Table { name: to.to_owned(), ..theirs.table.as_ref().clone() };
+        let made = self.create_table(table)?;
+        if !theirs.rowid_alias && sqlite::has_rowid_alias(&made) {
+            self.give_up_rowid_alias(to)?;
+        }
+        let ours = self.catalog.get(to).cloned().ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "a table that was just made is not there")
+        })?;
+        self.copy_rows(database, &theirs, &ours)
+    }
+
+    /// Row by row, because SQLite cannot attach a file within a transaction.
+    fn copy_rows(&self, database: &str, theirs: &Entry, ours: &Entry) -> Result<()> {
+        let other = store::open_read_only(&self.path.with_file_name(file_name(database)))?;
+        let columns: Vec<_> = ours
+            .table
+            .columns
+            .iter()
+            .map(|column| sqlite::quote_identifier(&column.name))
+            .collect();
+        let list = columns.join(", ");
+        let mut read = other.prepare(&format!(
+            "SELECT {list} FROM {}",
+            sqlite::quote_identifier(&theirs.sqlite_name)
+        ))?;
+        let marks = vec!["?"; columns.len()].join(", ");
+        let mut write = self.connection.prepare(&format!(
+            "INSERT INTO {} ({list}) VALUES ({marks})",
+            sqlite::quote_identifier(&ours.sqlite_name)
+        ))?;
+        let mut rows = read.query([])?;
+        while let Some(row) = rows.next()? {
+            for at in 0..columns.len() {
+                write.raw_bind_parameter(at + 1, row.get_ref(at)?)?;
+            }
+            write.raw_execute()?;
+        }
+        Ok(())
+    }
+}
