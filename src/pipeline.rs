@@ -75,12 +75,12 @@ impl Pipeline {
     ///
     /// # Errors
     /// `Locked` when another process has one of them; `Io`, `Target`.
-    pub fn open(mut config: Config, runtime: &Handle) -> Result<Self> {
+    pub fn open(mut config: Config) -> Result<Self> {
         let relay = RelayDir::open(&config.relay_dir)?;
         config.source.replica_uuid = relay.replica_uuid().to_owned();
         let target: Arc<dyn Target> = match &config.target {
             TargetConfig::Sqlite { dir } => Arc::new(SqliteTarget::open(dir)?),
-            TargetConfig::Mysql(mysql) => Arc::new(MysqlTarget::open(mysql, runtime.clone())?),
+            TargetConfig::Mysql(mysql) => Arc::new(MysqlTarget::connect(mysql)?),
         };
         let until = Arc::new(OnceLock::new());
         if let Until::Position(position) = &config.until {

@@ -100,8 +100,8 @@ fn old_version(version: u16) -> Error {
     )
 }
 
-/// `8.0.36-log` is 80036; parts that are missing count as 0.
-fn version_number(text: &str) -> u32 {
+/// A version text as one number: `8.0.36` is 80036, `10.11.6-MariaDB-log` is 101106; missing parts count as 0.
+pub fn version_number(text: &str) -> u32 {
     let mut parts = text
         .split(|c: char| !c.is_ascii_digit())
         .map(|p| p.parse::<u32>().unwrap_or(0).min(99));

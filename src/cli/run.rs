@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Outcome, Pipeline};
 use crate::serve::control::Control;
+use crate::serve::offline;
 use crate::serve::report::{self, Identity};
 
 /// Threads for the network; the work is done on threads of its own.
@@ -43,6 +44,7 @@ pub(super) fn run(settings: Settings) -> Result<ExitCode> {
 async fn replicate(config: Config) -> Result<Outcome> {
     let identity = Identity::of(&config);
     let relay_dir = config.relay_dir.clone();
+    let target = config.target.to_string();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         source_host = %config.source.host,
@@ -56,8 +58,9 @@ async fn replicate(config: Config) -> Result<Outcome> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let pipeline = Pipeline::open(config, &tokio::runtime::Handle::current())?;
+    let pipeline = Pipeline::open(config)?;
     let published = pipeline.published();
+    offline::remember_target(&relay_dir, &target)?;
     let control = Control::listen(&relay_dir)?;
     let serving = control.serve(|| report::report(&identity, &published));
     let stopping = async {

@@ -85,7 +85,7 @@ fn print(report: &StatusReport) -> Result<()> {
         return Ok(());
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["Database", "State", "File", "Pos", "Transactions", "Rows", "Queued bytes"]);
     for lane in &report.lanes {
         table.add_row([

@@ -164,7 +164,7 @@ impl Coordinator {
             Some(at) => at,
             // Without any database there is nothing to lose.
             None if self.router.lanes().count() == 0 && !self.router.in_group() => {
-                self.router.checkpoint()
+                Arc::new(self.router.checkpoint())
             }
             None => return Ok(()),
         };

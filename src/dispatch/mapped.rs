@@ -37,7 +37,7 @@ impl MappedTable {
             None => adopt(&map, lane, source)?,
         };
         check::fits(&table, &map)?;
-        let plan = RowPlan::compile(&map, |column| is_unsigned(&table, column));
+        let plan = RowPlan::compile(&map, |column| is_unsigned(&table, column))?;
         Ok(Self { map, table, plan, raw: raw.into() })
     }
 

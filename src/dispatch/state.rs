@@ -1,6 +1,6 @@
 //! What the applier side publishes of itself, for `status`.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;

@@ -9,6 +9,7 @@ use crate::binlog::gtid::GtidSet;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::checkpoint::Checkpoint;
 use crate::config::Until;
+use crate::config::source::Start;
 use crate::error::{ErrorKind, Result, Retry};
 use crate::relay::end::RelayEnd;
 use crate::relay::io_state::IoPhase;
@@ -108,9 +109,15 @@ impl Pipeline {
                 return Err(error);
             }
         }
-        let (start, executed) = connection.resolve_with_gtids(&self.config.start).await?;
+        let start = connection.resolve(&self.config.start).await?;
+        let (end, all) = connection.current_position().await?;
+        let executed = match (&self.config.start, &start) {
+            (_, StartAt::Gtid(set)) => set.clone(),
+            (Start::Latest, _) => all,
+            // The files say it at their head.
+            _ => GtidSet::default(),
+        };
         if self.config.until == Until::CaughtUp {
-            let (end, _) = connection.current_position().await?;
             // Set once: the position at start counts.
             let _ = self.until.set(end);
         }

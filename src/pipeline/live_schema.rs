@@ -7,7 +7,9 @@ use tokio::runtime::Handle;
 use crate::apply::SourceSchema;
 use crate::config::source::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::bootstrap;
+use crate::binlog::format::version_number;
+use crate::schema::ddl::{Flavor, SqlContext};
+use crate::schema::{bootstrap, collation};
 use crate::schema::table::{Collation, Table};
 use crate::source::BlockingClient;
 
@@ -34,12 +36,10 @@ impl LiveSchema {
 impl SourceSchema for LiveSchema {
     fn table(&self, database: &str, table: &str) -> Result<Option<Table>> {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        for sql in bootstrap::SESSION_STATEMENTS {
-            // Not every server knows every setting; the definition says whether it can be read.
-            match client.query(sql) {
-                Err(error) if error.kind() == ErrorKind::Network => return Err(error),
-                _ => {}
-            }
+        let version = client.query("SELECT VERSION() AS version")?;
+        let context = context_of(&version.first("version").unwrap_or_default(), database);
+        for sql in bootstrap::session_statements(context.flavor, context.version) {
+            client.query(sql)?;
         }
         let answer = match client.query(&bootstrap::show_create_table(database, table)) {
             Ok(answer) => answer,
@@ -48,8 +48,6 @@ impl SourceSchema for LiveSchema {
             }
             Err(error) => return Err(error),
         };
-        let version = client.query("SELECT VERSION() AS version")?;
-        let version = version.first("version").unwrap_or_default().into_owned();
         let Some(text) = answer.first("Create Table") else {
             return Err(Error::new(
                 ErrorKind::Schema,
@@ -57,22 +55,27 @@ impl SourceSchema for LiveSchema {
             )
             .at_table(database, table));
         };
-        bootstrap::table_from_show_create(&text, &version)
+        let inherited = collation_of(&mut client, database)?
+            .unwrap_or_else(|| context.server_collation());
+        bootstrap::table_from_show_create(&text, &inherited, &context)
             .map(Some)
             .map_err(|error| error.at_table(database, table))
     }
 
     fn database_collation(&self, database: &str) -> Result<Option<Collation>> {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        let quoted = database.replace('\\', "\\\\").replace('\'', "''");
-        let answer = client.query(&format!(
-            "SELECT DEFAULT_CHARACTER_SET_NAME AS charset, DEFAULT_COLLATION_NAME AS name \
-             FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '{quoted}'"
-        ))?;
-        let (charset, name) = (answer.first("charset"), answer.first("name"));
-        Ok(charset.zip(name).map(|(charset, name)| Collation {
-            charset: charset.into_owned(),
-            name: name.into_owned(),
-        }))
+        collation_of(&mut client, database)
     }
+}
+
+fn collation_of(client: &mut BlockingClient, database: &str) -> Result<Option<Collation>> {
+    let answer = client.query(&bootstrap::select_database_collation(database))?;
+    let name = answer.rows.first().and_then(|row| row.first()?.as_deref());
+    Ok(name.and_then(|name| collation::by_name(&String::from_utf8_lossy(name))))
+}
+
+/// Family and version from what `VERSION()` says: `10.11.6-MariaDB-log`, `8.4.3`.
+fn context_of(version: &str, database: &str) -> SqlContext {
+    let flavor = if version.contains("MariaDB") { Flavor::MariaDb } else { Flavor::MySql };
+    SqlContext::new(flavor, version_number(version), database)
 }

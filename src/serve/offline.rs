@@ -6,7 +6,25 @@ use super::status::{LaneReport, StatusReport};
 use crate::apply::sqlite;
 use crate::error::Result;
 use crate::relay::dir::source_directories;
+use crate::relay::index::write_atomically;
 use crate::relay::recover;
+
+/// Where a run keeps the target's URL for `status`, without a password.
+const TARGET_FILE: &str = "target.url";
+
+/// Remembers the target for [`remembered_target`].
+pub fn remember_target(relay_dir: &Path, target: &str) -> Result<()> {
+    write_atomically(&relay_dir.join(TARGET_FILE), format!("{target}\n").as_bytes())
+}
+
+/// The target of the last run in this relay directory.
+pub fn remembered_target(relay_dir: &Path) -> Result<Option<String>> {
+    match std::fs::read_to_string(relay_dir.join(TARGET_FILE)) {
+        Ok(text) => Ok(Some(text.trim_end().to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
 
 /// What the files say; `target` is the directory of a SQLite target, where it is known.
 pub fn report(relay_dir: &Path, target: Option<&Path>) -> Result<StatusReport> {

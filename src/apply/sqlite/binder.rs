@@ -46,7 +46,7 @@ pub struct Scratch {
 }
 
 /// A value on its way into a statement.
-struct Bound<'a>(ValueRef<'a>);
+pub(super) struct Bound<'a>(pub(super) ValueRef<'a>);
 
 impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

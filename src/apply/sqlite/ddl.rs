@@ -8,6 +8,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::binder::Bound;
 use super::catalog::{Catalog, Entry};
 use super::file_name::file_name;
 use super::lane::SqliteLane;
@@ -216,10 +217,16 @@ impl SqliteLane {
         let mut rows = read.query([])?;
         while let Some(row) = rows.next()? {
             for at in 0..columns.len() {
-                write.raw_bind_parameter(at + 1, row.get_ref(at)?)?;
+                write.raw_bind_parameter(at + 1, Bound(row.get_ref(at)?))?;
             }
             write.raw_execute()?;
         }
         Ok(())
+    }
+}
+
+impl SqliteLane {
+    fn alter_table(&mut self, _b: &Arc<Table>, _a: Table, _o: &[crate::schema::effect::ColumnOrigin], _d: &Ddl<'_>) -> Result<()> {
+        Err(Error::new(ErrorKind::Unsupported, "alter"))
     }
 }

@@ -88,7 +88,7 @@ impl SqliteLane {
     }
 
     /// Rebuilds a table whose key no longer fits SQLite's rowid.
-    fn give_up_rowid_alias(&mut self, name: &str) -> Result<()> {
+    pub(super) fn give_up_rowid_alias(&mut self, name: &str) -> Result<()> {
         let entry = self.entry(name)?.clone();
         for sql in sqlite::rebuild_without_rowid_alias(&entry.table, &entry.sqlite_name) {
             self.connection.execute_batch(&sql)?;

@@ -15,6 +15,8 @@ pub mod store;
 mod table;
 mod watermark;
 
+pub use watermark::load as watermark;
+
 use std::cmp::Ordering;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -16,8 +16,9 @@ mod versioning;
 
 use std::sync::Arc;
 
-pub use fill::{ColumnOrigin, Fill};
+pub(in crate::schema) use create::build;
 pub use default::implicit_default;
+pub use fill::{ColumnOrigin, Fill};
 
 use crate::error::Result;
 use crate::schema::ddl::context::SqlContext;

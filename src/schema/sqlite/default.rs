@@ -1,0 +1,116 @@
+//! What a column holds that an INSERT does not name, as SQLite stores it.
+
+use super::name::{quote_bytes, quote_text};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::effect::implicit_default;
+use crate::schema::table::{Column, ColumnType, DefaultValue};
+
+/// Significant digits that a SQLite number keeps.
+const EXACT_DIGITS: usize = 15;
+
+/// What an INSERT stores in a column that its row image lacks (`binlog_row_image` MINIMAL and NOBLOB).
+#[derive(Debug, Clone, PartialEq)]
+pub enum DefaultForAbsent {
+    /// NULL.
+    Null,
+    /// A constant: the default, or what the type holds when nothing is said.
+    Constant(DefaultValue),
+    /// The value of an expression, which the image must hold: the text.
+    NeedsExpression(String),
+}
+
+/// What an INSERT stores in `column` when it does not name it.
+pub fn default_for_absent(column: &Column) -> DefaultForAbsent {
+    if let Some(generated) = &column.generated {
+        return DefaultForAbsent::NeedsExpression(generated.expression.clone());
+    }
+    match &column.default {
+        Some(DefaultValue::CurrentTimestamp(_)) => {
+            DefaultForAbsent::NeedsExpression("CURRENT_TIMESTAMP".to_owned())
+        }
+        Some(DefaultValue::Expression(text)) => DefaultForAbsent::NeedsExpression(text.clone()),
+        Some(constant) => DefaultForAbsent::Constant(constant.clone()),
+        None if column.nullable => DefaultForAbsent::Null,
+        None => DefaultForAbsent::Constant(implicit_default(&column.ty)),
+    }
+}
+
+/// The same as a SQL literal.
+///
+/// # Errors
+/// `Unsupported` for defaults that are expressions: servers write such values into every image.
+pub fn default_literal(column: &Column) -> Result<String> {
+    match default_for_absent(column) {
+        DefaultForAbsent::Null => Ok("NULL".to_owned()),
+        DefaultForAbsent::Constant(value) => Ok(literal(&value, &column.ty)),
+        DefaultForAbsent::NeedsExpression(text) => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("column `{}` is not in the row image and its value is {text}", column.name),
+        )),
+    }
+}
+
+/// A constant of a column's type as the SQL literal of what SQLite stores for it.
+pub(super) fn literal(value: &DefaultValue, ty: &ColumnType) -> String {
+    match value {
+        DefaultValue::Literal(text) => text_literal(text, ty),
+        DefaultValue::Bytes(bytes) => match (ty.collation(), std::str::from_utf8(bytes)) {
+            (Some(_), Ok(text)) => quote_text(text),
+            _ => quote_bytes(bytes),
+        },
+        DefaultValue::CurrentTimestamp(_) | DefaultValue::Expression(_) => "NULL".to_owned(),
+    }
+}
+
+fn text_literal(text: &str, ty: &ColumnType) -> String {
+    match ty {
+        ColumnType::Int { .. } | ColumnType::Bit { .. } | ColumnType::Year => integer(text),
+        ColumnType::Float { .. } | ColumnType::Double { .. } => match text.trim().parse::<f64>() {
+            Ok(number) if number.is_finite() => format!("{number:?}"),
+            _ => "0.0".to_owned(),
+        },
+        ColumnType::Decimal { .. } => decimal(text.trim()),
+        ColumnType::Binary { length } => {
+            let mut bytes = text.as_bytes().to_vec();
+            let length = usize::try_from(*length).unwrap_or(0).min(255);
+            bytes.resize(length.max(bytes.len()), 0);
+            quote_bytes(&bytes)
+        }
+        ColumnType::VarBinary { .. }
+        | ColumnType::Blob { .. }
+        | ColumnType::Geometry { .. }
+        | ColumnType::Vector { .. } => quote_bytes(text.as_bytes()),
+        _ => quote_text(text),
+    }
+}
+
+/// Whole numbers that SQLite's INTEGER holds are such; larger ones are their digits as text.
+fn integer(text: &str) -> String {
+    let text = text.trim();
+    if let Ok(number) = text.parse::<i64>() {
+        return number.to_string();
+    }
+    match text.parse::<u64>() {
+        Ok(number) => quote_text(&number.to_string()),
+        Err(_) => "0".to_owned(),
+    }
+}
+
+/// A number where 15 digits hold it, else all digits as text.
+fn decimal(text: &str) -> String {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let significant = match text.contains('.') {
+        true => digits.trim_start_matches('0').trim_end_matches('0').len(),
+        false => digits.trim_start_matches('0').len(),
+    };
+    let is_number = !digits.is_empty() && text.parse::<f64>().is_ok();
+    if is_number && significant <= EXACT_DIGITS {
+        // A fraction of zeros would make a REAL of what is stored as an INTEGER.
+        match text.split_once('.') {
+            Some((whole, fraction)) if fraction.bytes().all(|b| b == b'0') => integer(whole),
+            _ => text.to_owned(),
+        }
+    } else {
+        quote_text(text)
+    }
+}

@@ -1,0 +1,93 @@
+//! Secondary indexes.
+
+use super::create::{key_substitute, whole_key};
+use super::name::quote_identifier;
+use crate::schema::table::{ColumnType, Index, IndexKind, KeyPart, Table};
+
+/// Columns of at most so many characters or bytes are indexed whole where the source indexes a prefix.
+const WHOLE_INSTEAD_OF_PREFIX_MAX: u32 = 1024;
+
+/// SQLite's name of an index: unique in its file, and never the name of a table (see [`super::sqlite_name`]).
+pub fn index_name(sqlite_name: &str, index: &str) -> String {
+    format!("ix:{sqlite_name}:{index}")
+}
+
+/// CREATE INDEX for all indexes that SQLite can have.
+///
+/// UNIQUE stays where every part is a whole column. Prefix and functional parts end an index early (its leading columns
+/// still serve queries); FULLTEXT, SPATIAL and VECTOR indexes have no counterpart.
+pub fn create_index_sql(table: &Table, sqlite_name: &str) -> Vec<String> {
+    let mut statements: Vec<String> = key_substitute(table, sqlite_name).into_iter().collect();
+    statements.extend(
+        table.indexes.iter().filter_map(|index| one_index_sql(table, index, sqlite_name)),
+    );
+    statements
+}
+
+/// CREATE INDEX for one index; `None` when SQLite cannot have it or has it already.
+pub(super) fn one_index_sql(table: &Table, index: &Index, sqlite_name: &str) -> Option<String> {
+    if !matches!(index.kind, IndexKind::Plain | IndexKind::Unique) {
+        return None;
+    }
+    let (parts, whole) = usable_parts(table, &index.parts);
+    let unique = index.kind == IndexKind::Unique && whole;
+    let sole = match index.parts.as_slice() {
+        [KeyPart::Column { name, .. }] => table.column_index(name),
+        _ => None,
+    };
+    let is_key = sole.is_some_and(|place| whole_key(table).is_some_and(|key| key == [place]));
+    if parts.is_empty() || is_key {
+        return None;
+    }
+    let name = index_name(sqlite_name, &index.name);
+    Some(index_sql(unique, &name, sqlite_name, &parts))
+}
+
+/// A plain index in place of a primary key with a prefix.
+pub(super) fn fallback_key_sql(table: &Table, sqlite_name: &str) -> Option<String> {
+    let (parts, _) = usable_parts(table, &table.primary_key);
+    let name = index_name(sqlite_name, "PRIMARY");
+    (!parts.is_empty()).then(|| index_sql(false, &name, sqlite_name, &parts))
+}
+
+fn index_sql(unique: bool, name: &str, sqlite_name: &str, parts: &[String]) -> String {
+    format!(
+        "CREATE {}INDEX {} ON {} ({})",
+        if unique { "UNIQUE " } else { "" },
+        quote_identifier(name),
+        quote_identifier(sqlite_name),
+        parts.join(", ")
+    )
+}
+
+/// The leading parts that SQLite can index; and whether they are all of them, each a whole column.
+fn usable_parts(table: &Table, parts: &[KeyPart]) -> (Vec<String>, bool) {
+    let mut usable = Vec::new();
+    let mut whole = true;
+    for part in parts {
+        match part {
+            KeyPart::Column { name, descending } => {
+                let order = if *descending { " DESC" } else { "" };
+                usable.push(format!("{}{order}", quote_identifier(name)));
+            }
+            KeyPart::Prefix { name, .. } if is_short(table, name) => {
+                whole = false;
+                usable.push(quote_identifier(name));
+            }
+            KeyPart::Prefix { .. } | KeyPart::Expression(_) => return (usable, false),
+        }
+    }
+    (usable, whole)
+}
+
+fn is_short(table: &Table, name: &str) -> bool {
+    matches!(
+        table.column(name).map(|column| &column.ty),
+        Some(
+            ColumnType::Char { length, .. }
+                | ColumnType::VarChar { length, .. }
+                | ColumnType::Binary { length }
+                | ColumnType::VarBinary { length }
+        ) if *length <= WHOLE_INSTEAD_OF_PREFIX_MAX
+    )
+}
