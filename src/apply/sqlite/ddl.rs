@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::binder::Bound;
 use super::catalog::{Catalog, Entry};
@@ -130,6 +131,7 @@ impl SqliteLane {
         store::set_database_row(&self.connection, collation.as_ref(), dropped)?;
         self.collation = collation;
         self.dropped = dropped;
+        self.may_have_dropped.fetch_or(dropped, Ordering::AcqRel);
         Ok(())
     }
 

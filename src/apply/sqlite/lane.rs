@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use rusqlite::Connection;
 
@@ -25,6 +26,8 @@ pub struct SqliteLane {
     pub(super) catalog: Catalog,
     pub(super) collation: Option<Collation>,
     pub(super) dropped: bool,
+    /// Told when a database is dropped.
+    pub(super) may_have_dropped: Arc<AtomicBool>,
     checkpoint: Option<Checkpoint>,
     in_transaction: bool,
     writers: HashMap<String, TableWriter>,
@@ -34,7 +37,11 @@ pub struct SqliteLane {
 
 impl SqliteLane {
     /// Opens or makes the file.
-    pub fn open(path: PathBuf, database: &str) -> Result<Self> {
+    pub fn open(
+        path: PathBuf,
+        database: &str,
+        may_have_dropped: Arc<AtomicBool>,
+    ) -> Result<Self> {
         let connection = store::open(&path, database)?;
         crate::relay::index::sync_parent(&path)?;
         let row = store::database_row(&connection)?;
@@ -52,6 +59,7 @@ impl SqliteLane {
             catalog,
             collation: row.collation,
             dropped: row.dropped,
+            may_have_dropped,
             checkpoint,
             in_transaction: false,
             writers: HashMap::new(),

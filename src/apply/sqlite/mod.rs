@@ -20,6 +20,8 @@ pub use watermark::load as watermark;
 use std::cmp::Ordering;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering as AtomicOrdering};
 
 use self::file_name::EXTENSION;
 use self::lane::SqliteLane;
@@ -32,6 +34,8 @@ use crate::relay::dir::DirectoryLock;
 #[derive(Debug)]
 pub struct SqliteTarget {
     directory: PathBuf,
+    /// Whether a file may be one of a dropped database: spares looking into all of them.
+    may_have_dropped: Arc<AtomicBool>,
     _lock: DirectoryLock,
 }
 
@@ -42,7 +46,8 @@ impl SqliteTarget {
     /// `Locked` when another process has it.
     pub fn open(directory: &Path) -> Result<Self> {
         let lock = DirectoryLock::take(directory)?;
-        Ok(Self { directory: directory.to_owned(), _lock: lock })
+        let may_have_dropped = Arc::new(AtomicBool::new(true));
+        Ok(Self { directory: directory.to_owned(), may_have_dropped, _lock: lock })
     }
 }
 
@@ -91,16 +96,24 @@ impl Target for SqliteTarget {
 
     fn open_lane(&self, database: &str) -> Result<Box<dyn Lane>> {
         let path = self.directory.join(file_name::file_name(database));
-        Ok(Box::new(SqliteLane::open(path, database)?))
+        Ok(Box::new(SqliteLane::open(path, database, self.may_have_dropped.clone())?))
     }
 
     fn purge_dropped(&self, watermark: &Checkpoint, is_open: &dyn Fn(&str) -> bool) -> Result<()> {
+        if !self.may_have_dropped.swap(false, AtomicOrdering::AcqRel) {
+            return Ok(());
+        }
         for (path, row, checkpoint) in databases(&self.directory)? {
+            if !row.dropped {
+                continue;
+            }
             let is_past = checkpoint.is_some_and(|at| {
                 at.position.order(&watermark.position).is_some_and(Ordering::is_le)
             });
-            if row.dropped && is_past && !is_open(&row.name) {
+            if is_past && !is_open(&row.name) {
                 remove_database(&path)?;
+            } else {
+                self.may_have_dropped.store(true, AtomicOrdering::Release);
             }
         }
         Ok(())
