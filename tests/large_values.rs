@@ -9,7 +9,8 @@ on_both!(values_of_many_packets);
 fn values_of_many_packets(flavor: Flavor) {
     let server = Server::builder(flavor)
         .arg("--max-allowed-packet=128M")
-        .arg("--innodb-log-file-size=512M")
+        .arg("--loose-innodb-log-file-size=512M")
+        .arg("--loose-innodb-redo-log-capacity=1G")
         .start();
     server.exec(
         "CREATE DATABASE big; CREATE TABLE big.t (id INT PRIMARY KEY, body LONGBLOB, text LONGTEXT)",

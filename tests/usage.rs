@@ -38,7 +38,7 @@ fn wrong_usage_ends_with_2_and_says_where() {
         (&["run", "--config", missing], &["none.toml"]),
         (
             &["run", "--source=http://h", id, &relay, &sqlite],
-            &["--source", "mysql://"],
+            &["`source`", "mysql://"],
         ),
         (
             &["run", source, "--server-id=0", &relay, &sqlite],
@@ -46,15 +46,15 @@ fn wrong_usage_ends_with_2_and_says_where() {
         ),
         (
             &["run", source, id, &relay, "--target=oracle:x"],
-            &["--target", "sqlite:"],
+            &["`target`", "sqlite:"],
         ),
         (
             &["run", source, id, &relay, &sqlite, "--start=yesterday"],
-            &["start", "FILE:POS"],
+            &["`start`", "FILE:POS"],
         ),
         (
             &["run", source, id, &relay, &sqlite, "--until=x"],
-            &["until", "FILE:POS"],
+            &["`until`", "FILE:POS"],
         ),
     ];
     for (args, said) in cases {
