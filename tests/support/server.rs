@@ -379,6 +379,18 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "--- the log of {} ends:\n{}",
+                self.flavor.name(),
+                log_tail(self.directory.path())
+            );
+        }
+    }
+}
+
 /// Starts a server on `directory/data` and waits until it, and not another one on that port, answers.
 fn launch(
     program: &Path,

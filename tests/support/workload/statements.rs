@@ -307,7 +307,7 @@ fn types(random: &mut Random, table: &str) -> String {
                         random.pick(&["", "hot", "cold,sweet", "hot,cold,sweet"])
                     )
                 }),
-                or_null(random, |random| document(random)),
+                or_null(random, document),
                 or_null(random, |random| {
                     format!(
                         "ST_GeomFromText('POINT({} {})')",
