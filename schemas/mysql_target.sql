@@ -31,6 +31,6 @@ CREATE TABLE IF NOT EXISTS relaylite.ddl (
   source_database VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
   event_timestamp INT UNSIGNED NOT NULL COMMENT 'when the source ran it, seconds since 1970',
   statement LONGBLOB NOT NULL COMMENT 'in the charset of the session that ran it',
-  tables_before CHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'digest of the definitions of its tables before it',
+  tables_before CHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'digest of the definitions of its tables before it',
   begun_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)
 ) ENGINE=InnoDB;

@@ -11,7 +11,7 @@ mod applier;
 mod establish;
 mod live_schema;
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,19 @@ pub struct Published {
     /// The lanes.
     pub lanes: Roster,
     /// The durable end of the relay log, once the source is known.
-    pub relay_end: Arc<OnceLock<Arc<RelayEnd>>>,
+    pub relay_end: Arc<Mutex<Option<Arc<RelayEnd>>>>,
+}
+
+impl Published {
+    fn set_relay_end(&self, end: Arc<RelayEnd>) {
+        *self.relay_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
+    }
+
+    /// End of what is received and durable.
+    pub fn received(&self) -> Option<Position> {
+        let end = self.relay_end.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        end.get().end
+    }
 }
 
 /// How a pipeline ended.
@@ -107,8 +119,7 @@ impl Pipeline {
                 Ok(None) => return Ok(Outcome::Stopped),
                 Err(error) => return self.stay(error, &stop).await,
             };
-            // The second time round there is one already; both follow the same directory.
-            let _ = self.published.relay_end.set(destination.end.clone());
+            self.published.set_relay_end(destination.end.clone());
             let damage = match self.session(destination.clone(), from, &stop).await? {
                 SessionEnd::Over(outcome) => return Ok(outcome),
                 SessionEnd::Damaged(error) => error,
@@ -158,7 +169,7 @@ impl Pipeline {
         let mut failed = None;
         let outcome = loop {
             tokio::select! {
-                received = &mut receiving, if !receiving.is_finished() || failed.is_none() => {
+                received = &mut receiving, if failed.is_none() => {
                     let Err(error) = received.map_err(task_panicked)? else {
                         failed = Some(());
                         if stop.is_cancelled() { break SessionEnd::Over(Outcome::Stopped) }

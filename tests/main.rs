@@ -13,8 +13,10 @@ mod support;
 
 mod classic_errors;
 mod crashes;
+mod drivers;
 mod large_values;
 mod layers;
+mod mysql_target;
 mod relay_files;
 mod replication;
 mod servers;

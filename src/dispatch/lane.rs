@@ -23,6 +23,7 @@ use super::progress::{LaneProgress, LaneState};
 use super::stop::StopFlag;
 use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
 use crate::binlog::format::FormatDescription;
+use crate::binlog::gtid::Gtid;
 use crate::checkpoint::Checkpoint;
 use crate::config::limits::{
     LANE_LINGER_MS, LANE_MERGE_ROWS_MAX, LANE_MERGE_TIME_MAX, LANE_TABLE_MAPS_MAX,
@@ -47,7 +48,7 @@ pub struct LaneContext {
 /// The source transaction being applied, for messages.
 #[derive(Debug, Default)]
 struct Current {
-    gtid: Option<Box<str>>,
+    gtid: Option<Gtid>,
     file: Option<Arc<str>>,
     open: bool,
 }
@@ -179,7 +180,7 @@ impl LaneWorker {
     fn item(&mut self, batch: &LaneBatch, item: &Item) -> Result<()> {
         match item {
             Item::Begin { gtid, file } => {
-                self.current = Current { gtid: gtid.clone(), file: Some(file.clone()), open: true };
+                self.current = Current { gtid: *gtid, file: Some(file.clone()), open: true };
                 self.lane.begin()
             }
             Item::Format(format) => {

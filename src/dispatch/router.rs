@@ -248,7 +248,7 @@ impl Router {
             return Ok(Route::Skip);
         }
         self.group.lanes.push(lane);
-        let gtid = self.group.gtid.map(|gtid| gtid.to_string().into_boxed_str());
+        let gtid = self.group.gtid;
         self.lanes.push(lane, Item::Begin { gtid, file: self.position.file.clone() })?;
         Ok(Route::Lane(lane))
     }

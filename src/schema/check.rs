@@ -21,7 +21,9 @@ pub fn fits(table: &Table, map: &TableMap) -> Result<()> {
     };
     if table.columns.len() != map.columns.len() {
         let (known, found) = (table.columns.len(), map.columns.len());
-        return Err(misfit(format!("it has {known} columns, the binlog {found}")));
+        return Err(misfit(format!(
+            "it has {known} columns, the binlog {found}"
+        )));
     }
     for (n, (column, wire)) in table.columns.iter().zip(&map.columns).enumerate() {
         if !is_wire_type_of(&column.ty, *wire) {
@@ -105,9 +107,8 @@ fn is_wire_type_of(ty: &ColumnType, wire: WireColumn) -> bool {
         }
         _ => false,
     };
-    let temporal = |new: u8, old: u8, fsp: u8| {
-        wire.kind == new && meta == u32::from(fsp) || wire.kind == old
-    };
+    let temporal =
+        |new: u8, old: u8, fsp: u8| wire.kind == new && meta == u32::from(fsp) || wire.kind == old;
     match ty {
         ColumnType::Int { bytes, .. } => {
             let kind = match bytes {
@@ -121,9 +122,10 @@ fn is_wire_type_of(ty: &ColumnType, wire: WireColumn) -> bool {
         }
         ColumnType::Float { .. } => wire.kind == wt::FLOAT,
         ColumnType::Double { .. } => wire.kind == wt::DOUBLE,
-        ColumnType::Decimal { precision, scale, .. } => {
-            wire.kind == wt::NEWDECIMAL
-                && meta == (u32::from(*precision) << 8 | u32::from(*scale))
+        ColumnType::Decimal {
+            precision, scale, ..
+        } => {
+            wire.kind == wt::NEWDECIMAL && meta == (u32::from(*precision) << 8 | u32::from(*scale))
         }
         ColumnType::Bit { bits } => wire.kind == wt::BIT && meta == u32::from(*bits),
         ColumnType::Year => wire.kind == wt::YEAR,
@@ -169,7 +171,11 @@ mod tests {
     fn map(columns: &[(u8, u16)]) -> TableMap {
         let columns = columns
             .iter()
-            .map(|(kind, meta)| WireColumn { kind: *kind, meta: *meta, nullable: true })
+            .map(|(kind, meta)| WireColumn {
+                kind: *kind,
+                meta: *meta,
+                nullable: true,
+            })
             .collect();
         TableMap {
             table_id: 1,
@@ -210,12 +216,21 @@ mod tests {
         assert!(said("a int", &[(wt::LONGLONG, 0)]).contains("column 1 `a`"));
         assert!(said("a varchar(10)", &[(wt::VARCHAR, 40)]).contains("comes as VARCHAR (40)"));
         let mut named = map(&[(wt::LONG, 0)]);
-        named.metadata.columns =
-            vec![ColumnMetadata { name: Some("b".to_owned()), ..ColumnMetadata::default() }];
+        named.metadata.columns = vec![ColumnMetadata {
+            name: Some("b".to_owned()),
+            ..ColumnMetadata::default()
+        }];
         let error = fits(&table("a int"), &named).unwrap_err().to_string();
         assert!(error.contains("is called `b`"), "{error}");
-        named.metadata.columns =
-            vec![ColumnMetadata { unsigned: Some(true), ..ColumnMetadata::default() }];
-        assert!(fits(&table("A int"), &named).unwrap_err().to_string().contains("is unsigned"));
+        named.metadata.columns = vec![ColumnMetadata {
+            unsigned: Some(true),
+            ..ColumnMetadata::default()
+        }];
+        assert!(
+            fits(&table("A int"), &named)
+                .unwrap_err()
+                .to_string()
+                .contains("is unsigned")
+        );
     }
 }

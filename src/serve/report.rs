@@ -61,7 +61,7 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     };
     identity.fill(&mut report);
     fill_errors(&mut report, &io, applier.last_error);
-    let received = published.relay_end.get().and_then(|end| end.get().end);
+    let received = published.received();
     if let Some(end) = &received {
         report.source_log_file = Some(end.file.to_string());
         report.read_source_log_pos = Some(end.offset);

@@ -169,7 +169,7 @@ impl<'a> Passage<'a> {
                 let _ = writeln!(text, "{rows:?}");
             }
         }
-        let digest = worker.select("SELECT SHA1(?)", vec![text.into()], "computing a digest")?;
+        let digest = worker.select("SELECT SHA2(?, 256)", vec![text.into()], "computing a digest")?;
         let missing = || Error::new(ErrorKind::Protocol, "the target computed no digest");
         digest.into_iter().next().ok_or_else(missing)
     }
@@ -223,12 +223,12 @@ impl<'a> Passage<'a> {
             return Ok(());
         };
         let doing = "setting the charset for DDL";
-        let needs_server_default =
-            matches!(self.statement, Statement::CreateDatabase { charset, .. } if charset.is_empty());
         match worker.query(&format!("SET SESSION collation_server = {server}"), doing) {
-            Err(error) if UNKNOWN_CHARSET.contains(&error.errno()) && !needs_server_default => {}
             Err(error) if UNKNOWN_CHARSET.contains(&error.errno()) => {
-                return Err(self.refused(error, worker));
+                // Only a database that names no charset gets the server's.
+                if matches!(self.statement, Statement::CreateDatabase { charset, .. } if charset.is_empty()) {
+                    return Err(self.refused(error, worker));
+                }
             }
             result => result?,
         }

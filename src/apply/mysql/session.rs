@@ -102,7 +102,7 @@ impl Session {
     fn lock(&mut self, database: &str) -> Result<()> {
         let doing = "locking a database for its lane";
         for _ in 0..KILL_ATTEMPTS {
-            let name = "CONCAT('relaylite:', SHA1(?))";
+            let name = "CONCAT('relaylite:', LEFT(SHA2(?, 256), 50))";
             let sql = format!("SELECT GET_LOCK({name}, 2), IS_USED_LOCK({name})");
             let params = vec![database.into(), database.into()];
             let rows: Vec<(Option<u8>, Option<u64>)> = self.connection.select(&sql, params, doing)?;

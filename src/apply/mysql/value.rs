@@ -68,15 +68,18 @@ pub(super) fn bind(value: &Value<'_>, column: &Column) -> Result<Param> {
     Ok(Param::Bytes(text.as_bytes().to_vec()))
 }
 
-/// BINARY(n) as it is stored: row images leave out its trailing zeros.
+/// Bytes of a fixed length as they are stored: row images leave out trailing zeros. UUID and INET columns take their
+/// bytes from a binary parameter.
 fn stored_bytes(bytes: &[u8], ty: &ColumnType) -> Vec<u8> {
-    let mut stored = bytes.to_vec();
-    if let ColumnType::Binary { length } = ty
-        && let Ok(length) = usize::try_from(*length)
-        && stored.len() < length
-    {
-        stored.resize(length, 0);
-    }
+    let length = match ty {
+        ColumnType::Binary { length } => usize::try_from(*length).unwrap_or_default(),
+        ColumnType::Uuid | ColumnType::Inet6 => 16,
+        ColumnType::Inet4 => 4,
+        _ => 0,
+    };
+    let mut stored = Vec::with_capacity(bytes.len().max(length));
+    stored.extend_from_slice(bytes);
+    stored.resize(bytes.len().max(length), 0);
     stored
 }
 

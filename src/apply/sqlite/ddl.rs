@@ -16,8 +16,8 @@ use super::lane::SqliteLane;
 use super::store;
 use crate::apply::{Ddl, DdlOutcome};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::effect::{self, Change};
-use crate::schema::sqlite;
+use crate::schema::effect::{self, Change, ColumnOrigin};
+use crate::schema::sqlite::{self, AlterPlan, AlterSession};
 use crate::schema::table::{Collation, Table};
 
 /// The definitions in force as the statement sees them: this file's, and those of other databases' files.
@@ -161,16 +161,42 @@ impl SqliteLane {
         let Some(entry) = self.catalog.get(from).cloned() else { return Ok(()) };
         self.catalog.remove(&self.connection, &entry.table.name)?;
         let sqlite_name = self.catalog.free_sqlite_name(to);
-        if sqlite_name != entry.sqlite_name {
-            let sql = format!(
-                "ALTER TABLE {} RENAME TO {}",
-                sqlite::quote_identifier(&entry.sqlite_name),
-                sqlite::quote_identifier(&sqlite_name)
-            );
+        for sql in sqlite::rename_table_sql(&entry.table, &entry.sqlite_name, &sqlite_name) {
             self.connection.execute_batch(&sql)?;
         }
         let table = Arc::new(Table { name: to.to_owned(), ..entry.table.as_ref().clone() });
         self.catalog.put(&self.connection, Entry { table, sqlite_name, ..entry })
+    }
+
+    fn alter_table(
+        &mut self,
+        before: &Arc<Table>,
+        after: Table,
+        origins: &[ColumnOrigin],
+        ddl: &Ddl<'_>,
+    ) -> Result<()> {
+        let Some(entry) = self.catalog.get(&before.name).cloned() else { return Ok(()) };
+        let session = AlterSession::new(
+            ddl.context,
+            ddl.query.timestamp,
+            ddl.query.micros,
+            ddl.query.time_zone.as_deref(),
+        );
+        let (alias, name) = (entry.rowid_alias, &entry.sqlite_name);
+        match sqlite::alter_plan(before, &after, origins, name, alias, &session) {
+            AlterPlan::Statements { sql, rowid_alias, .. } => {
+                for sql in sql {
+                    self.connection.execute_batch(&sql)?;
+                }
+                let table = Arc::new(after);
+                self.catalog.put(&self.connection, Entry { table, rowid_alias, ..entry })
+            }
+            AlterPlan::NeedsSource(why) => Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("only the source knows what this ALTER makes of the stored rows: {why}"),
+            )
+            .at_table(ddl.database, &before.name)),
+        }
     }
 
     /// The entry of a table in another database's file; that file's lane stands still meanwhile.
@@ -224,11 +250,5 @@ impl SqliteLane {
             write.raw_execute()?;
         }
         Ok(())
-    }
-}
-
-impl SqliteLane {
-    fn alter_table(&mut self, _b: &Arc<Table>, _a: Table, _o: &[crate::schema::effect::ColumnOrigin], _d: &Ddl<'_>) -> Result<()> {
-        Err(Error::new(ErrorKind::Unsupported, "alter"))
     }
 }

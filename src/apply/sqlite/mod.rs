@@ -46,7 +46,7 @@ impl SqliteTarget {
     /// `Locked` when another process has it.
     pub fn open(directory: &Path) -> Result<Self> {
         let lock = DirectoryLock::take(directory)?;
-        let may_have_dropped = Arc::new(AtomicBool::new(true));
+        let may_have_dropped = Arc::new(AtomicBool::new(false));
         Ok(Self { directory: directory.to_owned(), may_have_dropped, _lock: lock })
     }
 }
@@ -79,6 +79,9 @@ pub fn databases(directory: &Path) -> Result<Vec<(PathBuf, store::DatabaseRow, O
 impl Target for SqliteTarget {
     fn checkpoints(&self) -> Result<Vec<(String, Checkpoint)>> {
         let all = databases(&self.directory)?;
+        if all.iter().any(|(_, row, _)| row.dropped) {
+            self.may_have_dropped.store(true, AtomicOrdering::Release);
+        }
         Ok(all
             .into_iter()
             .filter(|(_, row, _)| !row.dropped)

@@ -63,11 +63,21 @@ fn make_own_tables(connection: &Connection, database: &str) -> Result<()> {
 
 /// Opens a database file for reading only.
 pub fn open_read_only(path: &Path) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    // Without a WAL nobody writes; a reader that looked for one would leave files behind that it cannot remove.
+    let mode = if wal_path(path).exists() { "" } else { "?immutable=1" };
+    let uri = format!("file:{}{mode}", uri_path(path));
     let connection =
-        Connection::open_with_flags(path, flags).map_err(|error| at_path(error, path))?;
+        Connection::open_with_flags(uri, flags).map_err(|error| at_path(error, path))?;
     connection.busy_timeout(Duration::from_millis(SQLITE_BUSY_TIMEOUT_MS))?;
     Ok(connection)
+}
+
+/// A path as SQLite's URI form wants it (<https://sqlite.org/uri.html>).
+fn uri_path(path: &Path) -> String {
+    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }
 
 fn at_path(error: rusqlite::Error, path: &Path) -> Error {

@@ -1,17 +1,9 @@
 //! What a statement's text means depends on where it ran: server, version, session settings.
 
+pub use crate::binlog::flavor::Flavor;
+use crate::decode::query::Query;
 use crate::schema::collation;
 use crate::schema::table::Collation;
-
-/// Which family of servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Flavor {
-    /// MySQL and what follows it (Percona Server, ...).
-    #[default]
-    MySql,
-    /// MariaDB.
-    MariaDb,
-}
 
 /// `sql_mode` bits that change how DDL text is read or what it means (equal on both servers).
 pub mod sql_mode {
@@ -33,8 +25,11 @@ pub mod sql_mode {
     pub const TIME_ROUND_FRACTIONAL: u64 = 1 << 34;
 }
 
+/// Bit of MariaDB's `flags2` (`OPTION_EXPLICIT_DEF_TIMESTAMP`).
+const OPTION_EXPLICIT_DEFAULTS_FOR_TIMESTAMP: u32 = 1 << 24;
+
 /// The session and server that a statement ran in.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlContext {
     /// Family of the source.
     pub flavor: Flavor,
@@ -60,8 +55,31 @@ impl SqlContext {
         Self {
             flavor,
             version,
+            sql_mode: 0,
             default_database: default_database.into(),
-            ..Self::default()
+            collation_server: None,
+            default_collation_utf8mb4: None,
+            character_set_collations: None,
+            explicit_defaults_for_timestamp: None,
+        }
+    }
+
+    /// The context of a QUERY event.
+    pub fn of_query(query: &Query, flavor: Flavor, version: u32) -> Self {
+        let explicit = match flavor {
+            Flavor::MySql => query.explicit_defaults_for_timestamp,
+            // MariaDB writes its options into every event, this one among them since the option exists.
+            Flavor::MariaDb if version >= 100_203 => {
+                Some(query.flags2 & OPTION_EXPLICIT_DEFAULTS_FOR_TIMESTAMP != 0)
+            }
+            Flavor::MariaDb => None,
+        };
+        Self {
+            sql_mode: query.sql_mode,
+            collation_server: query.charsets.map(|(_, _, server)| server),
+            default_collation_utf8mb4: query.default_collation_utf8mb4,
+            explicit_defaults_for_timestamp: explicit,
+            ..Self::new(flavor, version, query.database.as_str())
         }
     }
 
