@@ -6,7 +6,6 @@
 pub mod charset;
 pub mod compressed_column;
 pub mod decimal;
-pub mod dump;
 pub mod event;
 pub mod float;
 pub mod gtid_event;

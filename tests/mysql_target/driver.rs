@@ -225,7 +225,15 @@ impl Driver {
             let source = &self.source;
             let lane = self.lanes.get_mut(&database).unwrap();
             lane.begin()?;
-            lane.ddl(&Ddl { query, statement, source, database: &database, at })?;
+            let context = SqlContext::default(); // the target runs the source's words itself
+            lane.ddl(&Ddl {
+                query,
+                statement,
+                context: &context,
+                source,
+                database: &database,
+                at,
+            })?;
             reading.touched.insert(database);
         }
         Ok(())

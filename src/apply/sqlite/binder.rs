@@ -15,7 +15,7 @@ use crate::schema::table::{Collation, Column, ColumnType};
 
 /// How the bytes or numbers of one column become what SQLite stores.
 #[derive(Debug)]
-pub enum Binder {
+pub(super) enum Binder {
     /// The value says everything.
     Plain,
     /// Text in a charset.
@@ -38,11 +38,11 @@ pub enum Binder {
 
 /// Buffers that binders share.
 #[derive(Debug, Default)]
-pub struct Scratch {
+pub(super) struct Scratch {
     text: String,
     bytes: Vec<u8>,
     /// Text values that were not valid in their charset, and were kept as BLOB.
-    pub invalid_texts: u64,
+    pub(super) invalid_texts: u64,
 }
 
 /// A value on its way into a statement.
@@ -59,7 +59,7 @@ impl Binder {
     ///
     /// # Errors
     /// `Schema` for a charset that cannot be transcoded.
-    pub fn new(column: &Column) -> Result<Self> {
+    pub(super) fn new(column: &Column) -> Result<Self> {
         Ok(match &column.ty {
             ColumnType::Char { collation, .. }
             | ColumnType::VarChar { collation, .. }
@@ -81,7 +81,7 @@ impl Binder {
     ///
     /// # Errors
     /// `Corrupt` or `Schema` when the value cannot be one of this column.
-    pub fn bind(
+    pub(super) fn bind(
         &self,
         statement: &mut Statement<'_>,
         at: usize,

@@ -20,7 +20,7 @@ use crate::schema::sqlite;
 use crate::schema::table::{Collation, Table};
 
 /// The lane of one SQLite file.
-pub struct SqliteLane {
+pub(super) struct SqliteLane {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
     pub(super) catalog: Catalog,
@@ -37,7 +37,7 @@ pub struct SqliteLane {
 
 impl SqliteLane {
     /// Opens or makes the file.
-    pub fn open(
+    pub(super) fn open(
         path: PathBuf,
         database: &str,
         may_have_dropped: Arc<AtomicBool>,

@@ -24,7 +24,7 @@ type Shape = Vec<u64>;
 
 /// Whether all rows of an event were applied.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Written {
+pub(super) enum Written {
     /// Yes, so many.
     All(u64),
     /// Up to a row whose key does not fit SQLite's rowid; the reader stands before that row again.
@@ -33,9 +33,9 @@ pub enum Written {
 
 /// Writes one table.
 #[derive(Debug)]
-pub struct TableWriter {
+pub(super) struct TableWriter {
     /// The definition that this was made for.
-    pub table: Arc<Table>,
+    pub(super) table: Arc<Table>,
     quoted_name: String,
     quoted_columns: Vec<String>,
     binders: Vec<Binder>,
@@ -53,7 +53,7 @@ impl TableWriter {
     ///
     /// # Errors
     /// `Schema` for a charset that cannot be transcoded.
-    pub fn new(table: Arc<Table>, sqlite_name: &str, rowid_alias: bool) -> Result<Self> {
+    pub(super) fn new(table: Arc<Table>, sqlite_name: &str, rowid_alias: bool) -> Result<Self> {
         let binders = table.columns.iter().map(Binder::new).collect::<Result<_>>()?;
         let key = key_columns(&table);
         let unsigned_rowid = key
@@ -85,7 +85,7 @@ impl TableWriter {
     ///
     /// # Errors
     /// `RowMissing`, `DuplicateRow`, `Corrupt`, and SQLite's own.
-    pub fn write<'a>(
+    pub(super) fn write<'a>(
         &mut self,
         connection: &Connection,
         rows: &mut RowReader<'a>,

@@ -48,7 +48,7 @@ pub fn load(directory: &Path) -> Result<Option<Checkpoint>> {
 }
 
 /// Stores it durably.
-pub fn store(directory: &Path, at: &Checkpoint) -> Result<()> {
+pub(super) fn store(directory: &Path, at: &Checkpoint) -> Result<()> {
     let record = Record {
         source_id: at.source_id.to_string(),
         file: at.position.file.to_string(),
