@@ -14,6 +14,7 @@ mod support;
 mod classic_errors;
 mod crashes;
 mod drivers;
+mod fixtures;
 mod large_values;
 mod layers;
 mod mysql_target;

@@ -9,6 +9,8 @@ use clap::{Args, Subcommand};
 use super::print_line;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::config::DEFAULT_RELAY_DIR;
+use crate::decode;
+use crate::decode::dump::DumpOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::dir::source_directories;
 use crate::relay::end::{Durable, RelayEnd};
@@ -109,7 +111,7 @@ fn verify_file(directory: &Path, durable: &Durable, name: &Arc<str>) -> Result<u
     let start = Position { file: name.clone(), offset: FIRST_EVENT_OFFSET };
     let mut reader = RelayReader::open(directory, Arc::new(RelayEnd::new(whole)), &start)?;
     let (mut events, mut at) = (0, FIRST_EVENT_OFFSET);
-    while let Some(event) = reader.next()? {
+    while let Some(event) = reader.next_event()? {
         events += 1;
         at = event.end;
     }
@@ -126,8 +128,8 @@ fn dump(args: &DumpArgs) -> Result<ExitCode> {
             files.extend(durable.index.names().iter().map(|name| directory.join(name.as_ref())));
         }
     }
-    let options = crate::decode::dump::Options { json: args.json, verify: args.verify };
+    let options = DumpOptions { json: args.json, verify: args.verify };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    crate::decode::dump::dump(&files, &options, &mut out)?;
+    decode::dump::dump(&files, options, &mut out)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,10 +6,11 @@
 pub mod charset;
 pub mod compressed_column;
 pub mod decimal;
+pub mod dump;
 pub mod event;
 pub mod float;
-pub mod gtid_event;
 pub mod json;
+pub mod json_diff;
 pub mod mariadb;
 pub mod metadata;
 pub mod network_address;

@@ -104,7 +104,7 @@ impl Coordinator {
 
     fn step(&mut self) -> Result<()> {
         let file = self.reader.file_name().clone();
-        let Some(event) = self.reader.next()? else { return self.caught_up() };
+        let Some(event) = self.reader.next_event()? else { return self.caught_up() };
         self.context.behind.store(true, AtomicOrdering::Release);
         let start = event.start;
         self.router

@@ -96,7 +96,7 @@ impl RelayReader {
         &self.format
     }
 
-    /// Waits until there may be more to read than [`next`](Self::next) has given.
+    /// Waits until there may be more to read than [`next_event`](Self::next_event) has given.
     pub fn wait(&mut self, timeout: Duration) {
         self.durable = self.end.wait_beyond(&self.position(), timeout);
     }
@@ -111,7 +111,7 @@ impl RelayReader {
     ///
     /// # Errors
     /// `Corrupt` (located) for bytes that are no event or fail their checksum; `Io`.
-    pub fn next(&mut self) -> Result<Option<RelayEvent<'_>>> {
+    pub fn next_event(&mut self) -> Result<Option<RelayEvent<'_>>> {
         loop {
             let want = match next_frame(self.buffer.get(self.consumed..).unwrap_or_default()) {
                 Ok(Frame::Event(header, _)) => return self.give(header).map(Some),

@@ -57,7 +57,7 @@ fn whole_end(directory: &Path, index: &Index, name: &Arc<str>) -> Result<Option<
     let mut reader = RelayReader::open(directory, Arc::new(RelayEnd::new(everything)), &start)?;
     let mut end = FIRST_EVENT_OFFSET;
     loop {
-        match reader.next() {
+        match reader.next_event() {
             Ok(Some(event)) => end = event.end,
             Ok(None) => break,
             Err(error) if error.kind() == ErrorKind::Corrupt => {
