@@ -52,12 +52,19 @@ pub struct Published {
 
 impl Published {
     fn set_relay_end(&self, end: Arc<RelayEnd>) {
-        *self.relay_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
+        *self
+            .relay_end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(end);
     }
 
     /// End of what is received and durable.
     pub fn received(&self) -> Option<Position> {
-        let end = self.relay_end.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let end = self
+            .relay_end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()?;
         end.get().end
     }
 }
@@ -99,7 +106,13 @@ impl Pipeline {
             // Nobody else has it yet.
             let _ = until.set(position.clone());
         }
-        Ok(Self { config, relay, target, published: Published::default(), until })
+        Ok(Self {
+            config,
+            relay,
+            target,
+            published: Published::default(),
+            until,
+        })
     }
 
     /// What it publishes.
@@ -210,14 +223,18 @@ impl Pipeline {
             }
         });
         if drained.await.is_err() {
-            tracing::warn!("not drained in time; what is open is rolled back and comes again at the next start");
+            tracing::warn!(
+                "not drained in time; what is open is rolled back and comes again at the next start"
+            );
         }
         Ok(outcome)
     }
 
     fn applier(&self, destination: Destination, from: Checkpoint) -> Applier {
-        let schema: Arc<dyn SourceSchema> =
-            Arc::new(LiveSchema::new(self.config.source.clone(), Handle::current()));
+        let schema: Arc<dyn SourceSchema> = Arc::new(LiveSchema::new(
+            self.config.source.clone(),
+            Handle::current(),
+        ));
         Applier {
             destination,
             from,

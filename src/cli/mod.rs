@@ -115,7 +115,9 @@ struct Settings {
 /// Reads a word as the config file would.
 fn parse_word<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Result<T, String> {
     let value = toml::Value::String(text.to_lowercase());
-    value.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+    value
+        .try_into()
+        .map_err(|error: toml::de::Error| error.message().to_owned())
 }
 
 impl Settings {
@@ -176,7 +178,10 @@ fn exit_code(error: &Error) -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the one place where errors reach the user")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place where errors reach the user"
+)]
 fn complain(error: &Error) {
     eprintln!("relaylite: error {}: {}", error.errno(), error.full_text());
 }

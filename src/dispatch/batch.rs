@@ -90,7 +90,11 @@ impl LaneBatch {
     pub fn add_body(&mut self, kind: u8, body: &[u8], position: u64) -> EventBody {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(body);
-        EventBody { kind, body: start..self.bytes.len(), position }
+        EventBody {
+            kind,
+            body: start..self.bytes.len(),
+            position,
+        }
     }
 
     /// The bytes of an event's body.

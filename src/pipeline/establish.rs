@@ -19,11 +19,16 @@ use crate::source::StartAt;
 
 impl Pipeline {
     /// Finds out whose relay log to use and where to begin; asks the source when the target does not know.
-    pub(super) async fn establish(&self, stop: &CancellationToken) -> Result<Option<(Destination, Checkpoint)>> {
+    pub(super) async fn establish(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Option<(Destination, Checkpoint)>> {
         if let Some(from) = self.target.watermark()? {
             let destination = self.resume(&from)?;
             if self.config.until == Until::CaughtUp && self.until.get().is_none() {
-                let Some(()) = self.with_source(stop, None).await?.map(drop) else { return Ok(None) };
+                let Some(()) = self.with_source(stop, None).await?.map(drop) else {
+                    return Ok(None);
+                };
             }
             return Ok(Some((destination, from)));
         }
@@ -43,8 +48,12 @@ impl Pipeline {
             // The source chooses the file; it is known with the first event.
             StartAt::Gtid(_) => Position::new("", FIRST_EVENT_OFFSET),
         };
-        let from =
-            Checkpoint { source_id, position, executed: Arc::new(executed), timestamp: 0 };
+        let from = Checkpoint {
+            source_id,
+            position,
+            executed: Arc::new(executed),
+            timestamp: 0,
+        };
         Ok(Some((destination, from)))
     }
 
@@ -54,7 +63,8 @@ impl Pipeline {
         let mut durable = recover::recover(&directory, true)?;
         let holds = durable.index.names().contains(&from.position.file)
             && durable.end.as_ref().is_some_and(|end| {
-                end.order(&from.position).is_some_and(std::cmp::Ordering::is_ge)
+                end.order(&from.position)
+                    .is_some_and(std::cmp::Ordering::is_ge)
             });
         if !holds {
             recover::reset(&directory)?;

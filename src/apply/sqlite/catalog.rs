@@ -59,8 +59,10 @@ impl Catalog {
     /// A table by its name; with another case when only one table matches so (`lower_case_table_names`).
     pub(super) fn get(&self, name: &str) -> Option<&Entry> {
         self.entries.get(name).or_else(|| {
-            let mut same =
-                self.entries.iter().filter(|(known, _)| known.to_lowercase() == name.to_lowercase());
+            let mut same = self
+                .entries
+                .iter()
+                .filter(|(known, _)| known.to_lowercase() == name.to_lowercase());
             let found = same.next().map(|(_, entry)| entry);
             if same.next().is_some() { None } else { found }
         })
@@ -75,7 +77,9 @@ impl Catalog {
     pub(super) fn free_sqlite_name(&self, name: &str) -> String {
         let wanted = sqlite::sqlite_name(name);
         let taken = |candidate: &str| {
-            self.entries.values().any(|entry| entry.sqlite_name.eq_ignore_ascii_case(candidate))
+            self.entries
+                .values()
+                .any(|entry| entry.sqlite_name.eq_ignore_ascii_case(candidate))
         };
         let numbered = (2..).map(|n| format!("{wanted}~{n}"));
         std::iter::once(wanted.clone())
@@ -94,7 +98,12 @@ impl Catalog {
              VALUES (?1, ?2, ?3, ?4) ON CONFLICT (table_name) DO UPDATE SET \
              sqlite_name = excluded.sqlite_name, rowid_alias = excluded.rowid_alias, \
              definition = excluded.definition",
-            (&entry.table.name, &entry.sqlite_name, entry.rowid_alias, definition),
+            (
+                &entry.table.name,
+                &entry.sqlite_name,
+                entry.rowid_alias,
+                definition,
+            ),
         )?;
         self.entries.insert(entry.table.name.clone(), entry);
         Ok(())
@@ -102,7 +111,10 @@ impl Catalog {
 
     /// Forgets a table.
     pub(super) fn remove(&mut self, connection: &Connection, name: &str) -> Result<()> {
-        connection.execute("DELETE FROM _relaylite_catalog WHERE table_name = ?1", [name])?;
+        connection.execute(
+            "DELETE FROM _relaylite_catalog WHERE table_name = ?1",
+            [name],
+        )?;
         self.entries.remove(name);
         Ok(())
     }

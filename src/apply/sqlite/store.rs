@@ -67,7 +67,11 @@ pub fn open_read_only(path: &Path) -> Result<Connection> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
     // Without a WAL nobody writes; a reader that looked for one would leave files behind that it cannot remove.
-    let mode = if wal_path(path).exists() { "" } else { "?immutable=1" };
+    let mode = if wal_path(path).exists() {
+        ""
+    } else {
+        "?immutable=1"
+    };
     let uri = format!("file:{}{mode}", uri_path(path));
     let connection =
         Connection::open_with_flags(uri, flags).map_err(|error| at_path(error, path))?;
@@ -77,7 +81,10 @@ pub fn open_read_only(path: &Path) -> Result<Connection> {
 
 /// A path as SQLite's URI form wants it (<https://sqlite.org/uri.html>).
 fn uri_path(path: &Path) -> String {
-    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
+    path.to_string_lossy()
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23")
 }
 
 fn at_path(error: rusqlite::Error, path: &Path) -> Error {
@@ -113,7 +120,9 @@ pub fn database_row(connection: &Connection) -> Result<DatabaseRow> {
             let (charset, name): (Option<String>, Option<String>) = (row.get(1)?, row.get(2)?);
             Ok(DatabaseRow {
                 name: row.get(0)?,
-                collation: charset.zip(name).map(|(charset, name)| Collation { charset, name }),
+                collation: charset
+                    .zip(name)
+                    .map(|(charset, name)| Collation { charset, name }),
                 dropped: row.get(3)?,
             })
         },
@@ -129,7 +138,11 @@ pub fn set_database_row(
 ) -> Result<()> {
     connection.execute(
         "UPDATE _relaylite_database SET charset = ?1, collation = ?2, dropped = ?3 WHERE id = 1",
-        (collation.map(|c| c.charset.as_str()), collation.map(|c| c.name.as_str()), dropped),
+        (
+            collation.map(|c| c.charset.as_str()),
+            collation.map(|c| c.name.as_str()),
+            dropped,
+        ),
     )?;
     Ok(())
 }
@@ -147,8 +160,15 @@ pub fn checkpoint(connection: &Connection) -> Result<Option<Checkpoint>> {
             },
         )
         .optional()?;
-    let Some((source_id, file, pos, gtid, timestamp)) = row else { return Ok(None) };
-    let bad = |_| Error::new(ErrorKind::Target, "_relaylite_checkpoint holds no valid position");
+    let Some((source_id, file, pos, gtid, timestamp)) = row else {
+        return Ok(None);
+    };
+    let bad = |_| {
+        Error::new(
+            ErrorKind::Target,
+            "_relaylite_checkpoint holds no valid position",
+        )
+    };
     Ok(Some(Checkpoint {
         source_id: source_id.into(),
         position: Position::new(file, u64::try_from(pos).map_err(bad)?),

@@ -36,8 +36,11 @@ pub fn load(directory: &Path) -> Result<Option<Checkpoint>> {
         Err(error) => return Err(error.into()),
     };
     let record: Record = serde_json::from_str(&text).map_err(|error| {
-        Error::new(ErrorKind::Target, format!("{} cannot be read", path.display()))
-            .with_source(error)
+        Error::new(
+            ErrorKind::Target,
+            format!("{} cannot be read", path.display()),
+        )
+        .with_source(error)
     })?;
     Ok(Some(Checkpoint {
         source_id: record.source_id.into(),
