@@ -225,7 +225,8 @@ impl Driver {
             let source = &self.source;
             let lane = self.lanes.get_mut(&database).unwrap();
             lane.begin()?;
-            let context = SqlContext::default(); // the target runs the source's words itself
+            // The target runs the source's words itself.
+            let context = SqlContext::new(relaylite::binlog::flavor::Flavor::MySql, 90_700, database.as_str());
             lane.ddl(&Ddl {
                 query,
                 statement,
