@@ -13,6 +13,8 @@ mod support;
 
 mod classic_errors;
 mod crashes;
+mod ddl_corpus;
+mod decode_never_panics;
 mod drivers;
 mod fixtures;
 mod large_values;

@@ -239,7 +239,8 @@ fn bad_start(text: &str, why: &str) -> Error {
     Error::new(
         ErrorKind::Config,
         format!(
-            "cannot start at '{text}': {why}; give FILE:POS (binlog.000012:4), gtid:SET, earliest or latest"
+            "cannot start at '{text}': {why}; give FILE:POS (binlog.000012:4), gtid:SET, \
+             earliest or latest"
         ),
     )
 }

@@ -110,16 +110,16 @@ pub fn excerpt(query: &Query) -> String {
 
 /// The session and server that a statement ran in.
 fn context_of(query: &Query, format: &FormatDescription) -> SqlContext {
-    let flavor = match format.flavor {
-        Flavor::MySql => ddl::Flavor::MySql,
-        Flavor::MariaDb => ddl::Flavor::MariaDb,
+    let explicit_defaults = match format.flavor {
+        Flavor::MySql => query.explicit_defaults_for_timestamp,
+        Flavor::MariaDb => ddl::context::explicit_defaults_of_flags2(query.flags2, format.version),
     };
     SqlContext {
         sql_mode: query.sql_mode,
         collation_server: query.charsets.map(|(_, _, server)| server),
         default_collation_utf8mb4: query.default_collation_utf8mb4,
-        explicit_defaults_for_timestamp: query.explicit_defaults_for_timestamp,
-        ..SqlContext::new(flavor, format.version, query.database.as_str())
+        explicit_defaults_for_timestamp: explicit_defaults,
+        ..SqlContext::new(format.flavor, format.version, query.database.as_str())
     }
 }
 

@@ -203,19 +203,28 @@ fn grant_findings(grants: &Grants, info: &SourceInfo) -> Vec<Finding> {
     let select_cure =
         || grant_statement(account).replace("REPLICATION SLAVE, REPLICATION CLIENT", "SELECT");
     findings.push(if grants.select_all() {
-        Finding::ok("grants", format!("{account} has SELECT, to read table definitions"))
+        Finding::ok(
+            "grants",
+            format!("{account} has SELECT, to read table definitions"),
+        )
     } else if grants.select_some() {
         Finding::warning(
             "grants",
-            format!("{account} has SELECT on some databases only; tables elsewhere cannot be looked up"),
-            format!("on the source, if you replicate more than these: {};", select_cure()),
+            format!(
+                "{account} has SELECT on some databases only; tables elsewhere cannot be looked up"
+            ),
+            format!(
+                "on the source, if you replicate more than these: {};",
+                select_cure()
+            ),
         )
     } else {
         Finding::warning(
             "grants",
             format!(
-                "{account} has no SELECT: a table met for the first time is known only if its CREATE TABLE is in the \
-                 binary log, or by the column names of binlog_row_metadata = FULL"
+                "{account} has no SELECT: a table met for the first time is known only if its \
+                 CREATE TABLE is in the binary log, or by the column names of \
+                 binlog_row_metadata = FULL"
             ),
             format!("on the source: {};", select_cure()),
         )
@@ -229,7 +238,8 @@ fn check_server_id(config: &SourceConfig, info: &SourceInfo) -> Finding {
         return Finding::error(
             "server_id",
             "the source's server_id is 0: it refuses replicas",
-            "on the source: SET GLOBAL server_id = 1; and server_id = 1 in its my.cnf under [mysqld]",
+            "on the source: SET GLOBAL server_id = 1; and server_id = 1 in its my.cnf under \
+             [mysqld]",
         )
         .with_errno(ErrorKind::Preflight, 1236);
     }
@@ -252,7 +262,8 @@ fn check_binlog(info: &SourceInfo) -> Vec<Finding> {
         return vec![Finding::error(
             "log_bin",
             "the source writes no binary log",
-            "in the source's my.cnf under [mysqld]: log_bin = binlog, server_id = 1, binlog_format = ROW; then restart it",
+            "in the source's my.cnf under [mysqld]: log_bin = binlog, server_id = 1, \
+             binlog_format = ROW; then restart it",
         )];
     }
     let mut findings = vec![
@@ -281,7 +292,8 @@ fn check_binlog(info: &SourceInfo) -> Vec<Finding> {
     if info.is_on("encrypt_binlog") || info.is_on("binlog_encryption") {
         findings.push(Finding::ok(
             "encryption",
-            "the source encrypts its binary log and sends it in clear: the relay log here is not encrypted",
+            "the source encrypts its binary log and sends it in clear: the relay log here is not \
+             encrypted",
         ));
     }
     findings
@@ -294,8 +306,9 @@ fn check_format(info: &SourceInfo) -> Finding {
             format!(
                 "binlog_format is {format}: changes may come as statements, which cannot be applied"
             ),
-            "on the source: SET GLOBAL binlog_format = ROW; and binlog_format = ROW in its my.cnf under [mysqld]; \
-             sessions that are open keep the old format until they reconnect",
+            "on the source: SET GLOBAL binlog_format = ROW; and binlog_format = ROW in its \
+             my.cnf under [mysqld]; sessions that are open keep the old format until they \
+             reconnect",
         ),
         _ => Finding::ok("binlog_format", "ROW"),
     }
@@ -319,13 +332,16 @@ fn check_row_metadata(info: &SourceInfo) -> Finding {
         Some(other) => Finding::warning(
             "binlog_row_metadata",
             format!(
-                "{other}: column names of tables met for the first time are those the source has now, not then"
+                "{other}: column names of tables met for the first time are those the source has \
+                 now, not then"
             ),
-            "on the source: SET GLOBAL binlog_row_metadata = FULL; and the same line in its my.cnf under [mysqld]",
+            "on the source: SET GLOBAL binlog_row_metadata = FULL; and the same line in its \
+             my.cnf under [mysqld]",
         ),
         None => Finding::warning(
             "binlog_row_metadata",
-            "the source cannot log column names: those of tables met for the first time are those it has now",
+            "the source cannot log column names: those of tables met for the first time are \
+             those it has now",
             "start before the tables are created, or do not alter them until they are replicated",
         ),
     }
@@ -373,10 +389,12 @@ fn check_expiry(info: &SourceInfo) -> Finding {
         Some(seconds) => Finding::warning(
             "expiry",
             format!(
-                "binary log files are kept for {seconds} s only: a replica that is away for longer cannot go on"
+                "binary log files are kept for {seconds} s only: a replica that is away for \
+                 longer cannot go on"
             ),
             if info.variable("binlog_expire_logs_seconds").is_some() {
-                "on the source: SET GLOBAL binlog_expire_logs_seconds = 604800; and the same line in its my.cnf"
+                "on the source: SET GLOBAL binlog_expire_logs_seconds = 604800; and the same \
+                 line in its my.cnf"
             } else {
                 "on the source: SET GLOBAL expire_logs_days = 7; and the same line in its my.cnf"
             },
@@ -408,7 +426,8 @@ fn check_position(info: &SourceInfo, logs: &[(String, u64)], position: &Position
     if info.has_innodb_binlog() {
         return Finding::error(
             "start",
-            "the source keeps its binlog in InnoDB, where a replica cannot start at a file and position",
+            "the source keeps its binlog in InnoDB, where a replica cannot start at a file and \
+             position",
             "start with gtid:SET; SELECT @@gtid_binlog_pos on the source gives the present one",
         );
     }
@@ -429,7 +448,8 @@ fn check_position(info: &SourceInfo, logs: &[(String, u64)], position: &Position
                 .map(|(file, _)| file.as_str())
                 .unwrap_or_default();
             refuse(format!(
-                "the source has no binary log file {} (purged, or never there); its oldest is {oldest}",
+                "the source has no binary log file {} (purged, or never there); its oldest is \
+                 {oldest}",
                 position.file
             ))
         }
@@ -471,8 +491,13 @@ async fn check_gtid(source: &mut SourceConnection, set: &GtidSet) -> Result<Find
     }
     Ok(Finding::error(
         "start",
-        format!("the source has purged transactions that come after gtid:{set}: gtid_purged is {purged}"),
-        format!("load the data anew and start after what it holds, or take them as done: --start gtid:{purged}"),
+        format!(
+            "the source has purged transactions that come after gtid:{set}: gtid_purged is {purged}"
+        ),
+        format!(
+            "load the data anew and start after what it holds, or take them as done: --start \
+             gtid:{purged}"
+        ),
     )
     .with_errno(ErrorKind::Dump, 1236))
 }

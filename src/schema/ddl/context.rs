@@ -1,7 +1,6 @@
 //! What a statement's text means depends on where it ran: server, version, session settings.
 
 pub use crate::binlog::flavor::Flavor;
-use crate::decode::query::Query;
 use crate::schema::collation;
 use crate::schema::table::Collation;
 
@@ -25,8 +24,11 @@ pub mod sql_mode {
     pub const TIME_ROUND_FRACTIONAL: u64 = 1 << 34;
 }
 
-/// Bit of MariaDB's `flags2` (`OPTION_EXPLICIT_DEF_TIMESTAMP`).
-const OPTION_EXPLICIT_DEFAULTS_FOR_TIMESTAMP: u32 = 1 << 24;
+/// Whether MariaDB's `flags2` of a QUERY event say `explicit_defaults_for_timestamp` (`OPTION_EXPLICIT_DEF_TIMESTAMP`).
+/// Servers since 10.8.4 write the bit, on or off, into every event; `None` for older ones.
+pub fn explicit_defaults_of_flags2(flags2: u32, version: u32) -> Option<bool> {
+    (version >= 100_804).then_some(flags2 & (1 << 24) != 0)
+}
 
 /// The session and server that a statement ran in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,25 +63,6 @@ impl SqlContext {
             default_collation_utf8mb4: None,
             character_set_collations: None,
             explicit_defaults_for_timestamp: None,
-        }
-    }
-
-    /// The context of a QUERY event.
-    pub fn of_query(query: &Query, flavor: Flavor, version: u32) -> Self {
-        let explicit = match flavor {
-            Flavor::MySql => query.explicit_defaults_for_timestamp,
-            // MariaDB writes its options into every event, this one among them since the option exists.
-            Flavor::MariaDb if version >= 100_203 => {
-                Some(query.flags2 & OPTION_EXPLICIT_DEFAULTS_FOR_TIMESTAMP != 0)
-            }
-            Flavor::MariaDb => None,
-        };
-        Self {
-            sql_mode: query.sql_mode,
-            collation_server: query.charsets.map(|(_, _, server)| server),
-            default_collation_utf8mb4: query.default_collation_utf8mb4,
-            explicit_defaults_for_timestamp: explicit,
-            ..Self::new(flavor, version, query.database.as_str())
         }
     }
 

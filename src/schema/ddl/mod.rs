@@ -30,14 +30,8 @@ pub use classify::{Family, classify};
 pub use context::{Flavor, SqlContext};
 pub use statement::{Statement, TableName};
 
-use crate::decode::query::Query;
 use crate::error::{Error, ErrorKind, Result};
 use cursor::Cursor;
-
-/// What a QUERY event says of the session and server that its statement ran in.
-pub fn context_of(query: &Query, flavor: Flavor, version: u32) -> SqlContext {
-    SqlContext::of_query(query, flavor, version)
-}
 
 /// Reads a statement.
 ///

@@ -75,6 +75,11 @@ fn literal(text: &str, ty: &ColumnType) -> DefaultValue {
         ColumnType::Enum { labels, .. } => enum_label(text, labels),
         ColumnType::Set { labels, .. } => set_labels(text, labels),
         ColumnType::Char { .. } => Some(text.trim_end_matches(' ').to_owned()),
+        ColumnType::Float { .. } | ColumnType::Double { .. } => float(trimmed),
+        // Beyond ASCII the bytes depend on the session's charset.
+        ColumnType::Binary { .. } | ColumnType::VarBinary { .. } if text.is_ascii() => {
+            return from_bytes(text.as_bytes(), ty);
+        }
         _ => None,
     };
     DefaultValue::Literal(normal.unwrap_or_else(|| text.to_owned()))
@@ -160,6 +165,17 @@ fn decimal(text: &str, scale: u8) -> Option<String> {
     let sign = if negative && !zero { "-" } else { "" };
     let point = if scale > 0 { "." } else { "" };
     Some(format!("{sign}{whole}{point}{fraction}"))
+}
+
+/// A plain number without zeros at the end of its fraction.
+fn float(text: &str) -> Option<String> {
+    let (whole, fraction) = text.split_once('.')?;
+    let is_plain = fraction.bytes().all(|b| b.is_ascii_digit());
+    let fraction = fraction.trim_end_matches('0');
+    is_plain.then(|| match fraction {
+        "" => whole.to_owned(),
+        fraction => format!("{whole}.{fraction}"),
+    })
 }
 
 fn year(text: &str) -> Option<String> {
