@@ -156,17 +156,14 @@ impl Driver {
             Event::Rows(rows) => self.rows(&rows, reading, at)?,
             Event::Xid(_) => return self.commit(reading, at, stop),
             Event::Query(query) => {
-                let flavor = match format.flavor {
-                    relaylite::binlog::flavor::Flavor::MariaDb => ddl::Flavor::MariaDb,
-                    _ => ddl::Flavor::MySql,
-                };
-                let mut context = SqlContext::new(flavor, format.version, query.database.as_str());
+                let mut context =
+                    SqlContext::new(format.flavor, format.version, query.database.as_str());
                 context.sql_mode = query.sql_mode;
                 let text = String::from_utf8_lossy(&query.sql);
                 match ddl::parse(&text, &context)? {
                     Statement::Commit => return self.commit(reading, at, stop),
                     statement if statement.is_ddl() => {
-                        self.ddl(&query, &statement, reading, at)?;
+                        self.ddl(&query, &statement, &context, reading, at)?;
                         return self.commit(reading, at, stop);
                     }
                     _ => {}
@@ -212,6 +209,7 @@ impl Driver {
         &mut self,
         query: &Query,
         statement: &Statement,
+        context: &SqlContext,
         reading: &mut Reading,
         at: &Checkpoint,
     ) -> Result<()> {
@@ -225,7 +223,7 @@ impl Driver {
             let source = &self.source;
             let lane = self.lanes.get_mut(&database).unwrap();
             lane.begin()?;
-            lane.ddl(&Ddl { query, statement, source, database: &database, at })?;
+            lane.ddl(&Ddl { query, statement, context, source, database: &database, at })?;
             reading.touched.insert(database);
         }
         Ok(())
