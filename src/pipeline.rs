@@ -11,7 +11,7 @@ mod applier;
 mod establish;
 mod live_schema;
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,26 @@ pub struct Published {
     /// The lanes.
     pub lanes: Roster,
     /// The durable end of the relay log, once the source is known.
-    pub relay_end: Arc<OnceLock<Arc<RelayEnd>>>,
+    pub relay_end: Arc<Mutex<Option<Arc<RelayEnd>>>>,
+}
+
+impl Published {
+    fn set_relay_end(&self, end: Arc<RelayEnd>) {
+        *self
+            .relay_end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(end);
+    }
+
+    /// End of what is received and durable.
+    pub fn received(&self) -> Option<Position> {
+        let end = self
+            .relay_end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()?;
+        end.get().end
+    }
 }
 
 /// How a pipeline ended.
@@ -87,7 +106,13 @@ impl Pipeline {
             // Nobody else has it yet.
             let _ = until.set(position.clone());
         }
-        Ok(Self { config, relay, target, published: Published::default(), until })
+        Ok(Self {
+            config,
+            relay,
+            target,
+            published: Published::default(),
+            until,
+        })
     }
 
     /// What it publishes.
@@ -107,8 +132,7 @@ impl Pipeline {
                 Ok(None) => return Ok(Outcome::Stopped),
                 Err(error) => return self.stay(error, &stop).await,
             };
-            // The second time round there is one already; both follow the same directory.
-            let _ = self.published.relay_end.set(destination.end.clone());
+            self.published.set_relay_end(destination.end.clone());
             let damage = match self.session(destination.clone(), from, &stop).await? {
                 SessionEnd::Over(outcome) => return Ok(outcome),
                 SessionEnd::Damaged(error) => error,
@@ -158,7 +182,7 @@ impl Pipeline {
         let mut failed = None;
         let outcome = loop {
             tokio::select! {
-                received = &mut receiving, if !receiving.is_finished() || failed.is_none() => {
+                received = &mut receiving, if failed.is_none() => {
                     let Err(error) = received.map_err(task_panicked)? else {
                         failed = Some(());
                         if stop.is_cancelled() { break SessionEnd::Over(Outcome::Stopped) }
@@ -199,14 +223,18 @@ impl Pipeline {
             }
         });
         if drained.await.is_err() {
-            tracing::warn!("not drained in time; what is open is rolled back and comes again at the next start");
+            tracing::warn!(
+                "not drained in time; what is open is rolled back and comes again at the next start"
+            );
         }
         Ok(outcome)
     }
 
     fn applier(&self, destination: Destination, from: Checkpoint) -> Applier {
-        let schema: Arc<dyn SourceSchema> =
-            Arc::new(LiveSchema::new(self.config.source.clone(), Handle::current()));
+        let schema: Arc<dyn SourceSchema> = Arc::new(LiveSchema::new(
+            self.config.source.clone(),
+            Handle::current(),
+        ));
         Applier {
             destination,
             from,

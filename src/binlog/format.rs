@@ -49,8 +49,8 @@ impl FormatDescription {
         }
         if header.kind != kind::FORMAT_DESCRIPTION {
             return Err(Error::corrupt(format!(
-                "a {} event stands where the file's Format_desc event belongs",
-                kind::name(header.kind)
+                "no Format_desc event says how to read this; an event of type {} stands in its place",
+                header.kind
             )));
         }
         let mut r = Bytes::new(event.get(HEADER_LEN..).unwrap_or_default());

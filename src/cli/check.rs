@@ -25,8 +25,15 @@ pub(super) fn check(settings: Settings) -> Result<ExitCode> {
         };
         errors += usize::from(finding.level == Level::Error);
         warnings += usize::from(finding.level == Level::Warning);
-        let number = if finding.errno == 0 { String::new() } else { format!(" [{}]", finding.errno) };
-        print_line(&format!("{mark} {}: {}{number}", finding.check, finding.text))?;
+        let number = if finding.errno == 0 {
+            String::new()
+        } else {
+            format!(" [{}]", finding.errno)
+        };
+        print_line(&format!(
+            "{mark} {}: {}{number}",
+            finding.check, finding.text
+        ))?;
         if let Some(cure) = &finding.cure {
             for line in cure.lines() {
                 print_line(&format!("          -> {line}"))?;
@@ -38,5 +45,9 @@ pub(super) fn check(settings: Settings) -> Result<ExitCode> {
         (0, n) => format!("run can start; {n} of these may go wrong later"),
         (n, _) => format!("run cannot start: {n} of these must be mended first"),
     })?;
-    Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if errors == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -9,8 +9,10 @@ use std::process::Command;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Flags that may hold a URL with a password, and the variables for it.
-const FLAGS: [(&str, &str); 2] =
-    [("--source", "RELAYLITE_SOURCE_PASSWORD"), ("--target", "RELAYLITE_TARGET_PASSWORD")];
+const FLAGS: [(&str, &str); 2] = [
+    ("--source", "RELAYLITE_SOURCE_PASSWORD"),
+    ("--target", "RELAYLITE_TARGET_PASSWORD"),
+];
 
 /// Starts the program anew without passwords in its arguments, when there are any; returns when there are none.
 ///
@@ -18,15 +20,20 @@ const FLAGS: [(&str, &str); 2] =
 /// `Io` when it cannot be started anew.
 pub fn hide_passwords() -> Result<()> {
     let arguments: Vec<OsString> = env::args_os().collect();
-    let Some((clean, passwords)) = without_passwords(&arguments) else { return Ok(()) };
+    let Some((clean, passwords)) = without_passwords(&arguments) else {
+        return Ok(());
+    };
     let program = env::current_exe()?;
     let mut command = Command::new(program);
     if let Some((name, rest)) = clean.split_first() {
         command.arg0(name).args(rest);
     }
     let error = command.envs(passwords).exec();
-    Err(Error::new(ErrorKind::Io, "cannot start again without a password in the process list")
-        .with_source(error))
+    Err(Error::new(
+        ErrorKind::Io,
+        "cannot start again without a password in the process list",
+    )
+    .with_source(error))
 }
 
 type Passwords = Vec<(&'static str, String)>;
@@ -42,14 +49,19 @@ fn without_passwords(arguments: &[OsString]) -> Option<(Vec<OsString>, Passwords
             continue;
         };
         let inline = FLAGS.iter().find_map(|(flag, variable)| {
-            text.strip_prefix(flag)?.strip_prefix('=').map(|url| (format!("{flag}="), url, *variable))
+            text.strip_prefix(flag)?
+                .strip_prefix('=')
+                .map(|url| (format!("{flag}="), url, *variable))
         });
         let found = match (inline, expected.take()) {
             (Some(found), _) => Some(found),
             (None, Some(variable)) => Some((String::new(), text, variable)),
             (None, None) => None,
         };
-        expected = FLAGS.iter().find(|(flag, _)| text == *flag).map(|(_, variable)| *variable);
+        expected = FLAGS
+            .iter()
+            .find(|(flag, _)| text == *flag)
+            .map(|(_, variable)| *variable);
         match found.and_then(|(prefix, url, variable)| {
             let (url, password) = split_password(url)?;
             Some((format!("{prefix}{url}"), password, variable))
@@ -94,15 +106,32 @@ mod tests {
 
     #[test]
     fn passwords_leave_the_arguments() {
-        let arguments: Vec<OsString> =
-            ["relaylite", "run", "--source", "mysql://u:p%40ss@h:1", "--target=mysql://t:x@h", "--workers", "2"]
-                .map(OsString::from)
-                .to_vec();
+        let arguments: Vec<OsString> = [
+            "relaylite",
+            "run",
+            "--source",
+            "mysql://u:p%40ss@h:1",
+            "--target=mysql://t:x@h",
+            "--workers",
+            "2",
+        ]
+        .map(OsString::from)
+        .to_vec();
         let (clean, passwords) = without_passwords(&arguments).unwrap();
-        let expected =
-            ["relaylite", "run", "--source", "mysql://u@h:1", "--target=mysql://t@h", "--workers", "2"];
+        let expected = [
+            "relaylite",
+            "run",
+            "--source",
+            "mysql://u@h:1",
+            "--target=mysql://t@h",
+            "--workers",
+            "2",
+        ];
         assert_eq!(clean, expected.map(OsString::from));
-        let expected = [("RELAYLITE_SOURCE_PASSWORD", "p@ss"), ("RELAYLITE_TARGET_PASSWORD", "x")];
+        let expected = [
+            ("RELAYLITE_SOURCE_PASSWORD", "p@ss"),
+            ("RELAYLITE_TARGET_PASSWORD", "x"),
+        ];
         assert_eq!(passwords, expected.map(|(k, v)| (k, v.to_owned())));
         assert!(without_passwords(&clean).is_none());
     }

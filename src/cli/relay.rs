@@ -9,6 +9,8 @@ use clap::{Args, Subcommand};
 use super::print_line;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::config::DEFAULT_RELAY_DIR;
+use crate::decode;
+use crate::decode::dump::DumpOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::dir::source_directories;
 use crate::relay::end::{Durable, RelayEnd};
@@ -61,7 +63,10 @@ fn sources(relay_dir: &Path) -> Result<Vec<(String, PathBuf, Durable)>> {
     if found.is_empty() {
         return Err(Error::new(
             ErrorKind::Config,
-            format!("there is no relay log in {}; give --relay-dir DIR", relay_dir.display()),
+            format!(
+                "there is no relay log in {}; give --relay-dir DIR",
+                relay_dir.display()
+            ),
         ));
     }
     found
@@ -99,17 +104,30 @@ fn verify(relay_dir: &Path) -> Result<ExitCode> {
             }
         }
     }
-    Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if bad == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn verify_file(directory: &Path, durable: &Durable, name: &Arc<str>) -> Result<u64> {
     let length = std::fs::metadata(directory.join(name.as_ref()))?.len();
-    let end = Position { file: name.clone(), offset: length };
-    let whole = Durable { end: Some(end), index: durable.index.clone() };
-    let start = Position { file: name.clone(), offset: FIRST_EVENT_OFFSET };
+    let end = Position {
+        file: name.clone(),
+        offset: length,
+    };
+    let whole = Durable {
+        end: Some(end),
+        index: durable.index.clone(),
+    };
+    let start = Position {
+        file: name.clone(),
+        offset: FIRST_EVENT_OFFSET,
+    };
     let mut reader = RelayReader::open(directory, Arc::new(RelayEnd::new(whole)), &start)?;
     let (mut events, mut at) = (0, FIRST_EVENT_OFFSET);
-    while let Some(event) = reader.next()? {
+    while let Some(event) = reader.next_event()? {
         events += 1;
         at = event.end;
     }
@@ -123,11 +141,20 @@ fn dump(args: &DumpArgs) -> Result<ExitCode> {
     let mut files = args.files.clone();
     if files.is_empty() {
         for (_, directory, durable) in sources(&args.place.relay_dir)? {
-            files.extend(durable.index.names().iter().map(|name| directory.join(name.as_ref())));
+            files.extend(
+                durable
+                    .index
+                    .names()
+                    .iter()
+                    .map(|name| directory.join(name.as_ref())),
+            );
         }
     }
-    let options = crate::decode::dump::Options { json: args.json, verify: args.verify };
+    let options = DumpOptions {
+        json: args.json,
+        verify: args.verify,
+    };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    crate::decode::dump::dump(&files, &options, &mut out)?;
+    decode::dump::dump(&files, options, &mut out)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -88,7 +88,8 @@ async fn replicate(config: Config) -> Result<Outcome> {
 }
 
 fn start_log() {
-    let filter = EnvFilter::try_from_env("RELAYLITE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        EnvFilter::try_from_env("RELAYLITE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

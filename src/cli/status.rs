@@ -32,10 +32,18 @@ pub(super) struct StatusArgs {
 
 /// Exit code 0 when both sides run (or no process runs and none was expected to), 1 when a side has stopped.
 pub(super) fn status(args: &StatusArgs) -> Result<ExitCode> {
-    let file = args.config.as_deref().map(Layer::from_file).transpose()?.unwrap_or_default();
+    let file = args
+        .config
+        .as_deref()
+        .map(Layer::from_file)
+        .transpose()?
+        .unwrap_or_default();
     let layer = file.under(Layer::from_environment(|name| std::env::var(name).ok())?);
-    let relay_dir =
-        args.relay_dir.clone().or(layer.relay_dir).unwrap_or_else(|| DEFAULT_RELAY_DIR.into());
+    let relay_dir = args
+        .relay_dir
+        .clone()
+        .or(layer.relay_dir)
+        .unwrap_or_else(|| DEFAULT_RELAY_DIR.into());
     let report = match control::ask(&relay_dir)? {
         Some(report) => report,
         None => from_files(&relay_dir, args.target.clone().or(layer.target))?,
@@ -49,12 +57,18 @@ pub(super) fn status(args: &StatusArgs) -> Result<ExitCode> {
         print(&report)?;
     }
     let healthy = report.running && report.io_running != "No" && report.sql_running == "Yes";
-    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if healthy {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn from_files(relay_dir: &Path, target: Option<String>) -> Result<StatusReport> {
     let remembered = offline::remembered_target(relay_dir)?;
-    let target = target.or(remembered).unwrap_or_else(|| DEFAULT_TARGET.to_owned());
+    let target = target
+        .or(remembered)
+        .unwrap_or_else(|| DEFAULT_TARGET.to_owned());
     let directory = match TargetConfig::parse(&target, None)? {
         TargetConfig::Sqlite { dir } => Some(dir),
         TargetConfig::Mysql(_) => None,
@@ -62,7 +76,10 @@ fn from_files(relay_dir: &Path, target: Option<String>) -> Result<StatusReport> 
     if !relay_dir.exists() {
         return Err(Error::new(
             ErrorKind::Config,
-            format!("there is no relay directory {}; give --relay-dir DIR", relay_dir.display()),
+            format!(
+                "there is no relay directory {}; give --relay-dir DIR",
+                relay_dir.display()
+            ),
         ));
     }
     offline::report(relay_dir, directory.as_deref())
@@ -85,14 +102,25 @@ fn print(report: &StatusReport) -> Result<()> {
         return Ok(());
     }
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["Database", "State", "File", "Pos", "Transactions", "Rows", "Queued bytes"]);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header([
+        "Database",
+        "State",
+        "File",
+        "Pos",
+        "Transactions",
+        "Rows",
+        "Queued bytes",
+    ]);
     for lane in &report.lanes {
         table.add_row([
             lane.database.clone(),
             lane.state.clone(),
             lane.exec_source_log_file.clone().unwrap_or_default(),
-            lane.exec_source_log_pos.map_or_else(String::new, |pos| pos.to_string()),
+            lane.exec_source_log_pos
+                .map_or_else(String::new, |pos| pos.to_string()),
             lane.transactions.to_string(),
             lane.rows.to_string(),
             lane.queued_bytes.to_string(),

@@ -23,6 +23,8 @@ pub struct Layer {
     pub server_id: Option<u32>,
     /// Where to start when there is no checkpoint.
     pub start: Option<String>,
+    /// `FILE:POS` to go on at although the checkpoint is before it, giving up the changes between.
+    pub skip_to: Option<String>,
     /// The relay directory.
     pub relay_dir: Option<PathBuf>,
     /// `sqlite:DIR` or `mysql://USER@HOST:PORT`.
@@ -68,8 +70,11 @@ impl Layer {
     /// `Config` with the file, line and column of what is wrong.
     pub fn from_file(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            Error::new(ErrorKind::Config, format!("cannot read the config file {}", path.display()))
-                .with_source(error)
+            Error::new(
+                ErrorKind::Config,
+                format!("cannot read the config file {}", path.display()),
+            )
+            .with_source(error)
         })?;
         Self::from_toml(&text, &path.display().to_string())
     }
@@ -82,7 +87,10 @@ impl Layer {
                 let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
                 format!(":{line}:{column}")
             });
-            Error::new(ErrorKind::Config, format!("{name}{place}: {}", error.message()))
+            Error::new(
+                ErrorKind::Config,
+                format!("{name}{place}: {}", error.message()),
+            )
         })
     }
 
@@ -97,8 +105,19 @@ impl Layer {
         // The same parser as for the file reads each value, so both know the same words.
         let mut toml = String::new();
         let text_keys = [
-            "source", "password_file", "start", "relay_dir", "target", "target_password_file",
-            "ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "driver", "until",
+            "source",
+            "password_file",
+            "start",
+            "skip_to",
+            "relay_dir",
+            "target",
+            "target_password_file",
+            "ssl_mode",
+            "ssl_ca",
+            "ssl_cert",
+            "ssl_key",
+            "driver",
+            "until",
         ];
         for key in text_keys {
             if let Some(value) = get(&key.to_uppercase()) {
@@ -106,15 +125,23 @@ impl Layer {
             }
         }
         let bare_keys = [
-            "server_id", "workers", "connect_retry", "heartbeat_period", "replica_net_timeout",
-            "until_caught_up", "exit_on_error",
+            "server_id",
+            "workers",
+            "connect_retry",
+            "heartbeat_period",
+            "replica_net_timeout",
+            "until_caught_up",
+            "exit_on_error",
         ];
         for key in bare_keys {
             if let Some(value) = get(&key.to_uppercase()) {
                 if !value.bytes().all(|b| b.is_ascii_alphanumeric()) {
                     return Err(Error::new(
                         ErrorKind::Config,
-                        format!("{ENVIRONMENT_PREFIX}{}: `{value}` cannot be used", key.to_uppercase()),
+                        format!(
+                            "{ENVIRONMENT_PREFIX}{}: `{value}` cannot be used",
+                            key.to_uppercase()
+                        ),
                     ));
                 }
                 toml.push_str(&format!("{key} = {value}\n"));
@@ -133,10 +160,28 @@ impl Layer {
             ($($field:ident),* $(,)?) => { Self { $($field: upper.$field.or(self.$field),)* } };
         }
         merge!(
-            source, password_file, source_password, server_id, start, relay_dir, target,
-            target_password_file, target_password, workers, connect_retry, heartbeat_period,
-            replica_net_timeout, ssl_mode, ssl_ca, ssl_cert, ssl_key, driver, until,
-            until_caught_up, exit_on_error,
+            source,
+            password_file,
+            source_password,
+            server_id,
+            start,
+            skip_to,
+            relay_dir,
+            target,
+            target_password_file,
+            target_password,
+            workers,
+            connect_retry,
+            heartbeat_period,
+            replica_net_timeout,
+            ssl_mode,
+            ssl_ca,
+            ssl_cert,
+            ssl_key,
+            driver,
+            until,
+            until_caught_up,
+            exit_on_error,
         )
     }
 }
@@ -149,9 +194,29 @@ mod tests {
     fn an_unknown_key_is_named_with_its_place() {
         let error = Layer::from_toml("server_id = 7\nsevrer = 1\n", "r.toml").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.what().starts_with("r.toml:2:1: unknown field `sevrer`"), "{error}");
+        assert!(
+            error
+                .what()
+                .starts_with("r.toml:2:1: unknown field `sevrer`"),
+            "{error}"
+        );
         let error = Layer::from_toml("workers = \"x\"\n", "r.toml").unwrap_err();
         assert!(error.what().starts_with("r.toml:1:11:"), "{error}");
+    }
+
+    #[test]
+    fn the_documented_schema_names_keys_that_exist() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../schemas/config.schema.json")).unwrap();
+        for (key, property) in schema["properties"].as_object().unwrap() {
+            let value = match (&property["type"], &property["enum"][0]) {
+                (_, word) if word.is_string() => word.to_string(),
+                (kind, _) if kind == "string" => "\"x\"".into(),
+                (kind, _) if kind == "boolean" => "true".into(),
+                _ => "7".into(),
+            };
+            Layer::from_toml(&format!("{key} = {value}"), "schema").unwrap();
+        }
     }
 
     #[test]
@@ -164,7 +229,10 @@ mod tests {
             _ => None,
         })
         .unwrap();
-        let flags = Layer { workers: Some(9), ..Layer::default() };
+        let flags = Layer {
+            workers: Some(9),
+            ..Layer::default()
+        };
         let merged = file.under(environment).under(flags);
         assert_eq!((merged.server_id, merged.workers), (Some(5), Some(9)));
         assert_eq!(merged.start.as_deref(), Some("latest"));

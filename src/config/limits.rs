@@ -57,7 +57,7 @@ pub const LANE_QUEUE_BATCHES: usize = 16;
 pub const LANE_BATCH_BYTES: usize = 64 << 10;
 
 /// Bytes of events that all lane queues hold together; a larger event passes alone.
-pub const QUEUE_BYTES_MAX: usize = 12 << 20;
+pub const QUEUE_BYTES_MAX: usize = 4 << 20;
 
 /// How often idle databases get the checkpoint moved on, and the watermark is stored.
 pub const WATERMARK_INTERVAL: Duration = Duration::from_millis(2_000);
@@ -78,7 +78,7 @@ pub const RELAY_WAIT: Duration = Duration::from_millis(100);
 pub const SQLITE_BUSY_TIMEOUT_MS: u64 = 5_000;
 
 /// Page cache of each lane's connection.
-pub const SQLITE_CACHE_KIB: i64 = 6 << 10;
+pub const SQLITE_CACHE_KIB: i64 = 4 << 10;
 
 /// Prepared statements that a lane keeps.
 pub const SQLITE_STATEMENT_CACHE: usize = 256;

@@ -42,6 +42,8 @@ pub struct Config {
     pub source: SourceConfig,
     /// Where to start when there is no checkpoint.
     pub start: Start,
+    /// Go on here although the checkpoint is before it.
+    pub skip_to: Option<Position>,
     /// The relay directory.
     pub relay_dir: PathBuf,
     /// Where changes go.
@@ -65,29 +67,46 @@ impl Config {
         let source = source_config(&layer)?;
         let start = match layer.start.as_deref() {
             None => Start::Latest,
-            Some(text) => text.parse()?,
+            Some(text) => text.parse().map_err(in_setting("start"))?,
         };
         let workers = layer.workers.unwrap_or_else(default_workers);
         if !(1..=WORKERS_MAX).contains(&workers) {
-            return Err(invalid("workers", &format!("must be from 1 to {WORKERS_MAX}")));
+            return Err(invalid(
+                "workers",
+                &format!("must be from 1 to {WORKERS_MAX}"),
+            ));
         }
-        let until = match (layer.until.as_deref(), layer.until_caught_up.unwrap_or(false)) {
+        let until = match (
+            layer.until.as_deref(),
+            layer.until_caught_up.unwrap_or(false),
+        ) {
             (Some(_), true) => {
-                return Err(invalid("until", "excludes until_caught_up; give one of them"));
+                return Err(invalid(
+                    "until",
+                    "excludes until_caught_up; give one of them",
+                ));
             }
-            (Some(text), false) => Until::Position(text.parse()?),
+            (Some(text), false) => {
+                Until::Position(text.parse().map_err(in_setting("until"))?)
+            },
             (None, true) => Until::CaughtUp,
             (None, false) => Until::Stopped,
         };
-        let password = password(layer.target_password.clone(), layer.target_password_file.as_deref())?;
+        let password = password(
+            layer.target_password.clone(),
+            layer.target_password_file.as_deref(),
+        )?;
         let target = layer.target.as_deref().unwrap_or(DEFAULT_TARGET);
         Ok(Self {
             source,
             start,
+            skip_to: layer.skip_to.as_deref().map(str::parse).transpose()?,
             relay_dir: layer.relay_dir.unwrap_or_else(|| DEFAULT_RELAY_DIR.into()),
-            target: TargetConfig::parse(target, password)?,
+            target: TargetConfig::parse(target, password).map_err(in_setting("target"))?,
             workers,
-            connect_retry: Duration::from_secs(layer.connect_retry.unwrap_or(CONNECT_RETRY_DEFAULT)),
+            connect_retry: Duration::from_secs(
+                layer.connect_retry.unwrap_or(CONNECT_RETRY_DEFAULT),
+            ),
             until,
             exit_on_error: layer.exit_on_error.unwrap_or(false),
         })
@@ -100,9 +119,12 @@ impl Config {
 /// `Config`.
 pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
     let Some(url) = layer.source.as_deref() else {
-        return Err(invalid("source", "is missing; give --source mysql://USER@HOST:PORT"));
+        return Err(invalid(
+            "source",
+            "is missing; give --source mysql://USER@HOST:PORT",
+        ));
     };
-    let url: MySqlUrl = url.parse()?;
+    let url: MySqlUrl = url.parse().map_err(in_setting("source"))?;
     let server_id = match layer.server_id {
         Some(0) => return Err(invalid("server_id", "must not be 0")),
         Some(id) => id,
@@ -113,17 +135,27 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
             ));
         }
     };
-    let given = password(layer.source_password.clone(), layer.password_file.as_deref())?;
+    let given = password(
+        layer.source_password.clone(),
+        layer.password_file.as_deref(),
+    )?;
     let heartbeat = layer.heartbeat_period.unwrap_or(HEARTBEAT_PERIOD_DEFAULT);
-    let timeout = layer.replica_net_timeout.unwrap_or_else(|| NET_TIMEOUT_DEFAULT.max(3 * heartbeat));
+    let timeout = layer
+        .replica_net_timeout
+        .unwrap_or_else(|| NET_TIMEOUT_DEFAULT.max(3 * heartbeat));
     if timeout <= heartbeat {
-        return Err(invalid("replica_net_timeout", "must be longer than heartbeat_period"));
+        return Err(invalid(
+            "replica_net_timeout",
+            "must be longer than heartbeat_period",
+        ));
     }
     Ok(SourceConfig {
         host: url.host,
         port: url.port,
         user: url.user,
-        password: given.or(url.password).unwrap_or_else(|| SecretString::from("")),
+        password: given
+            .or(url.password)
+            .unwrap_or_else(|| SecretString::from("")),
         tls: TlsConfig {
             mode: layer.ssl_mode.unwrap_or_default(),
             ca: layer.ssl_ca.clone(),
@@ -144,14 +176,26 @@ fn password(given: Option<SecretString>, file: Option<&Path>) -> Result<Option<S
     }
     let Some(path) = file else { return Ok(None) };
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Error::new(ErrorKind::Config, format!("cannot read the password file {}", path.display()))
-            .with_source(error)
+        Error::new(
+            ErrorKind::Config,
+            format!("cannot read the password file {}", path.display()),
+        )
+        .with_source(error)
     })?;
-    Ok(Some(SecretString::from(text.trim_end_matches(['\r', '\n']))))
+    Ok(Some(SecretString::from(
+        text.trim_end_matches(['\r', '\n']),
+    )))
 }
 
 fn default_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(WORKERS_MAX)
+    std::thread::available_parallelism()
+        .map_or(1, std::num::NonZero::get)
+        .min(WORKERS_MAX)
+}
+
+/// Says which setting an error is about.
+fn in_setting(key: &str) -> impl Fn(Error) -> Error {
+    move |error| invalid(key, &format!("cannot be used: {}", error.what()))
 }
 
 fn invalid(key: &str, why: &str) -> Error {

@@ -143,7 +143,7 @@ fn split_address(address: &str) -> Result<(String, u16)> {
         None => Some(DEFAULT_PORT),
     };
     match port {
-        Some(port) if !host.is_empty() && !host.contains(['/', '?', '#', ' ']) => {
+        Some(port) if !host.is_empty() && !host.contains(['/', '?', '#', ' ', '[', ']']) => {
             Ok((host.to_owned(), port))
         }
         Some(_) => Err(bad_url(
@@ -239,7 +239,8 @@ fn bad_start(text: &str, why: &str) -> Error {
     Error::new(
         ErrorKind::Config,
         format!(
-            "cannot start at '{text}': {why}; give FILE:POS (binlog.000012:4), gtid:SET, earliest or latest"
+            "cannot start at '{text}': {why}; give FILE:POS (binlog.000012:4), gtid:SET, \
+             earliest or latest"
         ),
     )
 }

@@ -3,13 +3,13 @@
 //! MariaDB's compressed events go through [`super::mariadb::plain`] first. TABLE_MAP and GTID-set bodies are handed on
 //! as bytes: the former are cached by their bytes, the latter belong to `binlog::gtid`.
 
-use super::gtid_event::{MariaDbGtid, MySqlGtid};
 use super::payload::Payload;
 use super::query::Query;
 use super::rows::RowsEvent;
 use super::xa::XaPrepare;
 use crate::binlog::bytes::Bytes;
 use crate::binlog::format::FormatDescription;
+use crate::binlog::gtid::{MariaDbGtidEvent, MySqlGtidEvent};
 use crate::binlog::header::{FLAG_IGNORABLE, Header};
 use crate::binlog::kind as k;
 use crate::binlog::rotate::Rotate;
@@ -39,9 +39,9 @@ pub enum Event<'a> {
     /// A compressed transaction.
     Payload(Payload<'a>),
     /// MySQL: GTID (or its absence) of the group that follows.
-    MySqlGtid(MySqlGtid<'a>),
+    MySqlGtid(Box<MySqlGtidEvent>),
     /// MariaDB: begins every group.
-    MariaDbGtid(MariaDbGtid<'a>),
+    MariaDbGtid(Box<MariaDbGtidEvent>),
     /// MySQL: the GTIDs of all earlier files; the body.
     PreviousGtids(&'a [u8]),
     /// MariaDB: the GTID state at the head of a file; the body.
@@ -85,9 +85,11 @@ impl<'a> Event<'a> {
             k::MARIADB_ANNOTATE_ROWS => Self::RowsQuery(body),
             k::TRANSACTION_PAYLOAD => Self::Payload(Payload::parse(body)?),
             k::GTID | k::ANONYMOUS_GTID | k::GTID_TAGGED => {
-                Self::MySqlGtid(MySqlGtid::parse(header.kind, body)?)
+                Self::MySqlGtid(Box::new(MySqlGtidEvent::parse(header.kind, body)?))
             }
-            k::MARIADB_GTID => Self::MariaDbGtid(MariaDbGtid::parse(body, header.server_id)?),
+            k::MARIADB_GTID => {
+                Self::MariaDbGtid(Box::new(MariaDbGtidEvent::parse(header.server_id, body)?))
+            }
             k::PREVIOUS_GTIDS => Self::PreviousGtids(body),
             k::MARIADB_GTID_LIST => Self::GtidList(body),
             k::HEARTBEAT | k::HEARTBEAT_V2 => Self::Heartbeat,

@@ -50,7 +50,12 @@ fn padded<const N: usize>(stored: &[u8]) -> Result<[u8; N]> {
     let mut bytes = [0; N];
     match bytes.get_mut(..stored.len()) {
         Some(head) => head.copy_from_slice(stored),
-        None => return Err(Error::corrupt(format!("{} bytes where {N} belong", stored.len()))),
+        None => {
+            return Err(Error::corrupt(format!(
+                "{} bytes where {N} belong",
+                stored.len()
+            )));
+        }
     }
     Ok(bytes)
 }

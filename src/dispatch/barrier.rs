@@ -19,7 +19,11 @@ const STOP_CHECK_INTERVAL: std::time::Duration = std::time::Duration::from_milli
 impl Barrier {
     /// A barrier for `expected` lanes.
     pub fn new(expected: usize) -> Self {
-        Self { expected, arrived: Mutex::new(0), opened: Condvar::new() }
+        Self {
+            expected,
+            arrived: Mutex::new(0),
+            opened: Condvar::new(),
+        }
     }
 
     /// Waits for the other lanes.
@@ -32,7 +36,10 @@ impl Barrier {
         self.opened.notify_all();
         while *arrived < self.expected {
             if stop.is_failed() {
-                return Err(Error::new(ErrorKind::Stopped, "stopped while waiting for another database"));
+                return Err(Error::new(
+                    ErrorKind::Stopped,
+                    "stopped while waiting for another database",
+                ));
             }
             arrived = self
                 .opened

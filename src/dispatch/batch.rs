@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::barrier::Barrier;
 use super::budget::Share;
 use crate::binlog::format::FormatDescription;
+use crate::binlog::gtid::Gtid;
 use crate::checkpoint::Checkpoint;
 use crate::decode::query::Query;
 use crate::error::Result;
@@ -47,8 +48,8 @@ pub struct DdlTask {
 pub enum Item {
     /// A source transaction begins; `gtid` is for messages.
     Begin {
-        /// Its GTID as the source prints it.
-        gtid: Option<Box<str>>,
+        /// Its GTID.
+        gtid: Option<Gtid>,
         /// The file it stands in.
         file: Arc<str>,
     },
@@ -89,7 +90,11 @@ impl LaneBatch {
     pub fn add_body(&mut self, kind: u8, body: &[u8], position: u64) -> EventBody {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(body);
-        EventBody { kind, body: start..self.bytes.len(), position }
+        EventBody {
+            kind,
+            body: start..self.bytes.len(),
+            position,
+        }
     }
 
     /// The bytes of an event's body.

@@ -43,8 +43,17 @@ impl Budget {
     /// A budget of `total` units, at least one.
     pub fn new(total: usize) -> Self {
         let total = total.max(1);
-        let state = Mutex::new(State { free: total, stopped: false });
-        Self { shared: Arc::new(Shared { total, state, changed: Condvar::new() }) }
+        let state = Mutex::new(State {
+            free: total,
+            stopped: false,
+        });
+        Self {
+            shared: Arc::new(Shared {
+                total,
+                state,
+                changed: Condvar::new(),
+            }),
+        }
     }
 
     /// Waits for `amount` units. More than there are in all counts as all: one oversized holder runs alone.
@@ -63,7 +72,10 @@ impl Budget {
             return Err(Error::new(ErrorKind::Stopped, "stopped"));
         }
         state.free -= amount;
-        Ok(Share { shared: self.shared.clone(), amount })
+        Ok(Share {
+            shared: self.shared.clone(),
+            amount,
+        })
     }
 
     /// Units in use.

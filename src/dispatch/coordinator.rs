@@ -10,8 +10,8 @@
 //! Runs on one thread; talks to lanes through their bounded queues and reads back their published progress.
 
 use std::cmp::Ordering;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::Ordering as AtomicOrdering;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::lane::LaneContext;
@@ -104,7 +104,9 @@ impl Coordinator {
 
     fn step(&mut self) -> Result<()> {
         let file = self.reader.file_name().clone();
-        let Some(event) = self.reader.next()? else { return self.caught_up() };
+        let Some(event) = self.reader.next_event()? else {
+            return self.caught_up();
+        };
         self.context.behind.store(true, AtomicOrdering::Release);
         let start = event.start;
         self.router
@@ -127,7 +129,9 @@ impl Coordinator {
     }
 
     fn is_until_reached(&self) -> bool {
-        let Some(until) = self.until.get() else { return false };
+        let Some(until) = self.until.get() else {
+            return false;
+        };
         let next = self.reader.position();
         // Another base name is another history: what was waited for is not in this one.
         next.order(until) != Some(Ordering::Less)
@@ -172,16 +176,18 @@ impl Coordinator {
     }
 
     fn keep_watermark(&mut self, at: &Checkpoint) -> Result<()> {
-        let is_later = self.watermark.as_ref().is_none_or(|known| {
-            known.order(&at.position) == Some(Ordering::Less)
-        });
+        let is_later = self
+            .watermark
+            .as_ref()
+            .is_none_or(|known| known.order(&at.position) == Some(Ordering::Less));
         if !is_later {
             return Ok(());
         }
         self.target.set_watermark(at)?;
         self.watermark = Some(at.position.clone());
         let lanes = self.router.lanes();
-        self.target.purge_dropped(at, &|database| lanes.is_open(database))
+        self.target
+            .purge_dropped(at, &|database| lanes.is_open(database))
     }
 
     /// Ends the lanes; the first error of all wins.
@@ -194,7 +200,10 @@ impl Coordinator {
         self.router.lanes().abort();
         // What closing has to say follows from the first error.
         let _ = self.router.lanes().close_all();
-        self.context.stop.take_error().map_or(Ok(Ended::Stopped), Err)
+        self.context
+            .stop
+            .take_error()
+            .map_or(Ok(Ended::Stopped), Err)
     }
 
     fn end_orderly(&mut self) -> Result<()> {

@@ -23,6 +23,7 @@ use super::progress::{LaneProgress, LaneState};
 use super::stop::StopFlag;
 use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
 use crate::binlog::format::FormatDescription;
+use crate::binlog::gtid::Gtid;
 use crate::checkpoint::Checkpoint;
 use crate::config::limits::{
     LANE_LINGER_MS, LANE_MERGE_ROWS_MAX, LANE_MERGE_TIME_MAX, LANE_TABLE_MAPS_MAX,
@@ -47,7 +48,7 @@ pub struct LaneContext {
 /// The source transaction being applied, for messages.
 #[derive(Debug, Default)]
 struct Current {
-    gtid: Option<Box<str>>,
+    gtid: Option<Gtid>,
     file: Option<Arc<str>>,
     open: bool,
 }
@@ -120,13 +121,18 @@ impl LaneWorker {
     fn work(&mut self) -> Result<()> {
         while let Some(batch) = self.next_batch()? {
             if self.context.stop.is_failed() {
-                return Err(Error::new(ErrorKind::Stopped, "stopped by another database's error"));
+                return Err(Error::new(
+                    ErrorKind::Stopped,
+                    "stopped by another database's error",
+                ));
             }
             for item in &batch.items {
                 self.item(&batch, item)?;
             }
             let weight = batch.weight() as u64;
-            self.progress.queued_bytes.fetch_sub(weight, Ordering::Relaxed);
+            self.progress
+                .queued_bytes
+                .fetch_sub(weight, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -151,7 +157,10 @@ impl LaneWorker {
         }
         if self.pending.is_some() && !self.current.open {
             if self.context.behind.load(Ordering::Acquire) {
-                match self.queue.recv_timeout(Duration::from_millis(LANE_LINGER_MS)) {
+                match self
+                    .queue
+                    .recv_timeout(Duration::from_millis(LANE_LINGER_MS))
+                {
                     Ok(batch) => return self.take_worker().map(|()| Some(batch)),
                     Err(RecvTimeoutError::Disconnected) => return Ok(None),
                     Err(RecvTimeoutError::Timeout) => {}
@@ -179,7 +188,11 @@ impl LaneWorker {
     fn item(&mut self, batch: &LaneBatch, item: &Item) -> Result<()> {
         match item {
             Item::Begin { gtid, file } => {
-                self.current = Current { gtid: gtid.clone(), file: Some(file.clone()), open: true };
+                self.current = Current {
+                    gtid: *gtid,
+                    file: Some(file.clone()),
+                    open: true,
+                };
                 self.lane.begin()
             }
             Item::Format(format) => {
@@ -196,9 +209,10 @@ impl LaneWorker {
                 outcome.map_err(|error| self.at_event(error, event))
             }
             Item::Ddl(task) => self.ddl(task).map_err(|error| at_ddl(error, task)),
-            Item::DdlInside(task) => {
-                self.run_ddl(task, false).map_err(|error| at_ddl(error, task)).map(drop)
-            }
+            Item::DdlInside(task) => self
+                .run_ddl(task, false)
+                .map_err(|error| at_ddl(error, task))
+                .map(drop),
             Item::Commit { at, barrier } => self.commit(at, barrier.as_deref()),
             Item::Advance(at) => self.advance(at),
         }
@@ -232,7 +246,10 @@ impl LaneWorker {
         let format = self.format.as_ref().ok_or_else(no_format)?;
         let event = RowsEvent::parse(kind, body, format)?;
         let Some(mapped) = self.tables.get(&event.table_id) else {
-            return Err(Error::corrupt(format!("no Table_map event for table id {}", event.table_id)));
+            return Err(Error::corrupt(format!(
+                "no Table_map event for table id {}",
+                event.table_id
+            )));
         };
         let mut reader = RowReader::new(&mapped.plan, &event)?;
         let rows = self
@@ -262,7 +279,9 @@ impl LaneWorker {
         }
         self.pending = Some(at.clone());
         self.pending_transactions += 1;
-        self.progress.applying_timestamp.store(u64::from(at.timestamp), Ordering::Relaxed);
+        self.progress
+            .applying_timestamp
+            .store(u64::from(at.timestamp), Ordering::Relaxed);
     }
 
     /// Waits for other lanes, without holding a worker that they may need.
@@ -274,11 +293,15 @@ impl LaneWorker {
     }
 
     fn commit_pending(&mut self) -> Result<()> {
-        let Some(at) = self.pending.take() else { return Ok(()) };
+        let Some(at) = self.pending.take() else {
+            return Ok(());
+        };
         self.lane.commit(&at)?;
         self.progress.set_committed(at);
         self.progress.commits.fetch_add(1, Ordering::Relaxed);
-        self.progress.transactions.fetch_add(self.pending_transactions, Ordering::Relaxed);
+        self.progress
+            .transactions
+            .fetch_add(self.pending_transactions, Ordering::Relaxed);
         self.progress.applying_timestamp.store(0, Ordering::Relaxed);
         self.pending_rows = 0;
         self.pending_transactions = 0;
@@ -332,7 +355,11 @@ impl LaneWorker {
             database: &self.progress.database,
             at: &task.at,
         };
-        if finish { self.lane.finish_ddl(&ddl).map(|()| DdlOutcome::Done) } else { self.lane.ddl(&ddl) }
+        if finish {
+            self.lane.finish_ddl(&ddl).map(|()| DdlOutcome::Done)
+        } else {
+            self.lane.ddl(&ddl)
+        }
     }
 }
 

@@ -57,7 +57,11 @@ impl Lanes {
             handles: Vec::new(),
             roster,
         };
-        lanes.roster.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        lanes
+            .roster
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         for (database, _) in known {
             lanes.lane(&database)?;
         }
@@ -98,10 +102,14 @@ impl Lanes {
         let progress = Arc::new(LaneProgress::new(database, checkpoint));
         let (sender, queue) = bounded(LANE_QUEUE_BATCHES);
         let worker = LaneWorker::new(lane, queue, progress.clone(), self.context.clone());
-        let thread =
-            std::thread::Builder::new().name("lane".into()).spawn(move || worker.run())?;
+        let thread = std::thread::Builder::new()
+            .name("lane".into())
+            .spawn(move || worker.run())?;
         let number = self.handles.len();
-        self.roster.lock().unwrap_or_else(PoisonError::into_inner).push(progress.clone());
+        self.roster
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(progress.clone());
         self.handles.push(Some(Handle {
             sender,
             batch: LaneBatch::default(),
@@ -115,15 +123,18 @@ impl Lanes {
     }
 
     fn handle(&mut self, lane: usize) -> Result<&mut Handle> {
-        self.handles.get_mut(lane).and_then(Option::as_mut).ok_or_else(|| {
-            Error::new(ErrorKind::Internal, "an item for a lane that is closed")
-        })
+        self.handles
+            .get_mut(lane)
+            .and_then(Option::as_mut)
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "an item for a lane that is closed"))
     }
 
     /// Whether the lane already has the group that begins at `start`.
     pub fn has(&mut self, lane: usize, start: &Position) -> Result<bool> {
         let handle = self.handle(lane)?;
-        let Some(until) = &handle.has_until else { return Ok(false) };
+        let Some(until) = &handle.has_until else {
+            return Ok(false);
+        };
         let has = start.order(until) == Some(Ordering::Less);
         if !has {
             // Positions only grow: no later group can be in there either.
@@ -148,7 +159,11 @@ impl Lanes {
         item: impl FnOnce(EventBody) -> Item,
     ) -> Result<()> {
         let handle = self.handle(lane)?;
-        if handle.format.as_ref().is_none_or(|known| !Arc::ptr_eq(known, format)) {
+        if handle
+            .format
+            .as_ref()
+            .is_none_or(|known| !Arc::ptr_eq(known, format))
+        {
             handle.format = Some(format.clone());
             handle.batch.items.push(Item::Format(format.clone()));
         }
@@ -158,7 +173,11 @@ impl Lanes {
     }
 
     fn flush_if_full(&mut self, lane: usize) -> Result<()> {
-        if self.handle(lane)?.batch.weight() >= LANE_BATCH_BYTES { self.flush(lane) } else { Ok(()) }
+        if self.handle(lane)?.batch.weight() >= LANE_BATCH_BYTES {
+            self.flush(lane)
+        } else {
+            Ok(())
+        }
     }
 
     /// Sends what is gathered for a lane.
@@ -171,7 +190,10 @@ impl Lanes {
         let weight = batch.weight();
         batch.share = Some(self.budget.take(weight)?);
         let handle = self.handle(lane)?;
-        handle.progress.queued_bytes.fetch_add(weight as u64, AtomicOrdering::Relaxed);
+        handle
+            .progress
+            .queued_bytes
+            .fetch_add(weight as u64, AtomicOrdering::Relaxed);
         let sender = handle.sender.clone();
         loop {
             match sender.send_timeout(batch, SEND_CHECK_INTERVAL) {
@@ -198,7 +220,9 @@ impl Lanes {
     /// Ends one lane after it has done all that is queued.
     pub fn close(&mut self, lane: usize) -> Result<()> {
         self.flush(lane)?;
-        let Some(handle) = self.handles.get_mut(lane).and_then(Option::take) else { return Ok(()) };
+        let Some(handle) = self.handles.get_mut(lane).and_then(Option::take) else {
+            return Ok(());
+        };
         self.by_name.retain(|_, number| *number != lane);
         self.roster
             .lock()
@@ -210,7 +234,11 @@ impl Lanes {
 
     /// Ends all lanes: what is queued is done first, unless the run has failed.
     pub fn close_all(&mut self) -> Result<()> {
-        let flushed = if self.context.stop.is_failed() { Ok(()) } else { self.flush_all() };
+        let flushed = if self.context.stop.is_failed() {
+            Ok(())
+        } else {
+            self.flush_all()
+        };
         let handles: Vec<_> = self.handles.drain(..).flatten().collect();
         self.by_name.clear();
         let threads: Vec<_> = handles.into_iter().map(|handle| handle.thread).collect();
@@ -243,7 +271,9 @@ impl Lanes {
 }
 
 fn join(thread: JoinHandle<()>) -> Result<()> {
-    thread.join().map_err(|_| Error::new(ErrorKind::Internal, "a lane's thread panicked"))
+    thread
+        .join()
+        .map_err(|_| Error::new(ErrorKind::Internal, "a lane's thread panicked"))
 }
 
 fn stopped() -> Error {

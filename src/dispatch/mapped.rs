@@ -38,7 +38,12 @@ impl MappedTable {
         };
         check::fits(&table, &map)?;
         let plan = RowPlan::compile(&map, |column| is_unsigned(&table, column))?;
-        Ok(Self { map, table, plan, raw: raw.into() })
+        Ok(Self {
+            map,
+            table,
+            plan,
+            raw: raw.into(),
+        })
     }
 
     /// Whether `raw` is the same TABLE_MAP again.

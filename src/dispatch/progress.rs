@@ -1,6 +1,6 @@
 //! How far each lane is, for the watermark and for `status`.
 
-use std::sync::atomic::{AtomicU64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checkpoint::Checkpoint;
@@ -21,8 +21,13 @@ pub enum LaneState {
 }
 
 impl LaneState {
-    const ALL: [Self; 5] =
-        [Self::Idle, Self::WaitingForWorker, Self::Applying, Self::WaitingForDatabases, Self::Stopped];
+    const ALL: [Self; 5] = [
+        Self::Idle,
+        Self::WaitingForWorker,
+        Self::Applying,
+        Self::WaitingForDatabases,
+        Self::Stopped,
+    ];
 
     /// As `status` shows it.
     pub fn text(self) -> &'static str {
@@ -81,23 +86,36 @@ impl LaneProgress {
 
     /// Publishes what the lane is doing.
     pub fn set_state(&self, state: LaneState) {
-        let at = LaneState::ALL.iter().position(|known| *known == state).unwrap_or_default();
-        self.state.store(u8::try_from(at).unwrap_or_default(), Ordering::Relaxed);
+        let at = LaneState::ALL
+            .iter()
+            .position(|known| *known == state)
+            .unwrap_or_default();
+        self.state
+            .store(u8::try_from(at).unwrap_or_default(), Ordering::Relaxed);
     }
 
     /// The last commit.
     pub fn committed(&self) -> Option<Arc<Checkpoint>> {
-        self.committed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.committed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The last commit that survives power loss.
     pub fn durable(&self) -> Option<Arc<Checkpoint>> {
-        self.durable.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.durable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Publishes a commit.
     pub fn set_committed(&self, at: Arc<Checkpoint>) {
-        *self.committed.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
+        *self
+            .committed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(at);
     }
 
     /// Publishes that everything committed is durable.

@@ -118,7 +118,10 @@ impl Router {
             self.format = Arc::new(FormatDescription::parse(event.bytes)?);
         }
         if self.group.start.is_none() {
-            self.position = Position { file: file.clone(), offset: event.end };
+            self.position = Position {
+                file: file.clone(),
+                offset: event.end,
+            };
         }
         Ok(())
     }
@@ -175,9 +178,9 @@ impl Router {
             kind::BEGIN_LOAD_QUERY | kind::EXECUTE_LOAD_QUERY => {
                 Err(not_row_format("LOAD DATA", "LOAD DATA INFILE"))
             }
-            kind::PRE_GA_WRITE_ROWS..=kind::PRE_GA_DELETE_ROWS => {
-                Err(unsupported("row events of MySQL 5.1 before its release cannot be read"))
-            }
+            kind::PRE_GA_WRITE_ROWS..=kind::PRE_GA_DELETE_ROWS => Err(unsupported(
+                "row events of MySQL 5.1 before its release cannot be read",
+            )),
             kind::MARIADB_START_ENCRYPTION => Err(unsupported("the binlog is encrypted")),
             _ if step.flags & FLAG_IGNORABLE != 0 => Ok(()),
             unknown => Err(unsupported(&format!(
@@ -194,7 +197,10 @@ impl Router {
 
     fn mark_start(&mut self, step: Step<'_>) {
         if self.group.start.is_none() {
-            self.group.start = Some(Position { file: step.file.clone(), offset: step.start });
+            self.group.start = Some(Position {
+                file: step.file.clone(),
+                offset: step.start,
+            });
         }
         if self.group.timestamp == 0 {
             self.group.timestamp = step.timestamp;
@@ -248,8 +254,14 @@ impl Router {
             return Ok(Route::Skip);
         }
         self.group.lanes.push(lane);
-        let gtid = self.group.gtid.map(|gtid| gtid.to_string().into_boxed_str());
-        self.lanes.push(lane, Item::Begin { gtid, file: self.position.file.clone() })?;
+        let gtid = self.group.gtid;
+        self.lanes.push(
+            lane,
+            Item::Begin {
+                gtid,
+                file: self.position.file.clone(),
+            },
+        )?;
         Ok(Route::Lane(lane))
     }
 
@@ -264,7 +276,9 @@ impl Router {
             ),
             Some(Route::Skip) => Ok(()),
             None if id == DUMMY_TABLE_ID => Ok(()),
-            None => Err(Error::corrupt(format!("no Table_map event for table id {id}"))),
+            None => Err(Error::corrupt(format!(
+                "no Table_map event for table id {id}"
+            ))),
         }
     }
 
@@ -305,7 +319,11 @@ impl Router {
 
     /// Ends a group that is one statement; inside a transaction nothing ends.
     fn end_if_alone(&mut self, step: Step<'_>) -> Result<()> {
-        if self.group.open { Ok(()) } else { self.end_group(step) }
+        if self.group.open {
+            Ok(())
+        } else {
+            self.end_group(step)
+        }
     }
 
     fn ddl(
@@ -343,9 +361,20 @@ impl Router {
         let at = Arc::new(self.checkpoint_at(step));
         let barriers = (!inside && concerned.len() > 1)
             .then(|| (Barrier::new(concerned.len()), Barrier::new(concerned.len())));
-        let task = Arc::new(DdlTask { query, statement, context, at, start: step.start, barriers });
+        let task = Arc::new(DdlTask {
+            query,
+            statement,
+            context,
+            at,
+            start: step.start,
+            barriers,
+        });
         for lane in &concerned {
-            let item = if inside { Item::DdlInside(task.clone()) } else { Item::Ddl(task.clone()) };
+            let item = if inside {
+                Item::DdlInside(task.clone())
+            } else {
+                Item::Ddl(task.clone())
+            };
             self.lanes.push(*lane, item)?;
         }
         if inside {
@@ -398,7 +427,10 @@ impl Router {
     fn checkpoint_at(&self, step: Step<'_>) -> Checkpoint {
         Checkpoint {
             source_id: self.source_id.clone(),
-            position: Position { file: step.file.clone(), offset: step.end },
+            position: Position {
+                file: step.file.clone(),
+                offset: step.end,
+            },
             executed: self.executed.clone(),
             timestamp: self.group.timestamp,
         }
@@ -413,13 +445,20 @@ impl Router {
             let several = self.group.lanes.len() > 1;
             let barrier = several.then(|| Arc::new(Barrier::new(self.group.lanes.len())));
             for at_lane in 0..self.group.lanes.len() {
-                let Some(lane) = self.group.lanes.get(at_lane).copied() else { break };
-                let item = Item::Commit { at: at.clone(), barrier: barrier.clone() };
+                let Some(lane) = self.group.lanes.get(at_lane).copied() else {
+                    break;
+                };
+                let item = Item::Commit {
+                    at: at.clone(),
+                    barrier: barrier.clone(),
+                };
                 self.lanes.push(lane, item)?;
             }
             if several {
                 for at_lane in 0..self.group.lanes.len() {
-                    let Some(lane) = self.group.lanes.get(at_lane).copied() else { break };
+                    let Some(lane) = self.group.lanes.get(at_lane).copied() else {
+                        break;
+                    };
                     self.lanes.flush(lane)?;
                 }
             }
@@ -430,7 +469,10 @@ impl Router {
 
     fn finish(&mut self, step: Step<'_>) {
         self.timestamp = self.group.timestamp;
-        self.position = Position { file: step.file.clone(), offset: step.end };
+        self.position = Position {
+            file: step.file.clone(),
+            offset: step.end,
+        };
         self.group.clear();
     }
 

@@ -2,8 +2,8 @@
 
 use crate::binlog::flavor::Flavor;
 use crate::binlog::format::FormatDescription;
-use crate::decode::query::Query;
 use crate::decode::charset::Charset;
+use crate::decode::query::Query;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::statement::XaCommand;
 use crate::schema::ddl::{self, SqlContext, Statement};
@@ -34,13 +34,18 @@ pub enum Meaning {
 
 /// Whether a database belongs to the server itself.
 pub fn is_system_database(name: &str) -> bool {
-    SYSTEM_DATABASES.iter().any(|known| name.eq_ignore_ascii_case(known))
+    SYSTEM_DATABASES
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// The databases that a statement reads or changes, without the server's own; sorted.
 pub fn databases(statement: &Statement, default: &str) -> Vec<String> {
-    let mut names: Vec<String> =
-        statement.databases(default).into_iter().map(std::borrow::Cow::into_owned).collect();
+    let mut names: Vec<String> = statement
+        .databases(default)
+        .into_iter()
+        .map(std::borrow::Cow::into_owned)
+        .collect();
     if let Statement::CreateTable(create) = statement
         && let Some(like) = &create.like
     {
@@ -77,7 +82,11 @@ pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
         | Statement::Xa(_) => Meaning::InsideGroup,
         Statement::NoTableChange(_) => Meaning::PassOver,
         Statement::DataChange(what) => {
-            if changes_system_table_only(query) { Meaning::PassOver } else { Meaning::DataChange(what) }
+            if changes_system_table_only(query) {
+                Meaning::PassOver
+            } else {
+                Meaning::DataChange(what)
+            }
         }
         Statement::Unknown => Meaning::NotUnderstood,
         statement => Meaning::Ddl(Box::new(statement), Box::new(context)),
@@ -101,16 +110,16 @@ pub fn excerpt(query: &Query) -> String {
 
 /// The session and server that a statement ran in.
 fn context_of(query: &Query, format: &FormatDescription) -> SqlContext {
-    let flavor = match format.flavor {
-        Flavor::MySql => ddl::Flavor::MySql,
-        Flavor::MariaDb => ddl::Flavor::MariaDb,
+    let explicit_defaults = match format.flavor {
+        Flavor::MySql => query.explicit_defaults_for_timestamp,
+        Flavor::MariaDb => ddl::context::explicit_defaults_of_flags2(query.flags2, format.version),
     };
     SqlContext {
         sql_mode: query.sql_mode,
         collation_server: query.charsets.map(|(_, _, server)| server),
         default_collation_utf8mb4: query.default_collation_utf8mb4,
-        explicit_defaults_for_timestamp: query.explicit_defaults_for_timestamp,
-        ..SqlContext::new(flavor, format.version, query.database.as_str())
+        explicit_defaults_for_timestamp: explicit_defaults,
+        ..SqlContext::new(format.flavor, format.version, query.database.as_str())
     }
 }
 
@@ -124,14 +133,21 @@ fn text_of<'q>(query: &'q Query, scratch: &'q mut String) -> Result<&'q str> {
         None => Charset::UTF8MB4,
     };
     if charset.is_binary() {
-        return std::str::from_utf8(&query.sql).map_err(|error| bad_text(charset, query).with_source(error));
+        return std::str::from_utf8(&query.sql)
+            .map_err(|error| bad_text(charset, query).with_source(error));
     }
-    charset.decode(&query.sql, scratch).map_err(|_| bad_text(charset, query))
+    charset
+        .decode(&query.sql, scratch)
+        .map_err(|_| bad_text(charset, query))
 }
 
 fn bad_text(charset: Charset, query: &Query) -> Error {
     Error::new(
         ErrorKind::Schema,
-        format!("a statement is not valid in its session's charset {}: {}", charset.name(), excerpt(query)),
+        format!(
+            "a statement is not valid in its session's charset {}: {}",
+            charset.name(),
+            excerpt(query)
+        ),
     )
 }

@@ -27,7 +27,10 @@ impl StopFlag {
     /// Ends everything because of `error`; only the first one is kept, and `Stopped` is none.
     pub fn fail(&self, error: Error) {
         if error.kind() != ErrorKind::Stopped {
-            let mut first = self.first_error.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut first = self
+                .first_error
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             first.get_or_insert(error);
         }
         self.failed.store(true, Ordering::Release);
@@ -40,6 +43,9 @@ impl StopFlag {
 
     /// The error that ended the run.
     pub fn take_error(&self) -> Option<Error> {
-        self.first_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.first_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 }

@@ -76,11 +76,17 @@ impl Applier {
 
     /// Turns the token into the flag that the coordinator polls, and wakes it.
     fn watch_stop(&self) -> std::thread::JoinHandle<()> {
-        let (stop, flag, end) = (self.stop.clone(), self.flag.clone(), self.destination.end.clone());
+        let (stop, flag, end) = (
+            self.stop.clone(),
+            self.flag.clone(),
+            self.destination.end.clone(),
+        );
         let runtime = Handle::current();
         std::thread::spawn(move || {
             runtime.block_on(stop.cancelled());
-            flag.lock().unwrap_or_else(PoisonError::into_inner).request();
+            flag.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .request();
             end.wake();
         })
     }
@@ -97,8 +103,12 @@ impl Applier {
     fn run_once(&mut self) -> Result<Ended> {
         let flag = Arc::new(StopFlag::default());
         *self.flag.lock().unwrap_or_else(PoisonError::into_inner) = flag.clone();
-        let Some(from) = self.begin()? else { return Ok(Ended::Stopped) };
-        let Some(reader) = self.open_reader(&from.position)? else { return Ok(Ended::Stopped) };
+        let Some(from) = self.begin()? else {
+            return Ok(Ended::Stopped);
+        };
+        let Some(reader) = self.open_reader(&from.position)? else {
+            return Ok(Ended::Stopped);
+        };
         self.published.applier.clear_error();
         coordinator::run(Run {
             reader,
@@ -123,7 +133,9 @@ impl Applier {
             return Ok(Some(watermark));
         }
         if self.from.position.file.is_empty() {
-            let Some(file) = self.first_file() else { return Ok(None) };
+            let Some(file) = self.first_file() else {
+                return Ok(None);
+            };
             self.from.position.file = file;
         }
         self.target.set_watermark(&self.from)?;

@@ -1,5 +1,6 @@
 //! Before the first event: whose relay log, and where to begin.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -19,11 +20,16 @@ use crate::source::StartAt;
 
 impl Pipeline {
     /// Finds out whose relay log to use and where to begin; asks the source when the target does not know.
-    pub(super) async fn establish(&self, stop: &CancellationToken) -> Result<Option<(Destination, Checkpoint)>> {
-        if let Some(from) = self.target.watermark()? {
+    pub(super) async fn establish(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Option<(Destination, Checkpoint)>> {
+        if let Some(from) = self.watermark()? {
             let destination = self.resume(&from)?;
             if self.config.until == Until::CaughtUp && self.until.get().is_none() {
-                let Some(()) = self.with_source(stop, None).await?.map(drop) else { return Ok(None) };
+                let Some(()) = self.with_source(stop, None).await?.map(drop) else {
+                    return Ok(None);
+                };
             }
             return Ok(Some((destination, from)));
         }
@@ -43,9 +49,27 @@ impl Pipeline {
             // The source chooses the file; it is known with the first event.
             StartAt::Gtid(_) => Position::new("", FIRST_EVENT_OFFSET),
         };
-        let from =
-            Checkpoint { source_id, position, executed: Arc::new(executed), timestamp: 0 };
+        let from = Checkpoint {
+            source_id,
+            position,
+            executed: Arc::new(executed),
+            timestamp: 0,
+        };
         Ok(Some((destination, from)))
+    }
+
+    /// The target's watermark, moved on where `skip_to` says so.
+    fn watermark(&self) -> Result<Option<Checkpoint>> {
+        let Some(mut watermark) = self.target.watermark()? else { return Ok(None) };
+        if let Some(to) = &self.config.skip_to
+            && watermark.position.order(to) != Some(Ordering::Greater)
+            && watermark.position != *to
+        {
+            tracing::warn!(from = %watermark.position, to = %to, "changes between these positions are given up");
+            watermark.position = to.clone();
+            self.target.set_watermark(&watermark)?;
+        }
+        Ok(Some(watermark))
     }
 
     /// The relay log that the watermark belongs to; emptied when it cannot be the one.
@@ -54,7 +78,8 @@ impl Pipeline {
         let mut durable = recover::recover(&directory, true)?;
         let holds = durable.index.names().contains(&from.position.file)
             && durable.end.as_ref().is_some_and(|end| {
-                end.order(&from.position).is_some_and(std::cmp::Ordering::is_ge)
+                end.order(&from.position)
+                    .is_some_and(Ordering::is_ge)
             });
         if !holds {
             recover::reset(&directory)?;

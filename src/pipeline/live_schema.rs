@@ -5,12 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use tokio::runtime::Handle;
 
 use crate::apply::SourceSchema;
+use crate::binlog::format::version_number;
 use crate::config::source::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
-use crate::binlog::format::version_number;
 use crate::schema::ddl::{Flavor, SqlContext};
-use crate::schema::{bootstrap, collation};
 use crate::schema::table::{Collation, Table};
+use crate::schema::{bootstrap, collation};
 use crate::source::BlockingClient;
 
 /// Asks the source over a connection of its own, made when it is first needed.
@@ -29,7 +29,9 @@ const NO_SUCH_DATABASE: u16 = 1049;
 impl LiveSchema {
     /// A client for this source.
     pub(super) fn new(source: SourceConfig, runtime: Handle) -> Self {
-        Self { client: Mutex::new(BlockingClient::new(source, runtime)) }
+        Self {
+            client: Mutex::new(BlockingClient::new(source, runtime)),
+        }
     }
 }
 
@@ -55,8 +57,8 @@ impl SourceSchema for LiveSchema {
             )
             .at_table(database, table));
         };
-        let inherited = collation_of(&mut client, database)?
-            .unwrap_or_else(|| context.server_collation());
+        let inherited =
+            collation_of(&mut client, database)?.unwrap_or_else(|| context.server_collation());
         bootstrap::table_from_show_create(&text, &inherited, &context)
             .map(Some)
             .map_err(|error| error.at_table(database, table))
@@ -76,6 +78,10 @@ fn collation_of(client: &mut BlockingClient, database: &str) -> Result<Option<Co
 
 /// Family and version from what `VERSION()` says: `10.11.6-MariaDB-log`, `8.4.3`.
 fn context_of(version: &str, database: &str) -> SqlContext {
-    let flavor = if version.contains("MariaDB") { Flavor::MariaDb } else { Flavor::MySql };
+    let flavor = if version.contains("MariaDB") {
+        Flavor::MariaDb
+    } else {
+        Flavor::MySql
+    };
     SqlContext::new(flavor, version_number(version), database)
 }

@@ -20,10 +20,17 @@ const UUID_FILE: &str = "replica.uuid";
 
 /// Makes `path` and its parents, readable by the owner only.
 pub fn private_directory(path: &Path) -> Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
-        Error::new(ErrorKind::Io, format!("cannot make the directory {}", path.display()))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| {
+            Error::new(
+                ErrorKind::Io,
+                format!("cannot make the directory {}", path.display()),
+            )
             .with_source(error)
-    })
+        })
 }
 
 /// Opens a file for writing, readable by the owner only; with `truncate` it starts empty.
@@ -37,7 +44,11 @@ pub fn private_file(path: &Path, truncate: bool) -> Result<File> {
         .open(path)
         .map_err(|error| {
             let full = error.kind() == std::io::ErrorKind::StorageFull;
-            let kind = if full { ErrorKind::DiskFull } else { ErrorKind::Io };
+            let kind = if full {
+                ErrorKind::DiskFull
+            } else {
+                ErrorKind::Io
+            };
             Error::new(kind, format!("cannot write {}", path.display())).with_source(error)
         })
 }
@@ -72,7 +83,9 @@ impl DirectoryLock {
 
     /// Whether a process holds `directory` now.
     pub fn is_held(directory: &Path) -> bool {
-        let Ok(file) = File::open(directory.join(LOCK_FILE)) else { return false };
+        let Ok(file) = File::open(directory.join(LOCK_FILE)) else {
+            return false;
+        };
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 }
@@ -90,7 +103,11 @@ impl RelayDir {
     pub fn open(path: &Path) -> Result<Self> {
         let lock = DirectoryLock::take(path)?;
         let replica_uuid = load_or_make_uuid(path)?;
-        Ok(Self { path: path.to_owned(), replica_uuid, _lock: lock })
+        Ok(Self {
+            path: path.to_owned(),
+            replica_uuid,
+            _lock: lock,
+        })
     }
 
     /// Where it is.
@@ -118,11 +135,16 @@ impl RelayDir {
 fn check_source_id(source_id: &str) -> Result<&str> {
     let safe = !source_id.is_empty()
         && source_id.len() <= 64
-        && source_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        && source_id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if safe {
         Ok(source_id)
     } else {
-        Err(Error::new(ErrorKind::Protocol, format!("`{source_id}` is no server uuid or server id")))
+        Err(Error::new(
+            ErrorKind::Protocol,
+            format!("`{source_id}` is no server uuid or server id"),
+        ))
     }
 }
 
@@ -151,7 +173,10 @@ fn load_or_make_uuid(path: &Path) -> Result<String> {
         Ok(text) if is_uuid(text.trim()) => Ok(text.trim().to_owned()),
         Ok(_) => Err(Error::new(
             ErrorKind::Config,
-            format!("{} holds no uuid; remove it and a new one is made", file.display()),
+            format!(
+                "{} holds no uuid; remove it and a new one is made",
+                file.display()
+            ),
         )),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let uuid = random_uuid()?;
@@ -179,7 +204,14 @@ fn random_uuid() -> Result<String> {
     let bits = bits & !(0xc000 << 48) | (0x8000 << 48);
     let hex = format!("{bits:032x}");
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    Ok([part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-"))
+    Ok([
+        part(0, 8),
+        part(8, 12),
+        part(12, 16),
+        part(16, 20),
+        part(20, 32),
+    ]
+    .join("-"))
 }
 
 #[cfg(test)]
@@ -200,8 +232,18 @@ mod tests {
         drop(first);
         assert!(!DirectoryLock::is_held(&path));
         assert_eq!(RelayDir::open(&path).unwrap().replica_uuid(), uuid);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
-        assert_eq!(fs::metadata(path.join(UUID_FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
+        assert_eq!(
+            fs::metadata(path.join(UUID_FILE))
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o777,
+            0o600
+        );
     }
 
     #[test]

@@ -36,7 +36,10 @@ pub struct RelayEnd {
 impl RelayEnd {
     /// Publishes what a recovered relay directory holds.
     pub fn new(durable: Durable) -> Self {
-        Self { state: Mutex::new(State { durable, woken: 0 }), changed: Condvar::new() }
+        Self {
+            state: Mutex::new(State { durable, woken: 0 }),
+            changed: Condvar::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -45,7 +48,10 @@ impl RelayEnd {
 
     /// Publishes a new durable end. Called after the fsync that made it true.
     pub fn publish(&self, end: Position, index: Arc<Index>) {
-        self.lock().durable = Durable { end: Some(end), index };
+        self.lock().durable = Durable {
+            end: Some(end),
+            index,
+        };
         self.changed.notify_all();
     }
 
@@ -82,5 +88,8 @@ impl RelayEnd {
 }
 
 fn is_beyond(end: Option<&Position>, position: &Position) -> bool {
-    end.is_some_and(|end| end.order(position).is_none_or(|order| order == Ordering::Greater))
+    end.is_some_and(|end| {
+        end.order(position)
+            .is_none_or(|order| order == Ordering::Greater)
+    })
 }

@@ -71,7 +71,10 @@ impl RelayFile {
 
     /// End of the last whole event.
     pub fn whole_end(&self) -> Position {
-        Position { file: self.name.clone(), offset: self.whole }
+        Position {
+            file: self.name.clone(),
+            offset: self.whole,
+        }
     }
 
     /// Adds bytes of an event; written at the next flush.

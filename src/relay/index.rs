@@ -29,7 +29,9 @@ impl Index {
     pub fn load(directory: &Path) -> Result<Self> {
         let text = match fs::read_to_string(directory.join(INDEX_FILE)) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
             Err(error) => return Err(error.into()),
         };
         let mut index = Self::default();
@@ -42,10 +44,14 @@ impl Index {
 
     fn check_follows(&self, name: &str) -> Result<()> {
         if !is_safe_file_name(name) {
-            return Err(Error::corrupt(format!("`{name}` in {INDEX_FILE} is no binlog file name")));
+            return Err(Error::corrupt(format!(
+                "`{name}` in {INDEX_FILE} is no binlog file name"
+            )));
         }
         if self.names.iter().any(|known| known.as_ref() == name) {
-            return Err(Error::corrupt(format!("`{name}` stands twice in {INDEX_FILE}")));
+            return Err(Error::corrupt(format!(
+                "`{name}` stands twice in {INDEX_FILE}"
+            )));
         }
         Ok(())
     }
@@ -126,7 +132,10 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Makes a new, renamed or removed name in the parent directory durable.
 pub fn sync_parent(path: &Path) -> Result<()> {
     let parent = path.parent().ok_or_else(|| {
-        Error::new(ErrorKind::Internal, format!("{} has no parent directory", path.display()))
+        Error::new(
+            ErrorKind::Internal,
+            format!("{} has no parent directory", path.display()),
+        )
     })?;
     File::open(parent)?.sync_all()?;
     Ok(())

@@ -83,7 +83,10 @@ impl RelayReader {
 
     /// Position of the next event.
     pub fn position(&self) -> Position {
-        Position { file: self.name.clone(), offset: self.offset }
+        Position {
+            file: self.name.clone(),
+            offset: self.offset,
+        }
     }
 
     /// File of the next event.
@@ -96,7 +99,7 @@ impl RelayReader {
         &self.format
     }
 
-    /// Waits until there may be more to read than [`next`](Self::next) has given.
+    /// Waits until there may be more to read than [`next_event`](Self::next_event) has given.
     pub fn wait(&mut self, timeout: Duration) {
         self.durable = self.end.wait_beyond(&self.position(), timeout);
     }
@@ -111,7 +114,7 @@ impl RelayReader {
     ///
     /// # Errors
     /// `Corrupt` (located) for bytes that are no event or fail their checksum; `Io`.
-    pub fn next(&mut self) -> Result<Option<RelayEvent<'_>>> {
+    pub fn next_event(&mut self) -> Result<Option<RelayEvent<'_>>> {
         loop {
             let want = match next_frame(self.buffer.get(self.consumed..).unwrap_or_default()) {
                 Ok(Frame::Event(header, _)) => return self.give(header).map(Some),
@@ -141,7 +144,13 @@ impl RelayReader {
         let body = checksum::body(bytes, self.format.checksum).map_err(located)?;
         self.consumed += size;
         self.offset += size as u64;
-        Ok(RelayEvent { header, start, end: start + size as u64, bytes, body })
+        Ok(RelayEvent {
+            header,
+            start,
+            end: start + size as u64,
+            bytes,
+            body,
+        })
     }
 
     /// How far the current file may be read.
@@ -163,7 +172,9 @@ impl RelayReader {
             self.buffer.shrink_to(RELAY_READ_BYTES);
         }
         let at = self.offset + held as u64;
-        let room = want.saturating_sub(held).max(RELAY_READ_BYTES.saturating_sub(held));
+        let room = want
+            .saturating_sub(held)
+            .max(RELAY_READ_BYTES.saturating_sub(held));
         let room = match self.readable_end() {
             Some(end) => room.min(usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX)),
             None => room,
@@ -191,7 +202,9 @@ impl RelayReader {
             let error = Error::corrupt("the relay file ends within an event");
             return Err(self.locate(error));
         }
-        let Some(next) = self.durable.index.after(&self.name).cloned() else { return Ok(false) };
+        let Some(next) = self.durable.index.after(&self.name).cloned() else {
+            return Ok(false);
+        };
         let (file, format) = open_file(&self.directory, &next)?;
         self.file = file;
         self.format = format;
@@ -207,7 +220,8 @@ pub(super) fn open_file(directory: &Path, name: &Arc<str>) -> Result<(File, Form
     let file = File::open(&path).map_err(|error| {
         Error::new(ErrorKind::Io, format!("cannot read {}", path.display())).with_source(error)
     })?;
-    let format = read_head(&file).map_err(|error| error.at_pos(name.clone(), FIRST_EVENT_OFFSET))?;
+    let format =
+        read_head(&file).map_err(|error| error.at_pos(name.clone(), FIRST_EVENT_OFFSET))?;
     Ok((file, format))
 }
 

@@ -124,6 +124,13 @@ impl Receiver {
     /// File and offset mean something on one server only: another one under the same address is refused.
     fn check_identity(&self, connection: &SourceConnection) -> Result<()> {
         let info = connection.info();
+        if info.server_id == self.source.server_id {
+            let what = format!(
+                "the source has our own server_id {}: take another --server-id",
+                self.source.server_id
+            );
+            return Err(Error::new(ErrorKind::Preflight, what));
+        }
         if info.source_id == self.destination.source_id {
             return Ok(());
         }
@@ -143,7 +150,10 @@ impl Receiver {
             crate::source::Checksum::Crc32 => Checksum::Crc32,
         };
         let writer = {
-            let (directory, end) = (self.destination.directory.clone(), self.destination.end.clone());
+            let (directory, end) = (
+                self.destination.directory.clone(),
+                self.destination.end.clone(),
+            );
             tokio::task::spawn_blocking(move || RelayWriter::open(&directory, &end, checksum))
                 .await
                 .map_err(writer_panicked)??
@@ -152,7 +162,8 @@ impl Receiver {
         let (full, writing) = mpsc::channel::<EventBatch>(BATCHES_AHEAD);
         let (used, mut empty) = mpsc::channel::<EventBatch>(BATCHES_AHEAD + 1);
         let state = self.state.clone();
-        let writing = tokio::task::spawn_blocking(move || write_all(writer, writing, &used, &state));
+        let writing =
+            tokio::task::spawn_blocking(move || write_all(writer, writing, &used, &state));
         let mut first = true;
         let received = loop {
             let mut batch = empty.try_recv().unwrap_or_default();
@@ -200,7 +211,12 @@ fn writer_panicked(error: tokio::task::JoinError) -> Error {
 
 /// Waits for about `time`, spread by up to a fifth so that many replicas do not come back at once; false when stopped.
 pub async fn pause(time: Duration, stop: &CancellationToken) -> bool {
-    let jitter = f64::from(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.subsec_nanos()) % 1000) / 1000.0;
+    let jitter = f64::from(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |t| t.subsec_nanos())
+            % 1000,
+    ) / 1000.0;
     tokio::select! {
         () = tokio::time::sleep(time.mul_f64(0.9 + jitter / 5.0)) => true,
         () = stop.cancelled() => false,
@@ -209,5 +225,7 @@ pub async fn pause(time: Duration, stop: &CancellationToken) -> bool {
 
 /// Seconds since 1970.
 pub fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs())
 }

@@ -25,11 +25,17 @@ pub fn recover(directory: &Path, repair: bool) -> Result<Durable> {
     let mut index = Index::load(directory)?;
     loop {
         let Some(last) = index.last().cloned() else {
-            return Ok(Durable { end: None, index: Arc::new(index) });
+            return Ok(Durable {
+                end: None,
+                index: Arc::new(index),
+            });
         };
         if let Some(offset) = whole_end(directory, &index, &last)? {
             let end = Some(Position { file: last, offset });
-            return Ok(Durable { end, index: Arc::new(index) });
+            return Ok(Durable {
+                end,
+                index: Arc::new(index),
+            });
         }
         index.drop_last(directory, repair)?;
         if repair {
@@ -50,14 +56,20 @@ fn whole_end(directory: &Path, index: &Index, name: &Arc<str>) -> Result<Option<
         Err(error) => return Err(error),
     };
     let everything = Durable {
-        end: Some(Position { file: name.clone(), offset: length }),
+        end: Some(Position {
+            file: name.clone(),
+            offset: length,
+        }),
         index: Arc::new(index.clone()),
     };
-    let start = Position { file: name.clone(), offset: FIRST_EVENT_OFFSET };
+    let start = Position {
+        file: name.clone(),
+        offset: FIRST_EVENT_OFFSET,
+    };
     let mut reader = RelayReader::open(directory, Arc::new(RelayEnd::new(everything)), &start)?;
     let mut end = FIRST_EVENT_OFFSET;
     loop {
-        match reader.next() {
+        match reader.next_event() {
             Ok(Some(event)) => end = event.end,
             Ok(None) => break,
             Err(error) if error.kind() == ErrorKind::Corrupt => {

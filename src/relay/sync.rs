@@ -61,7 +61,10 @@ impl Syncer {
         let thread = std::thread::Builder::new()
             .name("relay-sync".into())
             .spawn(move || sync_loop(&inside, &end))?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
     }
 
     /// Hands over what was written; returns at once.
@@ -82,7 +85,9 @@ impl Syncer {
         let mut state = self
             .shared
             .changed
-            .wait_while(state, |s| s.failed.is_none() && (s.next.is_some() || s.syncing))
+            .wait_while(state, |s| {
+                s.failed.is_none() && (s.next.is_some() || s.syncing)
+            })
             .unwrap_or_else(PoisonError::into_inner);
         take_failure(&mut state)
     }
@@ -92,9 +97,9 @@ fn take_failure(state: &mut State) -> Result<()> {
     match state.failed.take() {
         None => Ok(()),
         Some(error) if error.kind() == std::io::ErrorKind::StorageFull => Err(error.into()),
-        Some(error) => {
-            Err(Error::new(ErrorKind::Io, "the relay log cannot be made durable").with_source(error))
-        }
+        Some(error) => Err(
+            Error::new(ErrorKind::Io, "the relay log cannot be made durable").with_source(error),
+        ),
     }
 }
 
@@ -106,7 +111,9 @@ fn sync_loop(shared: &Shared, end: &RelayEnd) {
                 .changed
                 .wait_while(state, |s| s.next.is_none() && !s.stop)
                 .unwrap_or_else(PoisonError::into_inner);
-            let Some(written) = state.next.take() else { return };
+            let Some(written) = state.next.take() else {
+                return;
+            };
             state.syncing = true;
             written
         };

@@ -143,7 +143,9 @@ impl RelayWriter {
     }
 
     fn flush(&mut self) -> Result<()> {
-        let Some(file) = &mut self.file else { return Ok(()) };
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
         file.flush()?;
         let end = file.whole_end();
         self.heard.position = Some(end.clone());
@@ -203,7 +205,11 @@ impl RelayWriter {
                 "the source names a binlog file that is no plain file name with a number",
             ));
         }
-        if self.file.as_ref().is_some_and(|file| file.name().as_ref() == name) {
+        if self
+            .file
+            .as_ref()
+            .is_some_and(|file| file.name().as_ref() == name)
+        {
             self.announced = None;
             return Ok(());
         }
@@ -213,7 +219,9 @@ impl RelayWriter {
     }
 
     fn check_follows(&self, name: &str) -> Result<()> {
-        let Some(last) = self.index.last() else { return Ok(()) };
+        let Some(last) = self.index.last() else {
+            return Ok(());
+        };
         let follows = match (split_file_name(last), split_file_name(name)) {
             (Some((base, number)), Some((new_base, new_number))) => {
                 base == new_base && new_number > number
@@ -235,7 +243,9 @@ impl RelayWriter {
     fn format_description(&mut self, header: &Header, event: &[u8]) -> Result<()> {
         let format = FormatDescription::parse(event)?;
         self.checksum = format.checksum;
-        let Some((name, start)) = self.announced.take() else { return Ok(()) };
+        let Some((name, start)) = self.announced.take() else {
+            return Ok(());
+        };
         self.close_file()?;
         let mut file = RelayFile::create(&self.directory, &name)?;
         file.append(&rebuilt_format_description(header, event)?);
@@ -259,7 +269,10 @@ impl RelayWriter {
     /// Checks that the event belongs at our offset; covers a gap before it.
     fn place(&mut self, header: &Header) -> Result<()> {
         let Some(file) = &self.file else {
-            return Err(Error::new(ErrorKind::Protocol, "an event came before the file it stands in"));
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                "an event came before the file it stands in",
+            ));
         };
         // MariaDB 11.4 and later send 0 for events inside a transaction (MDEV-33582): they follow each other.
         if header.log_pos == 0 {
@@ -284,7 +297,9 @@ impl RelayWriter {
 
     /// Covers everything from the current offset to `end` with ignorable events.
     fn cover_up_to(&mut self, end: u64) -> Result<()> {
-        let Some(file) = &mut self.file else { return Ok(()) };
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
         let smallest = HEADER_LEN as u64 + self.checksum.len() as u64;
         while file.offset() < end {
             let gap = end - file.offset();
@@ -297,7 +312,11 @@ impl RelayWriter {
             if gap < smallest {
                 return Err(Error::new(
                     ErrorKind::Protocol,
-                    format!("a gap of {gap} bytes at {}:{} fits no event", file.name(), file.offset()),
+                    format!(
+                        "a gap of {gap} bytes at {}:{} fits no event",
+                        file.name(),
+                        file.offset()
+                    ),
                 ));
             }
             append_filler(file, size, self.checksum)?;
@@ -310,14 +329,25 @@ impl RelayWriter {
             let header = Header::parse(bytes)?;
             self.place(&header)?;
             let (crc, tail) = (crc32fast::Hasher::new(), Vec::with_capacity(8));
-            self.partial = Some(Partial { header, crc, tail, received: 0 });
+            self.partial = Some(Partial {
+                header,
+                crc,
+                tail,
+                received: 0,
+            });
         }
         let Some(partial) = &mut self.partial else {
-            return Err(Error::new(ErrorKind::Protocol, "a piece of an event without its beginning"));
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                "a piece of an event without its beginning",
+            ));
         };
         partial.take(bytes, self.checksum);
         let Some(file) = &mut self.file else {
-            return Err(Error::new(ErrorKind::Protocol, "an event came before the file it stands in"));
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                "an event came before the file it stands in",
+            ));
         };
         file.append(bytes);
         self.heard.bytes += bytes.len() as u64;
@@ -350,7 +380,10 @@ impl Partial {
             )));
         }
         if checksum == Checksum::Crc32 {
-            let stored = self.tail.first_chunk::<4>().map(|bytes| u32::from_le_bytes(*bytes));
+            let stored = self
+                .tail
+                .first_chunk::<4>()
+                .map(|bytes| u32::from_le_bytes(*bytes));
             if stored != Some(self.crc.clone().finalize()) {
                 return Err(Error::corrupt("an event's CRC32 is wrong"));
             }

@@ -14,7 +14,10 @@ const GENERATED_KEYS_SINCE: u32 = 80_030;
 
 /// Statements to run once on a connection before it is asked for definitions.
 pub fn session_statements(flavor: Flavor, version: u32) -> Vec<&'static str> {
-    let mut statements = vec!["SET NAMES utf8mb4", "SET SESSION sql_mode = '', sql_quote_show_create = 1"];
+    let mut statements = vec![
+        "SET NAMES utf8mb4",
+        "SET SESSION sql_mode = '', sql_quote_show_create = 1",
+    ];
     if flavor == Flavor::MySql && version >= GENERATED_KEYS_SINCE {
         statements.push("SET SESSION show_gipk_in_create_table_and_information_schema = ON");
     }
@@ -51,13 +54,20 @@ pub fn table_from_show_create(
     let context = SqlContext {
         // The answer spells NULL and defaults out.
         explicit_defaults_for_timestamp: Some(true),
-        ..SqlContext::new(context.flavor, context.version, context.default_database.as_str())
+        ..SqlContext::new(
+            context.flavor,
+            context.version,
+            context.default_database.as_str(),
+        )
     };
     match parse(text, &context)? {
         Statement::CreateTable(create) if !create.select && create.like.is_none() => {
             build(&create, &context.default_database, inherited, &context)
         }
-        _ => Err(Error::new(ErrorKind::Schema, "the source's definition is not that of a table")),
+        _ => Err(Error::new(
+            ErrorKind::Schema,
+            "the source's definition is not that of a table",
+        )),
     }
 }
 
@@ -69,7 +79,10 @@ mod tests {
 
     #[test]
     fn questions_quote_names() {
-        assert_eq!(show_create_table("a`b", "t"), "SHOW CREATE TABLE `a``b`.`t`");
+        assert_eq!(
+            show_create_table("a`b", "t"),
+            "SHOW CREATE TABLE `a``b`.`t`"
+        );
         assert!(select_database_collation(r"it's\").ends_with(r"'it''s\\'"));
         assert_eq!(session_statements(Flavor::MariaDb, 101_119).len(), 2);
         assert_eq!(session_statements(Flavor::MySql, 90_704).len(), 3);
@@ -87,7 +100,10 @@ mod tests {
         assert!(table.columns[0].invisible && table.columns[0].auto_increment);
         assert_eq!(table.collation.name, "utf8mb4_0900_ai_ci");
         match &table.columns[1].ty {
-            ColumnType::VarChar { length: 3, collation } => assert_eq!(collation.name, "utf8mb4_bin"),
+            ColumnType::VarChar {
+                length: 3,
+                collation,
+            } => assert_eq!(collation.name, "utf8mb4_bin"),
             other => panic!("{other:?}"),
         }
         assert!(table.columns[2].nullable);

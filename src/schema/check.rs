@@ -3,50 +3,82 @@
 //! Compared is what decides how row images are read: number of columns, wire types and their lengths, and, where the
 //! source logs them, names, signedness and labels. Whether a column allows NULL does not decide that, and is not.
 
-use crate::decode::metadata::ColumnMetadata;
-use crate::decode::table_map::{TableMap, WireColumn};
-use crate::decode::wire_type as wt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::collation::bytes_max;
 use crate::schema::table::{Collation, Column, ColumnType, Table, same_name};
+
+/// A column as a TABLE_MAP describes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WireColumn<'a> {
+    /// Type code; ENUM and SET as such.
+    pub kind: u8,
+    /// The type code's name, for messages.
+    pub kind_name: &'static str,
+    /// What the type needs to know: greatest length in bytes of (VAR)CHAR, width of a BLOB's length prefix, width of
+    /// ENUM and SET numbers, number of bits, fractional digits, or DECIMAL's `precision << 8 | scale`.
+    pub meta: u16,
+    /// Name, where the source logs it.
+    pub name: Option<&'a str>,
+    /// UNSIGNED, where the source logs it.
+    pub unsigned: Option<bool>,
+    /// Number of labels of an ENUM or SET, where the source logs them.
+    pub labels: Option<usize>,
+}
+
+/// A TABLE_MAP, as far as it is compared. The decoder's implements it, as it knows of definitions and not the reverse.
+pub trait WireTable {
+    /// Database and table.
+    fn names(&self) -> (&str, &str);
+
+    /// How many columns there are.
+    fn column_count(&self) -> usize;
+
+    /// A column; `None` behind the last.
+    fn column(&self, at: usize) -> Option<WireColumn<'_>>;
+}
 
 /// Checks that `table` is what `map` describes.
 ///
 /// # Errors
 /// `Schema`, saying the first column that differs and how.
-pub fn fits(table: &Table, map: &TableMap) -> Result<()> {
+pub fn fits(table: &Table, map: &impl WireTable) -> Result<()> {
     let misfit = |what: String| {
         let text = format!("the known definition is not the one in force: {what}");
-        Error::new(ErrorKind::Schema, text).at_table(&map.database, &map.table)
+        let (database, name) = map.names();
+        Error::new(ErrorKind::Schema, text).at_table(database, name)
     };
-    if table.columns.len() != map.columns.len() {
-        let (known, found) = (table.columns.len(), map.columns.len());
-        return Err(misfit(format!("it has {known} columns, the binlog {found}")));
+    let (known, found) = (table.columns.len(), map.column_count());
+    if known != found {
+        return Err(misfit(format!(
+            "it has {known} columns, the binlog {found}"
+        )));
     }
-    for (n, (column, wire)) in table.columns.iter().zip(&map.columns).enumerate() {
-        if !is_wire_type_of(&column.ty, *wire) {
+    for (at, column) in table.columns.iter().enumerate() {
+        let Some(wire) = map.column(at) else { break };
+        if let Some(what) = difference(column, wire) {
             return Err(misfit(format!(
-                "column {} `{}` is known as {:?} and comes as {} ({})",
-                n + 1,
-                column.name,
-                column.ty,
-                wt::name(wire.kind),
-                wire.meta
+                "column {} `{}` {what}",
+                at + 1,
+                column.name
             )));
-        }
-        if let Some(metadata) = map.metadata.columns.get(n) {
-            check_metadata(column, metadata)
-                .map_err(|what| misfit(format!("column {} `{}` {what}", n + 1, column.name)))?;
         }
     }
     Ok(())
 }
 
-fn check_metadata(column: &Column, metadata: &ColumnMetadata) -> std::result::Result<(), String> {
-    if let Some(name) = &metadata.name
+/// How a column differs from what the event says of it.
+fn difference(column: &Column, wire: WireColumn<'_>) -> Option<String> {
+    if !is_wire_type_of(&column.ty, wire) {
+        let declared = format!("{:?}", column.ty);
+        return Some(format!(
+            "is known as {declared} and comes as {} ({})",
+            wire.kind_name, wire.meta
+        ));
+    }
+    if let Some(name) = wire.name
         && !same_name(name, &column.name)
     {
-        return Err(format!("is called `{name}`"));
+        return Some(format!("is called `{name}`"));
     }
     let known = match &column.ty {
         ColumnType::Int { unsigned, .. }
@@ -55,18 +87,54 @@ fn check_metadata(column: &Column, metadata: &ColumnMetadata) -> std::result::Re
         | ColumnType::Decimal { unsigned, .. } => Some(*unsigned),
         _ => None,
     };
-    if let (Some(known), Some(found)) = (known, metadata.unsigned)
+    if let (Some(known), Some(found)) = (known, wire.unsigned)
         && known != found
     {
-        return Err(if found { "is unsigned" } else { "is signed" }.to_owned());
+        return Some(if found { "is unsigned" } else { "is signed" }.to_owned());
     }
     if let (ColumnType::Enum { labels, .. } | ColumnType::Set { labels, .. }, Some(found)) =
-        (&column.ty, &metadata.labels)
-        && labels.len() != found.len()
+        (&column.ty, wire.labels)
+        && labels.len() != found
     {
-        return Err(format!("has {} labels, not {}", found.len(), labels.len()));
+        return Some(format!("has {found} labels, not {}", labels.len()));
     }
-    Ok(())
+    None
+}
+
+/// Type codes of TABLE_MAP events (MySQL `include/field_types.h`; MariaDB's compressed columns).
+mod wt {
+    pub(super) const TINY: u8 = 1;
+    pub(super) const SHORT: u8 = 2;
+    pub(super) const LONG: u8 = 3;
+    pub(super) const FLOAT: u8 = 4;
+    pub(super) const DOUBLE: u8 = 5;
+    pub(super) const TIMESTAMP: u8 = 7;
+    pub(super) const LONGLONG: u8 = 8;
+    pub(super) const INT24: u8 = 9;
+    pub(super) const DATE: u8 = 10;
+    pub(super) const TIME: u8 = 11;
+    pub(super) const DATETIME: u8 = 12;
+    pub(super) const YEAR: u8 = 13;
+    pub(super) const NEWDATE: u8 = 14;
+    pub(super) const VARCHAR: u8 = 15;
+    pub(super) const BIT: u8 = 16;
+    pub(super) const TIMESTAMP2: u8 = 17;
+    pub(super) const DATETIME2: u8 = 18;
+    pub(super) const TIME2: u8 = 19;
+    pub(super) const BLOB_COMPRESSED: u8 = 140;
+    pub(super) const VARCHAR_COMPRESSED: u8 = 141;
+    pub(super) const VECTOR: u8 = 242;
+    pub(super) const JSON: u8 = 245;
+    pub(super) const NEWDECIMAL: u8 = 246;
+    pub(super) const ENUM: u8 = 247;
+    pub(super) const SET: u8 = 248;
+    pub(super) const TINY_BLOB: u8 = 249;
+    pub(super) const MEDIUM_BLOB: u8 = 250;
+    pub(super) const LONG_BLOB: u8 = 251;
+    pub(super) const BLOB: u8 = 252;
+    pub(super) const VAR_STRING: u8 = 253;
+    pub(super) const STRING: u8 = 254;
+    pub(super) const GEOMETRY: u8 = 255;
 }
 
 fn text_bytes(length: u32, collation: &Collation) -> u32 {
@@ -90,7 +158,7 @@ fn set_bytes(labels: usize) -> u32 {
 }
 
 /// Whether columns of type `ty` come as `wire`.
-fn is_wire_type_of(ty: &ColumnType, wire: WireColumn) -> bool {
+fn is_wire_type_of(ty: &ColumnType, wire: WireColumn<'_>) -> bool {
     let meta = u32::from(wire.meta);
     let char_of = |bytes: u32| wire.kind == wt::STRING && meta == bytes;
     let varchar_of = |bytes: u32| match wire.kind {
@@ -105,9 +173,8 @@ fn is_wire_type_of(ty: &ColumnType, wire: WireColumn) -> bool {
         }
         _ => false,
     };
-    let temporal = |new: u8, old: u8, fsp: u8| {
-        wire.kind == new && meta == u32::from(fsp) || wire.kind == old
-    };
+    let temporal =
+        |new: u8, old: u8, fsp: u8| wire.kind == new && meta == u32::from(fsp) || wire.kind == old;
     match ty {
         ColumnType::Int { bytes, .. } => {
             let kind = match bytes {
@@ -121,9 +188,10 @@ fn is_wire_type_of(ty: &ColumnType, wire: WireColumn) -> bool {
         }
         ColumnType::Float { .. } => wire.kind == wt::FLOAT,
         ColumnType::Double { .. } => wire.kind == wt::DOUBLE,
-        ColumnType::Decimal { precision, scale, .. } => {
-            wire.kind == wt::NEWDECIMAL
-                && meta == (u32::from(*precision) << 8 | u32::from(*scale))
+        ColumnType::Decimal {
+            precision, scale, ..
+        } => {
+            wire.kind == wt::NEWDECIMAL && meta == (u32::from(*precision) << 8 | u32::from(*scale))
         }
         ColumnType::Bit { bits } => wire.kind == wt::BIT && meta == u32::from(*bits),
         ColumnType::Year => wire.kind == wt::YEAR,
@@ -166,19 +234,30 @@ mod tests {
         table_from_show_create(&format!("CREATE TABLE `t` ({columns})"), &latin1, &context).unwrap()
     }
 
-    fn map(columns: &[(u8, u16)]) -> TableMap {
-        let columns = columns
-            .iter()
-            .map(|(kind, meta)| WireColumn { kind: *kind, meta: *meta, nullable: true })
-            .collect();
-        TableMap {
-            table_id: 1,
-            flags: 0,
-            database: "d".to_owned(),
-            table: "t".to_owned(),
-            columns,
-            metadata: Default::default(),
+    struct Map(Vec<WireColumn<'static>>);
+
+    impl WireTable for Map {
+        fn names(&self) -> (&str, &str) {
+            ("d", "t")
         }
+
+        fn column_count(&self) -> usize {
+            self.0.len()
+        }
+
+        fn column(&self, at: usize) -> Option<WireColumn<'_>> {
+            self.0.get(at).copied()
+        }
+    }
+
+    fn map(columns: &[(u8, u16)]) -> Map {
+        let column = |(kind, meta): &(u8, u16)| WireColumn {
+            kind: *kind,
+            kind_name: "KIND",
+            meta: *meta,
+            ..WireColumn::default()
+        };
+        Map(columns.iter().map(column).collect())
     }
 
     #[test]
@@ -208,14 +287,17 @@ mod tests {
         };
         assert!(said("a int", &[]).contains("1 columns, the binlog 0"));
         assert!(said("a int", &[(wt::LONGLONG, 0)]).contains("column 1 `a`"));
-        assert!(said("a varchar(10)", &[(wt::VARCHAR, 40)]).contains("comes as VARCHAR (40)"));
+        assert!(said("a varchar(10)", &[(wt::VARCHAR, 40)]).contains("comes as KIND (40)"));
         let mut named = map(&[(wt::LONG, 0)]);
-        named.metadata.columns =
-            vec![ColumnMetadata { name: Some("b".to_owned()), ..ColumnMetadata::default() }];
+        named.0[0].name = Some("b");
         let error = fits(&table("a int"), &named).unwrap_err().to_string();
         assert!(error.contains("is called `b`"), "{error}");
-        named.metadata.columns =
-            vec![ColumnMetadata { unsigned: Some(true), ..ColumnMetadata::default() }];
-        assert!(fits(&table("A int"), &named).unwrap_err().to_string().contains("is unsigned"));
+        named.0[0] = WireColumn {
+            name: Some("a"),
+            unsigned: Some(true),
+            ..named.0[0]
+        };
+        let error = fits(&table("A int"), &named).unwrap_err().to_string();
+        assert!(error.contains("is unsigned"), "{error}");
     }
 }

@@ -301,18 +301,23 @@ pub struct SystemPeriod {
 
 /// Whether two names of columns or indexes are the same to the server.
 pub fn same_name(a: &str, b: &str) -> bool {
-    a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
+    a.eq_ignore_ascii_case(b)
+        || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
 }
 
 impl Table {
     /// Where a column stands, by its name in any case.
     pub fn column_index(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|column| same_name(&column.name, name))
+        self.columns
+            .iter()
+            .position(|column| same_name(&column.name, name))
     }
 
     /// A column by its name in any case.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| same_name(&column.name, name))
+        self.columns
+            .iter()
+            .find(|column| same_name(&column.name, name))
     }
 }
 

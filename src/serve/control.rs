@@ -41,7 +41,11 @@ impl Control {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        Ok(Self { listener: UnixListener::bind(&path)?, path, _directory: open })
+        Ok(Self {
+            listener: UnixListener::bind(&path)?,
+            path,
+            _directory: open,
+        })
     }
 
     /// Answers until dropped. One slow reader holds up nobody for longer than the time-out.
@@ -52,7 +56,9 @@ impl Control {
                 tokio::time::sleep(Duration::from_millis(STATUS_TIMEOUT_MS)).await;
                 continue;
             };
-            let Ok(text) = serde_json::to_vec(&report()) else { continue };
+            let Ok(text) = serde_json::to_vec(&report()) else {
+                continue;
+            };
             let answer = async {
                 stream.write_all(&text).await?;
                 stream.shutdown().await
@@ -75,8 +81,12 @@ impl Drop for Control {
 /// # Errors
 /// `Protocol` when what answers is no relaylite.
 pub fn ask(directory: &Path) -> Result<Option<StatusReport>> {
-    let Ok((path, _open)) = socket_path(directory) else { return Ok(None) };
-    let Ok(stream) = UnixStream::connect(&path) else { return Ok(None) };
+    let Ok((path, _open)) = socket_path(directory) else {
+        return Ok(None);
+    };
+    let Ok(stream) = UnixStream::connect(&path) else {
+        return Ok(None);
+    };
     stream.set_read_timeout(Some(Duration::from_millis(STATUS_TIMEOUT_MS)))?;
     let mut text = Vec::new();
     stream.take(STATUS_BYTES_MAX).read_to_end(&mut text)?;

@@ -14,7 +14,10 @@ const TARGET_FILE: &str = "target.url";
 
 /// Remembers the target for [`remembered_target`].
 pub fn remember_target(relay_dir: &Path, target: &str) -> Result<()> {
-    write_atomically(&relay_dir.join(TARGET_FILE), format!("{target}\n").as_bytes())
+    write_atomically(
+        &relay_dir.join(TARGET_FILE),
+        format!("{target}\n").as_bytes(),
+    )
 }
 
 /// The target of the last run in this relay directory.

@@ -47,7 +47,11 @@ impl Identity {
 pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     let io = published.io.get();
     let applier = published.applier.get();
-    let lanes = published.lanes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let lanes = published
+        .lanes
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     let mut report = StatusReport {
         running: true,
         process_id: Some(std::process::id()),
@@ -61,7 +65,7 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     };
     identity.fill(&mut report);
     fill_errors(&mut report, &io, applier.last_error);
-    let received = published.relay_end.get().and_then(|end| end.get().end);
+    let received = published.received();
     if let Some(end) = &received {
         report.source_log_file = Some(end.file.to_string());
         report.read_source_log_pos = Some(end.offset);
@@ -71,8 +75,11 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         lane.queued_bytes.load(Ordering::Relaxed) == 0 && lane.state() == LaneState::Idle
     });
     // With every lane idle, what was read is applied; else the slowest lane counts.
-    let slowest = committed
-        .min_by(|a, b| a.position.order(&b.position).unwrap_or(std::cmp::Ordering::Equal));
+    let slowest = committed.min_by(|a, b| {
+        a.position
+            .order(&b.position)
+            .unwrap_or(std::cmp::Ordering::Equal)
+    });
     let applied = match (&applier.read, slowest) {
         (Some(read), _) if idle => Some((read.position.clone(), read.executed.to_string())),
         (_, Some(slowest)) => Some((slowest.position.clone(), slowest.executed.to_string())),
@@ -95,7 +102,8 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         _ if caught_up => Some(0),
         _ => None,
     };
-    report.seconds_behind_source = seconds_behind(&io, caught_up, &lanes, applier.read.map(|at| at.timestamp));
+    report.seconds_behind_source =
+        seconds_behind(&io, caught_up, &lanes, applier.read.map(|at| at.timestamp));
     report.replica_state = sentence(&io, applier.running, caught_up, received.as_ref());
     report.lanes = lanes.iter().map(|lane| lane_report(lane)).collect();
     report

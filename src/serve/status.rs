@@ -134,3 +134,23 @@ pub struct StatusReport {
     #[serde(rename = "Lanes")]
     pub lanes: Vec<LaneReport>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn keys(value: &serde_json::Value) -> BTreeSet<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    }
+
+    #[test]
+    fn the_documented_schema_names_every_field_and_no_other() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../schemas/status.schema.json")).unwrap();
+        let report = serde_json::to_value(StatusReport::default()).unwrap();
+        assert_eq!(keys(&schema["properties"]), keys(&report));
+        let lane = serde_json::to_value(LaneReport::default()).unwrap();
+        assert_eq!(keys(&schema["$defs"]["lane"]["properties"]), keys(&lane));
+    }
+}

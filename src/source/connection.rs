@@ -222,7 +222,8 @@ async fn mysql_cdc_dump(
 ) -> Result<Box<dyn EventStream>> {
     Err(Error::new(
         ErrorKind::Config,
-        "this build has no driver mysql_cdc; set driver = \"native\", or build with --features mysql-cdc",
+        "this build has no driver mysql_cdc; set driver = \"native\", or build with --features \
+         mysql-cdc",
     ))
 }
 
@@ -240,6 +241,7 @@ fn end_of(status: &ResultSet) -> Result<Position> {
 fn no_binlog() -> Error {
     Error::new(
         ErrorKind::Preflight,
-        "the source writes no binary log; in its my.cnf under [mysqld]: log_bin = binlog, server_id = 1, then restart it",
+        "the source writes no binary log; in its my.cnf under [mysqld]: log_bin = binlog, \
+         server_id = 1, then restart it",
     )
 }

@@ -61,13 +61,14 @@ pub(super) fn session_statements(
         ),
         format!("SET @slave_uuid = '{uuid}', @replica_uuid = '{uuid}'"),
         format!(
-            "SET SESSION net_read_timeout = {net_timeout}, SESSION net_write_timeout = {net_timeout}"
+            "SET SESSION net_read_timeout = {net_timeout}, SESSION net_write_timeout = \
+             {net_timeout}"
         ),
     ];
     if info.variable("binlog_checksum").is_some() {
         statements.push(
-            "SET @master_binlog_checksum = @@global.binlog_checksum, \
-             @source_binlog_checksum = @@global.binlog_checksum"
+            "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = \
+             @@global.binlog_checksum"
                 .to_owned(),
         );
     }
@@ -141,20 +142,24 @@ fn dump_offset(position: &Position, info: &SourceInfo) -> Result<u32> {
     if info.has_innodb_binlog() {
         return Err(Error::new(
             ErrorKind::Preflight,
-            "the source keeps its binlog in InnoDB, where a replica cannot start at a file and position; start with \
-             gtid:SET (SELECT @@gtid_binlog_pos on the source)",
+            "the source keeps its binlog in InnoDB, where a replica cannot start at a file and \
+             position; start with gtid:SET (SELECT @@gtid_binlog_pos on the source)",
         ));
     }
     u32::try_from(position.offset).map_err(|_| {
         let cure = match info.flavor {
-            Flavor::MySql => "turn on GTID mode on the source (gtid_mode = ON) and start with gtid:SET",
-            Flavor::MariaDb => "start with gtid:SET (SELECT BINLOG_GTID_POS(file, position) on the source)",
+            Flavor::MySql => {
+                "turn on GTID mode on the source (gtid_mode = ON) and start with gtid:SET"
+            }
+            Flavor::MariaDb => {
+                "start with gtid:SET (SELECT BINLOG_GTID_POS(file, position) on the source)"
+            }
         };
         Error::new(
             ErrorKind::Dump,
             format!(
-                "{position} is beyond 4 GiB in its file, and the protocol's dump command has 32 bits for a position; \
-                 {cure}"
+                "{position} is beyond 4 GiB in its file, and the protocol's dump command has 32 \
+                 bits for a position; {cure}"
             ),
         )
     })

@@ -97,7 +97,8 @@ mod tests {
         assert!(mysql.replication_slave() && mysql.replication_client());
         assert!(mysql.select_some() && !mysql.select_all());
         let mariadb = Grants::parse([
-            "GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO `s`@`%` IDENTIFIED BY PASSWORD '*AB'",
+            "GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO `s`@`%` IDENTIFIED BY PASSWORD \
+             '*AB'",
         ]);
         assert!(mariadb.replication_slave() && mariadb.replication_client());
         assert!(!mariadb.select_some());

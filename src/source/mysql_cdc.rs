@@ -44,6 +44,16 @@ const EVENT: u8 = 0x00;
 const END: u8 = 0xfe;
 const ERROR: u8 = 0xff;
 
+/// What the thread sends.
+enum Message {
+    /// A packet of the dump.
+    Packet(Packet),
+    /// A command was refused before the dump.
+    Refused(ServerError),
+    /// It cannot go on.
+    Error(Error),
+}
+
 /// A packet, and its share of what the thread may read ahead.
 struct Packet {
     payload: Vec<u8>,
@@ -123,7 +133,7 @@ struct Thread {
     /// Answered by events.
     dump: Vec<u8>,
     peer: String,
-    packets: UnboundedSender<Result<Packet>>,
+    packets: UnboundedSender<Message>,
     ahead: Arc<Semaphore>,
     runtime: Handle,
 }
@@ -133,7 +143,7 @@ impl Thread {
         let packets = self.packets.clone();
         if let Err(error) = self.follow() {
             // Nobody listens any more when this fails.
-            packets.send(Err(error)).ok();
+            packets.send(Message::Error(error)).ok();
         }
     }
 
@@ -141,7 +151,7 @@ impl Thread {
         let client = BinlogClient::new(self.options);
         let (channel, _) = client
             .connect()
-            .map_err(|error| failed(&self.peer, "log in", error))?;
+            .map_err(|error| login_failed(&self.peer, error))?;
         let mut events = BinlogEvents {
             channel,
             parser: EventParser::new(),
@@ -165,7 +175,8 @@ impl Thread {
                 }
             };
             if let Some(error) = ServerError::parse(&answer) {
-                return Err(error.into_error());
+                self.packets.send(Message::Refused(error)).ok();
+                return Ok(());
             }
         }
         events.channel.write_packet(&self.dump, 0).map_err(lost)?;
@@ -178,7 +189,7 @@ impl Thread {
                 .block_on(Arc::clone(&self.ahead).acquire_many_owned(share))
                 .ok();
             let last = payload.first() != Some(&EVENT);
-            let sent = self.packets.send(Ok(Packet {
+            let sent = self.packets.send(Message::Packet(Packet {
                 payload,
                 _share: share,
             }));
@@ -189,31 +200,31 @@ impl Thread {
     }
 }
 
-/// An error of the crate. It wraps the server's into a debug text, so only the number can be found again.
-fn failed(peer: &str, what: &str, error: mysql_cdc::errors::Error) -> Error {
+/// A login that the crate did not get through, after our own one did. It words the server's error as a debug text.
+fn login_failed(peer: &str, error: mysql_cdc::errors::Error) -> Error {
     use mysql_cdc::errors::Error as CrateError;
-    match error {
+    let (kind, text) = match error {
         CrateError::IoError(cause) => {
-            Error::new(ErrorKind::Network, format!("cannot connect to {peer}")).with_source(cause)
+            let what = format!("lost the connection to {peer}");
+            return Error::new(ErrorKind::Network, what)
+                .with_errno(2013)
+                .with_source(cause);
         }
-        CrateError::String(text) => {
-            let kind = if text.contains("error_code: 10") || text.contains("error_code: 1130") {
-                ErrorKind::Access
-            } else {
-                ErrorKind::Protocol
-            };
-            Error::new(kind, format!("mysql_cdc cannot {what} at {peer}: {text}"))
-        }
-        other => Error::new(
-            ErrorKind::Protocol,
-            format!("mysql_cdc cannot {what} at {peer}: {other:?}"),
+        CrateError::String(text) => (ErrorKind::Access, text),
+        other => (ErrorKind::Protocol, format!("{other:?}")),
+    };
+    Error::new(
+        kind,
+        format!(
+            "the driver mysql_cdc cannot log in at {peer}, where the native driver could ({text}); \
+             it has no empty passwords, and only two authentication plugins; set driver = \"native\""
         ),
-    }
+    )
 }
 
 /// A dump over the crate's connection.
 struct MysqlCdcStream {
-    received: UnboundedReceiver<Result<Packet>>,
+    received: UnboundedReceiver<Message>,
     /// A packet of which this much was handed over; 0 is its status byte.
     pending: Option<(Packet, usize)>,
     /// What ended the stream, to be returned when all before it was handed over.
@@ -292,10 +303,14 @@ impl MysqlCdcStream {
     }
 
     /// Takes a packet, or what came instead of one.
-    fn accept(&mut self, packet: Result<Packet>) {
-        let packet = match packet {
-            Ok(packet) => packet,
-            Err(error) => {
+    fn accept(&mut self, message: Message) {
+        let packet = match message {
+            Message::Packet(packet) => packet,
+            Message::Refused(error) => {
+                self.failed = Some(Failure::Refused(error));
+                return;
+            }
+            Message::Error(error) => {
                 self.failed = Some(Failure::Error(error));
                 return;
             }
@@ -327,16 +342,14 @@ impl MysqlCdcStream {
             };
             return refusal::dump(&self.config, &self.info, &self.start, error, &present);
         }
-        let ended = || Error::new(ErrorKind::Network, "the source ended the dump").with_errno(2013);
         match self.failed.replace(Failure::Told) {
-            Some(Failure::Error(error)) => {
-                refusal::missing_grant(&self.info, "read the binary log", error)
-            }
+            Some(Failure::Error(error)) => error,
             Some(Failure::TooLarge) => Error::new(
                 ErrorKind::Unsupported,
-                "an event of 16 MiB or more, which the driver mysql_cdc cannot read; set driver = \"native\"",
+                "an event of 16 MiB or more, which the driver mysql_cdc cannot read; \
+                 set driver = \"native\"",
             ),
-            _ => ended(),
+            _ => Error::new(ErrorKind::Network, "the source ended the dump").with_errno(2013),
         }
     }
 }

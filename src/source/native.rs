@@ -157,14 +157,20 @@ impl NativeStream {
                 let left = header.len - 1;
                 let large = left > SOURCE_BATCH_BYTES;
                 self.event_bytes = 0;
-                self.state = State::Payload { left, full: header.is_full(), first: true, large };
+                self.state = State::Payload {
+                    left,
+                    full: header.is_full(),
+                    first: true,
+                    large,
+                };
                 Ok(true)
             }
             // What came before is handed over first; the next call comes back here.
             END | ERROR if !batch.frames.is_empty() => Ok(false),
             END if header.len < 9 => Err(Error::new(
                 ErrorKind::Network,
-                "the source ended the dump; it is shutting down, or this connection was killed there",
+                "the source ended the dump; it is shutting down, or this connection was killed \
+                 there",
             )
             .with_errno(2013)),
             ERROR => {
@@ -178,9 +184,9 @@ impl NativeStream {
                 self.refused = Some(error);
                 Ok(false)
             }
-            other => {
-                Err(self.connection.protocol_error(&format!("packet {other:#x} in the dump")))
-            }
+            other => Err(self
+                .connection
+                .protocol_error(&format!("packet {other:#x} in the dump"))),
         }
     }
 

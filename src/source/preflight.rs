@@ -7,7 +7,7 @@ use super::grants::Grants;
 use super::info::{Checksum, Flavor, SourceInfo, Version};
 use super::refusal::grant_statement;
 use crate::binlog::gtid::GtidSet;
-use crate::binlog::position::Position;
+use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::config::source::{SourceConfig, Start};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -203,19 +203,28 @@ fn grant_findings(grants: &Grants, info: &SourceInfo) -> Vec<Finding> {
     let select_cure =
         || grant_statement(account).replace("REPLICATION SLAVE, REPLICATION CLIENT", "SELECT");
     findings.push(if grants.select_all() {
-        Finding::ok("grants", format!("{account} has SELECT, to read table definitions"))
+        Finding::ok(
+            "grants",
+            format!("{account} has SELECT, to read table definitions"),
+        )
     } else if grants.select_some() {
         Finding::warning(
             "grants",
-            format!("{account} has SELECT on some databases only; tables elsewhere cannot be looked up"),
-            format!("on the source, if you replicate more than these: {};", select_cure()),
+            format!(
+                "{account} has SELECT on some databases only; tables elsewhere cannot be looked up"
+            ),
+            format!(
+                "on the source, if you replicate more than these: {};",
+                select_cure()
+            ),
         )
     } else {
         Finding::warning(
             "grants",
             format!(
-                "{account} has no SELECT: a table met for the first time is known only if its CREATE TABLE is in the \
-                 binary log, or by the column names of binlog_row_metadata = FULL"
+                "{account} has no SELECT: a table met for the first time is known only if its \
+                 CREATE TABLE is in the binary log, or by the column names of \
+                 binlog_row_metadata = FULL"
             ),
             format!("on the source: {};", select_cure()),
         )
@@ -229,7 +238,8 @@ fn check_server_id(config: &SourceConfig, info: &SourceInfo) -> Finding {
         return Finding::error(
             "server_id",
             "the source's server_id is 0: it refuses replicas",
-            "on the source: SET GLOBAL server_id = 1; and server_id = 1 in its my.cnf under [mysqld]",
+            "on the source: SET GLOBAL server_id = 1; and server_id = 1 in its my.cnf under \
+             [mysqld]",
         )
         .with_errno(ErrorKind::Preflight, 1236);
     }
@@ -252,7 +262,8 @@ fn check_binlog(info: &SourceInfo) -> Vec<Finding> {
         return vec![Finding::error(
             "log_bin",
             "the source writes no binary log",
-            "in the source's my.cnf under [mysqld]: log_bin = binlog, server_id = 1, binlog_format = ROW; then restart it",
+            "in the source's my.cnf under [mysqld]: log_bin = binlog, server_id = 1, \
+             binlog_format = ROW; then restart it",
         )];
     }
     let mut findings = vec![
@@ -281,7 +292,8 @@ fn check_binlog(info: &SourceInfo) -> Vec<Finding> {
     if info.is_on("encrypt_binlog") || info.is_on("binlog_encryption") {
         findings.push(Finding::ok(
             "encryption",
-            "the source encrypts its binary log and sends it in clear: the relay log here is not encrypted",
+            "the source encrypts its binary log and sends it in clear: the relay log here is not \
+             encrypted",
         ));
     }
     findings
@@ -294,8 +306,9 @@ fn check_format(info: &SourceInfo) -> Finding {
             format!(
                 "binlog_format is {format}: changes may come as statements, which cannot be applied"
             ),
-            "on the source: SET GLOBAL binlog_format = ROW; and binlog_format = ROW in its my.cnf under [mysqld]; \
-             sessions that are open keep the old format until they reconnect",
+            "on the source: SET GLOBAL binlog_format = ROW; and binlog_format = ROW in its \
+             my.cnf under [mysqld]; sessions that are open keep the old format until they \
+             reconnect",
         ),
         _ => Finding::ok("binlog_format", "ROW"),
     }
@@ -319,13 +332,16 @@ fn check_row_metadata(info: &SourceInfo) -> Finding {
         Some(other) => Finding::warning(
             "binlog_row_metadata",
             format!(
-                "{other}: column names of tables met for the first time are those the source has now, not then"
+                "{other}: column names of tables met for the first time are those the source has \
+                 now, not then"
             ),
-            "on the source: SET GLOBAL binlog_row_metadata = FULL; and the same line in its my.cnf under [mysqld]",
+            "on the source: SET GLOBAL binlog_row_metadata = FULL; and the same line in its \
+             my.cnf under [mysqld]",
         ),
         None => Finding::warning(
             "binlog_row_metadata",
-            "the source cannot log column names: those of tables met for the first time are those it has now",
+            "the source cannot log column names: those of tables met for the first time are \
+             those it has now",
             "start before the tables are created, or do not alter them until they are replicated",
         ),
     }
@@ -373,10 +389,12 @@ fn check_expiry(info: &SourceInfo) -> Finding {
         Some(seconds) => Finding::warning(
             "expiry",
             format!(
-                "binary log files are kept for {seconds} s only: a replica that is away for longer cannot go on"
+                "binary log files are kept for {seconds} s only: a replica that is away for \
+                 longer cannot go on"
             ),
             if info.variable("binlog_expire_logs_seconds").is_some() {
-                "on the source: SET GLOBAL binlog_expire_logs_seconds = 604800; and the same line in its my.cnf"
+                "on the source: SET GLOBAL binlog_expire_logs_seconds = 604800; and the same \
+                 line in its my.cnf"
             } else {
                 "on the source: SET GLOBAL expire_logs_days = 7; and the same line in its my.cnf"
             },
@@ -392,7 +410,13 @@ async fn check_start(source: &mut SourceConnection, start: Option<&Start>) -> Ve
     };
     match start {
         None => Vec::new(),
-        Some(Start::Position(position)) => vec![check_position(source.info(), &logs, position)],
+        Some(Start::Position(position)) => {
+            let finding = check_position(source.info(), &logs, position);
+            if finding.level != Level::Ok {
+                return vec![finding];
+            }
+            vec![check_boundary(source, &logs, position).await.unwrap_or(finding)]
+        }
         Some(Start::Gtid(set)) => match check_gtid(source, set).await {
             Ok(finding) => vec![finding],
             Err(error) => vec![Finding::failed("start", &error)],
@@ -408,7 +432,8 @@ fn check_position(info: &SourceInfo, logs: &[(String, u64)], position: &Position
     if info.has_innodb_binlog() {
         return Finding::error(
             "start",
-            "the source keeps its binlog in InnoDB, where a replica cannot start at a file and position",
+            "the source keeps its binlog in InnoDB, where a replica cannot start at a file and \
+             position",
             "start with gtid:SET; SELECT @@gtid_binlog_pos on the source gives the present one",
         );
     }
@@ -418,7 +443,8 @@ fn check_position(info: &SourceInfo, logs: &[(String, u64)], position: &Position
         .unwrap_or_default();
     let refuse = |text: String| {
         let cure = format!(
-            "take a START that SHOW BINARY LOGS on the source lists; its end is now {present}"
+            "the source is now at {present}: start there with --start {present}, or take another \
+             START that SHOW BINARY LOGS on the source lists"
         );
         Finding::error("start", text, cure).with_errno(ErrorKind::Dump, 1236)
     };
@@ -429,7 +455,8 @@ fn check_position(info: &SourceInfo, logs: &[(String, u64)], position: &Position
                 .map(|(file, _)| file.as_str())
                 .unwrap_or_default();
             refuse(format!(
-                "the source has no binary log file {} (purged, or never there); its oldest is {oldest}",
+                "the source has no binary log file {} (purged, or never there); its oldest is \
+                 {oldest}",
                 position.file
             ))
         }
@@ -443,6 +470,45 @@ fn check_position(info: &SourceInfo, logs: &[(String, u64)], position: &Position
         )),
         Some(_) => Finding::ok("start", format!("the source has {position}")),
     }
+}
+
+/// Whether an event begins at the position: the source reads one there. `None` when it does, or does not say.
+async fn check_boundary(
+    source: &mut SourceConnection,
+    logs: &[(String, u64)],
+    position: &Position,
+) -> Option<Finding> {
+    let is_end = logs
+        .iter()
+        .any(|(file, size)| **file == *position.file && *size == position.offset);
+    if is_end || position.offset <= FIRST_EVENT_OFFSET {
+        return None;
+    }
+    let sql = format!(
+        "SHOW BINLOG EVENTS IN '{}' FROM {} LIMIT 1",
+        position.file.replace('\\', "\\\\").replace('\'', "''"),
+        position.offset
+    );
+    let error = source.query(&sql).await.err()?;
+    if matches!(error.kind(), ErrorKind::Network | ErrorKind::Access) {
+        return None;
+    }
+    let present = logs
+        .last()
+        .map(|(file, size)| format!("{file}:{size}"))
+        .unwrap_or_default();
+    Some(
+        Finding::error(
+            "start",
+            format!("no event begins at {position}: {}", error.what()),
+            format!(
+                "SHOW BINLOG EVENTS IN '{}' on the source lists where events begin; the source is \
+                 now at {present}: start there with --start {present}",
+                position.file
+            ),
+        )
+        .with_errno(ErrorKind::Dump, 1236),
+    )
 }
 
 async fn check_gtid(source: &mut SourceConnection, set: &GtidSet) -> Result<Finding> {
@@ -471,8 +537,13 @@ async fn check_gtid(source: &mut SourceConnection, set: &GtidSet) -> Result<Find
     }
     Ok(Finding::error(
         "start",
-        format!("the source has purged transactions that come after gtid:{set}: gtid_purged is {purged}"),
-        format!("load the data anew and start after what it holds, or take them as done: --start gtid:{purged}"),
+        format!(
+            "the source has purged transactions that come after gtid:{set}: gtid_purged is {purged}"
+        ),
+        format!(
+            "load the data anew and start after what it holds, or take them as done: --start \
+             gtid:{purged}"
+        ),
     )
     .with_errno(ErrorKind::Dump, 1236))
 }

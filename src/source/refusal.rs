@@ -25,11 +25,12 @@ pub(super) fn login(config: &SourceConfig, cause: Error) -> Error {
     }
     let cure = match cause.errno() {
         1045 | 1698 => {
-            "check user and password, and that the account exists for this host: SELECT user, host, plugin FROM \
-             mysql.user on the source"
+            "check user and password, and that the account exists for this host: SELECT user, \
+             host, plugin FROM mysql.user on the source"
         }
         1130 => {
-            "no account of the source admits this host: create the user as 'USER'@'%' or with this host"
+            "no account of the source admits this host: create the user as 'USER'@'%' or with \
+             this host"
         }
         1820 | 1862 => "the password has expired: ALTER USER ... IDENTIFIED BY ... on the source",
         3118 | 4151 => "the account is locked: ALTER USER ... ACCOUNT UNLOCK on the source",
@@ -91,8 +92,9 @@ pub(super) fn dump(
 ) -> Error {
     if is_duplicate(&error) {
         let what = format!(
-            "the source dropped this replica because another one came with the same server_id ({}) or uuid ({}): \
-             {}; give one of them another server_id, and never copy a relay directory",
+            "the source dropped this replica because another one came with the same server_id \
+             ({}) or uuid ({}): {}; give one of them another server_id, and never copy a relay \
+             directory",
             config.server_id, config.replica_uuid, error.text
         );
         return Error::new(ErrorKind::Dump, what).with_errno(error.errno);
@@ -104,7 +106,8 @@ pub(super) fn dump(
         return error.into_error();
     }
     let mut what = format!(
-        "the source cannot send its binary log from {start}: {} (position not in the file, or file purged)",
+        "the source cannot send its binary log from {start}: {} (position not in the file, or \
+         file purged)",
         error.text
     );
     if let Some(oldest) = &present.oldest {
@@ -112,8 +115,9 @@ pub(super) fn dump(
     }
     match &present.end {
         Some(end) => what.push_str(&format!(
-            "; it is now at {end}: load the data anew and go on from there with --start {end}, or take another START \
-             that SHOW BINARY LOGS on the source lists"
+            "; it is now at {end}: with an empty target start there with --start {end}; with a target \
+             that has a checkpoint already, --skip-to {end} goes on there and gives up the changes \
+             between"
         )),
         None => what.push_str("; take a START that SHOW BINARY LOGS on the source lists"),
     }

@@ -64,28 +64,33 @@ impl<'a> Proof<'a> {
     /// What goes out first.
     pub(super) fn first(&self) -> Result<Vec<u8>> {
         match self.plugin.as_str() {
-            NATIVE => {
-                Ok(scramble_native(&self.nonce, self.password).map(Vec::from).unwrap_or_default())
-            }
+            NATIVE => Ok(scramble_native(&self.nonce, self.password)
+                .map(Vec::from)
+                .unwrap_or_default()),
             CACHING_SHA2 => {
                 let nonce = self.nonce.as_slice().try_into().map_err(|_| {
-                    Error::new(ErrorKind::Protocol, "the server sent a nonce that has not 20 bytes")
+                    Error::new(
+                        ErrorKind::Protocol,
+                        "the server sent a nonce that has not 20 bytes",
+                    )
                 })?;
-                Ok(scramble_sha256(nonce, self.password).map(Vec::from).unwrap_or_default())
+                Ok(scramble_sha256(nonce, self.password)
+                    .map(Vec::from)
+                    .unwrap_or_default())
             }
             SHA256 if self.tls || self.password.is_empty() => Ok(self.clear()),
             SHA256 => Ok(vec![SHA256_KEY_REQUEST]),
             CLEAR if self.tls => Ok(self.clear()),
             CLEAR => Err(Error::new(
                 ErrorKind::Access,
-                "the server asks for the password in clear text (mysql_clear_password), which is sent over TLS \
-                 only; set ssl_mode = required",
+                "the server asks for the password in clear text (mysql_clear_password), which is \
+                 sent over TLS only; set ssl_mode = required",
             )),
             other => Err(Error::new(
                 ErrorKind::Access,
                 format!(
-                    "the account uses the authentication plugin '{other}', which relaylite does not have; create \
-                     its user with {CACHING_SHA2} (MySQL) or {NATIVE} (MariaDB)"
+                    "the account uses the authentication plugin '{other}', which relaylite does \
+                     not have; create its user with {CACHING_SHA2} (MySQL) or {NATIVE} (MariaDB)"
                 ),
             )
             .with_errno(2059)),
@@ -124,7 +129,8 @@ impl<'a> Proof<'a> {
                 SWITCH if r.is_empty() => {
                     return Err(Error::new(
                         ErrorKind::Access,
-                        "the account has a password of before MySQL 4.1 (mysql_old_password); set it anew",
+                        "the account has a password of before MySQL 4.1 (mysql_old_password); \
+                         set it anew",
                     ));
                 }
                 SWITCH => {

@@ -59,8 +59,8 @@ impl Connection {
             Error::new(
                 ErrorKind::Network,
                 format!(
-                    "TLS with {} failed; check ssl_mode, ssl_ca (the CA of the server's certificate) and the \
-                     certificate's subjectAltName",
+                    "TLS with {} failed; check ssl_mode, ssl_ca (the CA of the server's \
+                     certificate) and the certificate's subjectAltName",
                     self.peer
                 ),
             )

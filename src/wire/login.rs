@@ -109,8 +109,8 @@ fn wants_tls(endpoint: &Endpoint<'_>, server: Capability) -> Result<bool> {
         mode => Err(Error::new(
             ErrorKind::Access,
             format!(
-                "{} offers no TLS, and ssl_mode = {mode:?} does not go without; set ssl_cert and ssl_key on the \
-                 server, or ssl_mode = preferred here",
+                "{} offers no TLS, and ssl_mode = {mode:?} does not go without; set ssl_cert and \
+                 ssl_key on the server, or ssl_mode = preferred here",
                 endpoint.peer()
             ),
         )
@@ -142,8 +142,9 @@ fn unreachable(endpoint: &Endpoint<'_>, reason: &str) -> Error {
     Error::new(
         ErrorKind::Network,
         format!(
-            "cannot connect to {}: {reason}; check host and port, that the server is running, that its \
-             bind_address is not 127.0.0.1 only, that skip_networking is off, and the firewall between",
+            "cannot connect to {}: {reason}; check host and port, that the server is running, \
+             that its bind_address is not 127.0.0.1 only, that skip_networking is off, and the \
+             firewall between",
             endpoint.peer()
         ),
     )

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use relaylite::apply::mysql::MysqlTarget;
-use relaylite::apply::{Ddl, Lane, SourceSchema, Target};
+use relaylite::apply::{Ddl, DdlOutcome, Lane, SourceSchema, Target};
 use relaylite::binlog::checksum;
 use relaylite::binlog::format::FormatDescription;
 use relaylite::binlog::frame::{Frame, next_frame};
@@ -223,7 +223,10 @@ impl Driver {
             let source = &self.source;
             let lane = self.lanes.get_mut(&database).unwrap();
             lane.begin()?;
-            lane.ddl(&Ddl { query, statement, context, source, database: &database, at })?;
+            let ddl = Ddl { query, statement, context, source, database: &database, at };
+            if lane.ddl(&ddl)? == DdlOutcome::Unfinished {
+                lane.finish_ddl(&ddl)?;
+            }
             reading.touched.insert(database);
         }
         Ok(())

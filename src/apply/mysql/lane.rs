@@ -195,7 +195,7 @@ impl MysqlLane {
         self.writer.clear();
     }
 
-    fn run_ddl(&mut self, ddl: &Ddl<'_>) -> Result<()> {
+    fn run_ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
         if self.dirty {
             return Err(Error::new(
                 ErrorKind::Internal,
@@ -205,7 +205,8 @@ impl MysqlLane {
         let passage = Passage::new(ddl);
         self.shared.schema_changed();
         if !passage.is_run_by(&self.database) {
-            return Ok(());
+            // This lane's checkpoint must not say that it is done before it is.
+            return Ok(DdlOutcome::Unfinished);
         }
         let mut worker = self.shared.connect()?;
         // An earlier attempt, cut off from its client, may still be running.
@@ -222,7 +223,7 @@ impl MysqlLane {
         let result = passage.run(&mut worker, progress);
         worker.close();
         self.shared.schema_changed();
-        result
+        result.map(|()| DdlOutcome::Done)
     }
 
     /// Makes a table met for the first time, without touching the open transaction.
@@ -292,11 +293,11 @@ impl Lane for MysqlLane {
     }
 
     fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
-        self.guarded(|lane| lane.run_ddl(ddl)).map(|()| DdlOutcome::Done)
+        self.guarded(|lane| lane.run_ddl(ddl))
     }
 
     fn finish_ddl(&mut self, _ddl: &Ddl<'_>) -> Result<()> {
-        // The target moves tables between databases by itself, in the first lane's `ddl`.
+        // The lane of the statement's first database has run it, and committed.
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use crate::schema::table::{Collation, Column, ColumnType};
 
 /// How the bytes or numbers of one column become what SQLite stores.
 #[derive(Debug)]
-pub enum Binder {
+pub(super) enum Binder {
     /// The value says everything.
     Plain,
     /// Text in a charset.
@@ -38,11 +38,11 @@ pub enum Binder {
 
 /// Buffers that binders share.
 #[derive(Debug, Default)]
-pub struct Scratch {
+pub(super) struct Scratch {
     text: String,
     bytes: Vec<u8>,
     /// Text values that were not valid in their charset, and were kept as BLOB.
-    pub invalid_texts: u64,
+    pub(super) invalid_texts: u64,
 }
 
 /// A value on its way into a statement.
@@ -59,7 +59,7 @@ impl Binder {
     ///
     /// # Errors
     /// `Schema` for a charset that cannot be transcoded.
-    pub fn new(column: &Column) -> Result<Self> {
+    pub(super) fn new(column: &Column) -> Result<Self> {
         Ok(match &column.ty {
             ColumnType::Char { collation, .. }
             | ColumnType::VarChar { collation, .. }
@@ -81,7 +81,7 @@ impl Binder {
     ///
     /// # Errors
     /// `Corrupt` or `Schema` when the value cannot be one of this column.
-    pub fn bind(
+    pub(super) fn bind(
         &self,
         statement: &mut Statement<'_>,
         at: usize,
@@ -97,9 +97,11 @@ impl Binder {
             Value::Float(n) => set(statement, at, ValueRef::Real(float::widen(n))),
             Value::Year(n) => set(statement, at, ValueRef::Integer(n.into())),
             Value::Bit(n, _) => bind_unsigned(statement, at, n),
-            Value::Decimal { packed, precision, scale } => {
-                bind_decimal(statement, at, packed, precision, scale)
-            }
+            Value::Decimal {
+                packed,
+                precision,
+                scale,
+            } => bind_decimal(statement, at, packed, precision, scale),
             Value::Date(_) | Value::Time(..) | Value::DateTime(..) | Value::Timestamp { .. } => {
                 let mut text = ShortText::new();
                 push_temporal(&mut text, value);
@@ -168,9 +170,10 @@ impl Binder {
     fn bind_enum(&self, statement: &mut Statement<'_>, at: usize, number: u16) -> Result<()> {
         let label = match (self, number.checked_sub(1)) {
             (Self::Enum(_), None) => "",
-            (Self::Enum(labels), Some(index)) => {
-                labels.get(usize::from(index)).map(String::as_str).ok_or_else(|| no_label("ENUM"))?
-            }
+            (Self::Enum(labels), Some(index)) => labels
+                .get(usize::from(index))
+                .map(String::as_str)
+                .ok_or_else(|| no_label("ENUM"))?,
             _ => return Err(no_label("ENUM")),
         };
         set(statement, at, ValueRef::Text(label.as_bytes()))
@@ -183,7 +186,9 @@ impl Binder {
         bits: u64,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        let Self::Set(labels) = self else { return Err(no_label("SET")) };
+        let Self::Set(labels) = self else {
+            return Err(no_label("SET"));
+        };
         scratch.text.clear();
         let mut left = bits;
         while left != 0 {
@@ -201,7 +206,10 @@ impl Binder {
 
 fn charset_of(collation: &Collation) -> Result<Charset> {
     Charset::by_name(&collation.charset).ok_or_else(|| {
-        let what = format!("the charset {} is not known and cannot be transcoded", collation.charset);
+        let what = format!(
+            "the charset {} is not known and cannot be transcoded",
+            collation.charset
+        );
         Error::new(ErrorKind::Schema, what)
     })
 }
@@ -212,7 +220,11 @@ fn push_temporal(text: &mut ShortText, value: &Value<'_>) {
         Value::Date(date) => temporal::push_date(text, date),
         Value::Time(time, fsp) => temporal::push_time(text, time, fsp),
         Value::DateTime(date, time, fsp) => temporal::push_datetime(text, date, time, fsp),
-        Value::Timestamp { seconds, micros, fsp } => {
+        Value::Timestamp {
+            seconds,
+            micros,
+            fsp,
+        } => {
             temporal::push_timestamp(text, seconds, micros, fsp);
         }
         _ => {}

@@ -13,24 +13,24 @@ use crate::schema::table::Table;
 
 /// One table of the file.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub(super) struct Entry {
     /// Its definition.
-    pub table: Arc<Table>,
+    pub(super) table: Arc<Table>,
     /// What the file calls it.
-    pub sqlite_name: String,
+    pub(super) sqlite_name: String,
     /// Whether its primary key is SQLite's rowid.
-    pub rowid_alias: bool,
+    pub(super) rowid_alias: bool,
 }
 
 /// The tables of one file, by the source's name.
 #[derive(Debug, Default)]
-pub struct Catalog {
+pub(super) struct Catalog {
     entries: HashMap<String, Entry>,
 }
 
 impl Catalog {
     /// Reads all definitions.
-    pub fn load(connection: &Connection) -> Result<Self> {
+    pub(super) fn load(connection: &Connection) -> Result<Self> {
         let mut statement = connection.prepare(
             "SELECT table_name, sqlite_name, rowid_alias, definition FROM _relaylite_catalog",
         )?;
@@ -57,25 +57,29 @@ impl Catalog {
     }
 
     /// A table by its name; with another case when only one table matches so (`lower_case_table_names`).
-    pub fn get(&self, name: &str) -> Option<&Entry> {
+    pub(super) fn get(&self, name: &str) -> Option<&Entry> {
         self.entries.get(name).or_else(|| {
-            let mut same =
-                self.entries.iter().filter(|(known, _)| known.to_lowercase() == name.to_lowercase());
+            let mut same = self
+                .entries
+                .iter()
+                .filter(|(known, _)| known.to_lowercase() == name.to_lowercase());
             let found = same.next().map(|(_, entry)| entry);
             if same.next().is_some() { None } else { found }
         })
     }
 
     /// Names of all tables.
-    pub fn names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<String> {
         self.entries.keys().cloned().collect()
     }
 
     /// A name for a new table that no table of the file has; SQLite's names ignore case, the source's may not.
-    pub fn free_sqlite_name(&self, name: &str) -> String {
+    pub(super) fn free_sqlite_name(&self, name: &str) -> String {
         let wanted = sqlite::sqlite_name(name);
         let taken = |candidate: &str| {
-            self.entries.values().any(|entry| entry.sqlite_name.eq_ignore_ascii_case(candidate))
+            self.entries
+                .values()
+                .any(|entry| entry.sqlite_name.eq_ignore_ascii_case(candidate))
         };
         let numbered = (2..).map(|n| format!("{wanted}~{n}"));
         std::iter::once(wanted.clone())
@@ -85,7 +89,7 @@ impl Catalog {
     }
 
     /// Stores a definition.
-    pub fn put(&mut self, connection: &Connection, entry: Entry) -> Result<()> {
+    pub(super) fn put(&mut self, connection: &Connection, entry: Entry) -> Result<()> {
         let definition = serde_json::to_string(entry.table.as_ref()).map_err(|error| {
             Error::new(ErrorKind::Internal, "a definition cannot be stored").with_source(error)
         })?;
@@ -94,15 +98,23 @@ impl Catalog {
              VALUES (?1, ?2, ?3, ?4) ON CONFLICT (table_name) DO UPDATE SET \
              sqlite_name = excluded.sqlite_name, rowid_alias = excluded.rowid_alias, \
              definition = excluded.definition",
-            (&entry.table.name, &entry.sqlite_name, entry.rowid_alias, definition),
+            (
+                &entry.table.name,
+                &entry.sqlite_name,
+                entry.rowid_alias,
+                definition,
+            ),
         )?;
         self.entries.insert(entry.table.name.clone(), entry);
         Ok(())
     }
 
     /// Forgets a table.
-    pub fn remove(&mut self, connection: &Connection, name: &str) -> Result<()> {
-        connection.execute("DELETE FROM _relaylite_catalog WHERE table_name = ?1", [name])?;
+    pub(super) fn remove(&mut self, connection: &Connection, name: &str) -> Result<()> {
+        connection.execute(
+            "DELETE FROM _relaylite_catalog WHERE table_name = ?1",
+            [name],
+        )?;
         self.entries.remove(name);
         Ok(())
     }

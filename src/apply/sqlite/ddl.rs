@@ -16,8 +16,8 @@ use super::lane::SqliteLane;
 use super::store;
 use crate::apply::{Ddl, DdlOutcome};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::effect::{self, Change};
-use crate::schema::sqlite;
+use crate::schema::effect::{self, Change, ColumnOrigin};
+use crate::schema::sqlite::{self, AlterPlan, AlterSession};
 use crate::schema::table::{Collation, Table};
 
 /// The definitions in force as the statement sees them: this file's, and those of other databases' files.
@@ -42,7 +42,8 @@ impl effect::Catalog for View<'_> {
         if database == self.ddl.database {
             return self.lane.catalog.get(name).map(|entry| entry.table.clone());
         }
-        self.keep(self.lane.foreign_entry(database, name)).map(|entry| entry.table)
+        self.keep(self.lane.foreign_entry(database, name))
+            .map(|entry| entry.table)
     }
 
     fn database_collation(&self, database: &str) -> Option<Collation> {
@@ -58,7 +59,11 @@ impl effect::Catalog for View<'_> {
 impl SqliteLane {
     /// Applies this database's part of a statement.
     pub(super) fn apply_ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
-        let view = View { lane: self, ddl, failed: RefCell::new(None) };
+        let view = View {
+            lane: self,
+            ddl,
+            failed: RefCell::new(None),
+        };
         let changes = effect::effect(ddl.statement, ddl.context, &view);
         if let Some(error) = view.failed.into_inner() {
             return Err(error);
@@ -75,7 +80,11 @@ impl SqliteLane {
 
     /// Drops the tables that the statement moved to other databases.
     pub(super) fn finish_moves(&mut self, ddl: &Ddl<'_>) -> Result<()> {
-        let view = View { lane: self, ddl, failed: RefCell::new(None) };
+        let view = View {
+            lane: self,
+            ddl,
+            failed: RefCell::new(None),
+        };
         for change in effect::effect(ddl.statement, ddl.context, &view)? {
             if let Change::RenameTable { from, to } = change
                 && from.0 == ddl.database
@@ -92,7 +101,9 @@ impl SqliteLane {
         let own = |database: &str| database == ddl.database;
         match change {
             Change::CreateDatabase { name, collation }
-            | Change::AlterDatabase { name, collation } if own(&name) => {
+            | Change::AlterDatabase { name, collation }
+                if own(&name) =>
+            {
                 self.set_database(Some(collation), false)?;
             }
             Change::DropDatabase { name } if own(&name) => {
@@ -106,16 +117,28 @@ impl SqliteLane {
             }
             Change::DropTable { database, name } if own(&database) => self.drop_table(&name)?,
             Change::RenameTable { from, to } => return self.rename(&from, &to, ddl.database),
-            Change::AlterTable { database, before, after, origins } if own(&database) => {
+            Change::AlterTable {
+                database,
+                before,
+                after,
+                origins,
+            } if own(&database) => {
                 self.alter_table(&before, after, &origins, ddl)?;
             }
             Change::Truncate { database, name } if own(&database) => {
                 if let Some(entry) = self.catalog.get(&name) {
-                    let sql = format!("DELETE FROM {}", sqlite::quote_identifier(&entry.sqlite_name));
+                    let sql = format!(
+                        "DELETE FROM {}",
+                        sqlite::quote_identifier(&entry.sqlite_name)
+                    );
                     self.connection.execute_batch(&sql)?;
                 }
             }
-            Change::Unsupported { database, table, why } if own(&database) => {
+            Change::Unsupported {
+                database,
+                table,
+                why,
+            } if own(&database) => {
                 return Err(Error::new(
                     ErrorKind::Unsupported,
                     format!("what this statement makes of the table cannot be told here: {why}"),
@@ -136,8 +159,13 @@ impl SqliteLane {
     }
 
     fn drop_table(&mut self, name: &str) -> Result<()> {
-        let Some(entry) = self.catalog.get(name).cloned() else { return Ok(()) };
-        let sql = format!("DROP TABLE {}", sqlite::quote_identifier(&entry.sqlite_name));
+        let Some(entry) = self.catalog.get(name).cloned() else {
+            return Ok(());
+        };
+        let sql = format!(
+            "DROP TABLE {}",
+            sqlite::quote_identifier(&entry.sqlite_name)
+        );
         self.connection.execute_batch(&sql)?;
         self.catalog.remove(&self.connection, &entry.table.name)
     }
@@ -158,19 +186,68 @@ impl SqliteLane {
     }
 
     fn rename_table(&mut self, from: &str, to: &str) -> Result<()> {
-        let Some(entry) = self.catalog.get(from).cloned() else { return Ok(()) };
+        let Some(entry) = self.catalog.get(from).cloned() else {
+            return Ok(());
+        };
         self.catalog.remove(&self.connection, &entry.table.name)?;
         let sqlite_name = self.catalog.free_sqlite_name(to);
-        if sqlite_name != entry.sqlite_name {
-            let sql = format!(
-                "ALTER TABLE {} RENAME TO {}",
-                sqlite::quote_identifier(&entry.sqlite_name),
-                sqlite::quote_identifier(&sqlite_name)
-            );
+        for sql in sqlite::rename_table_sql(&entry.table, &entry.sqlite_name, &sqlite_name) {
             self.connection.execute_batch(&sql)?;
         }
-        let table = Arc::new(Table { name: to.to_owned(), ..entry.table.as_ref().clone() });
-        self.catalog.put(&self.connection, Entry { table, sqlite_name, ..entry })
+        let table = Arc::new(Table {
+            name: to.to_owned(),
+            ..entry.table.as_ref().clone()
+        });
+        self.catalog.put(
+            &self.connection,
+            Entry {
+                table,
+                sqlite_name,
+                ..entry
+            },
+        )
+    }
+
+    fn alter_table(
+        &mut self,
+        before: &Arc<Table>,
+        after: Table,
+        origins: &[ColumnOrigin],
+        ddl: &Ddl<'_>,
+    ) -> Result<()> {
+        let Some(entry) = self.catalog.get(&before.name).cloned() else {
+            return Ok(());
+        };
+        let session = AlterSession::new(
+            ddl.context,
+            ddl.query.timestamp,
+            ddl.query.micros,
+            ddl.query.time_zone.as_deref(),
+        );
+        let (alias, name) = (entry.rowid_alias, &entry.sqlite_name);
+        match sqlite::alter_plan(before, &after, origins, name, alias, &session) {
+            AlterPlan::Statements {
+                sql, rowid_alias, ..
+            } => {
+                for sql in sql {
+                    self.connection.execute_batch(&sql)?;
+                }
+                let table = Arc::new(after);
+                self.catalog.put(
+                    &self.connection,
+                    Entry {
+                        table,
+                        rowid_alias,
+                        ..entry
+                    },
+                )
+            }
+            AlterPlan::NeedsSource(why) => Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("only the source knows what this ALTER makes of the stored rows: {why}"),
+            )
+            .at_table(ddl.database, &before.name)),
+        }
     }
 
     /// The entry of a table in another database's file; that file's lane stands still meanwhile.
@@ -185,14 +262,22 @@ impl SqliteLane {
 
     /// Copies a table out of another database's file.
     fn take_over(&mut self, database: &str, from: &str, to: &str) -> Result<()> {
-        let Some(theirs) = self.foreign_entry(database, from)? else { return Ok(()) };
-        let table = Table { name: to.to_owned(), ..theirs.table.as_ref().clone() };
+        let Some(theirs) = self.foreign_entry(database, from)? else {
+            return Ok(());
+        };
+        let table = Table {
+            name: to.to_owned(),
+            ..theirs.table.as_ref().clone()
+        };
         let made = self.create_table(table)?;
         if !theirs.rowid_alias && sqlite::has_rowid_alias(&made) {
             self.give_up_rowid_alias(to)?;
         }
         let ours = self.catalog.get(to).cloned().ok_or_else(|| {
-            Error::new(ErrorKind::Internal, "a table that was just made is not there")
+            Error::new(
+                ErrorKind::Internal,
+                "a table that was just made is not there",
+            )
         })?;
         self.copy_rows(database, &theirs, &ours)
     }
@@ -224,11 +309,5 @@ impl SqliteLane {
             write.raw_execute()?;
         }
         Ok(())
-    }
-}
-
-impl SqliteLane {
-    fn alter_table(&mut self, _b: &Arc<Table>, _a: Table, _o: &[crate::schema::effect::ColumnOrigin], _d: &Ddl<'_>) -> Result<()> {
-        Err(Error::new(ErrorKind::Unsupported, "alter"))
     }
 }

@@ -20,7 +20,7 @@ use crate::schema::sqlite;
 use crate::schema::table::{Collation, Table};
 
 /// The lane of one SQLite file.
-pub struct SqliteLane {
+pub(super) struct SqliteLane {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
     pub(super) catalog: Catalog,
@@ -37,7 +37,7 @@ pub struct SqliteLane {
 
 impl SqliteLane {
     /// Opens or makes the file.
-    pub fn open(
+    pub(super) fn open(
         path: PathBuf,
         database: &str,
         may_have_dropped: Arc<AtomicBool>,
@@ -72,12 +72,20 @@ impl SqliteLane {
     pub(super) fn create_table(&mut self, table: Table) -> Result<Arc<Table>> {
         let sqlite_name = self.catalog.free_sqlite_name(&table.name);
         let rowid_alias = sqlite::has_rowid_alias(&table);
-        self.connection.execute_batch(&sqlite::create_table_sql(&table, &sqlite_name, rowid_alias))?;
+        self.connection.execute_batch(&sqlite::create_table_sql(
+            &table,
+            &sqlite_name,
+            rowid_alias,
+        ))?;
         for sql in sqlite::create_index_sql(&table, &sqlite_name) {
             self.connection.execute_batch(&sql)?;
         }
         let table = Arc::new(table);
-        let entry = Entry { table: table.clone(), sqlite_name, rowid_alias };
+        let entry = Entry {
+            table: table.clone(),
+            sqlite_name,
+            rowid_alias,
+        };
         self.catalog.put(&self.connection, entry)?;
         self.forget_writers();
         Ok(table)
@@ -91,7 +99,10 @@ impl SqliteLane {
 
     fn entry(&self, name: &str) -> Result<&Entry> {
         self.catalog.get(name).ok_or_else(|| {
-            Error::new(ErrorKind::Internal, format!("`{name}` is not in the catalog"))
+            Error::new(
+                ErrorKind::Internal,
+                format!("`{name}` is not in the catalog"),
+            )
         })
     }
 
@@ -101,7 +112,13 @@ impl SqliteLane {
         for sql in sqlite::rebuild_without_rowid_alias(&entry.table, &entry.sqlite_name) {
             self.connection.execute_batch(&sql)?;
         }
-        self.catalog.put(&self.connection, Entry { rowid_alias: false, ..entry })?;
+        self.catalog.put(
+            &self.connection,
+            Entry {
+                rowid_alias: false,
+                ..entry
+            },
+        )?;
         self.forget_writers();
         Ok(())
     }
@@ -123,7 +140,9 @@ impl Lane for SqliteLane {
     fn begin(&mut self) -> Result<()> {
         if !self.in_transaction {
             // IMMEDIATE: a lock that another writer holds shows here, not in the middle.
-            self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            self.connection
+                .prepare_cached("BEGIN IMMEDIATE")?
+                .execute([])?;
             self.in_transaction = true;
         }
         Ok(())
@@ -136,10 +155,13 @@ impl Lane for SqliteLane {
             let known = self.writers.get(&table.name);
             if known.is_none_or(|writer| !Arc::ptr_eq(&writer.table, table)) {
                 let entry = self.entry(&table.name)?;
-                let writer = TableWriter::new(table.clone(), &entry.sqlite_name, entry.rowid_alias)?;
+                let writer =
+                    TableWriter::new(table.clone(), &entry.sqlite_name, entry.rowid_alias)?;
                 self.writers.insert(table.name.clone(), writer);
             }
-            let Some(writer) = self.writers.get_mut(&table.name) else { continue };
+            let Some(writer) = self.writers.get_mut(&table.name) else {
+                continue;
+            };
             match writer.write(&self.connection, rows, &mut images, &mut self.scratch)? {
                 Written::All(count) => {
                     self.images = images.recycle();

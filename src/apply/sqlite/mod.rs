@@ -46,13 +46,19 @@ impl SqliteTarget {
     /// `Locked` when another process has it.
     pub fn open(directory: &Path) -> Result<Self> {
         let lock = DirectoryLock::take(directory)?;
-        let may_have_dropped = Arc::new(AtomicBool::new(true));
-        Ok(Self { directory: directory.to_owned(), may_have_dropped, _lock: lock })
+        let may_have_dropped = Arc::new(AtomicBool::new(false));
+        Ok(Self {
+            directory: directory.to_owned(),
+            may_have_dropped,
+            _lock: lock,
+        })
     }
 }
 
 /// Database files of a target directory that are ours, with what they say; works while a process writes them.
-pub fn databases(directory: &Path) -> Result<Vec<(PathBuf, store::DatabaseRow, Option<Checkpoint>)>> {
+pub fn databases(
+    directory: &Path,
+) -> Result<Vec<(PathBuf, store::DatabaseRow, Option<Checkpoint>)>> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -79,6 +85,9 @@ pub fn databases(directory: &Path) -> Result<Vec<(PathBuf, store::DatabaseRow, O
 impl Target for SqliteTarget {
     fn checkpoints(&self) -> Result<Vec<(String, Checkpoint)>> {
         let all = databases(&self.directory)?;
+        if all.iter().any(|(_, row, _)| row.dropped) {
+            self.may_have_dropped.store(true, AtomicOrdering::Release);
+        }
         Ok(all
             .into_iter()
             .filter(|(_, row, _)| !row.dropped)
@@ -96,7 +105,11 @@ impl Target for SqliteTarget {
 
     fn open_lane(&self, database: &str) -> Result<Box<dyn Lane>> {
         let path = self.directory.join(file_name::file_name(database));
-        Ok(Box::new(SqliteLane::open(path, database, self.may_have_dropped.clone())?))
+        Ok(Box::new(SqliteLane::open(
+            path,
+            database,
+            self.may_have_dropped.clone(),
+        )?))
     }
 
     fn purge_dropped(&self, watermark: &Checkpoint, is_open: &dyn Fn(&str) -> bool) -> Result<()> {
@@ -108,7 +121,9 @@ impl Target for SqliteTarget {
                 continue;
             }
             let is_past = checkpoint.is_some_and(|at| {
-                at.position.order(&watermark.position).is_some_and(Ordering::is_le)
+                at.position
+                    .order(&watermark.position)
+                    .is_some_and(Ordering::is_le)
             });
             if is_past && !is_open(&row.name) {
                 remove_database(&path)?;

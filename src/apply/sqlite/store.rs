@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::ffi::SQLITE_READONLY_ROLLBACK;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::binlog::position::Position;
@@ -44,21 +45,46 @@ pub fn open(path: &Path, database: &str) -> Result<Connection> {
     connection.pragma_update(None, "legacy_alter_table", true)?;
     connection.pragma_update(None, "temp_store", "FILE")?;
     connection.set_prepared_statement_cache_capacity(SQLITE_STATEMENT_CACHE);
-    connection.execute_batch(SCHEMA)?;
-    connection.execute(
+    make_own_tables(&connection, database)?;
+    Ok(connection)
+}
+
+/// All of them or none, so that [`is_ours`] is never true of a file that lacks a row.
+fn make_own_tables(connection: &Connection, database: &str) -> Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.execute(
         "INSERT INTO _relaylite_database (id, name, dropped) VALUES (1, ?1, 0) ON CONFLICT DO NOTHING",
         [database],
     )?;
-    Ok(connection)
+    transaction.commit()?;
+    Ok(())
 }
 
 /// Opens a database file for reading only.
 pub fn open_read_only(path: &Path) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    // Without a WAL nobody writes; a reader that looked for one would leave files behind that it cannot remove.
+    let mode = if wal_path(path).exists() {
+        ""
+    } else {
+        "?immutable=1"
+    };
+    let uri = format!("file:{}{mode}", uri_path(path));
     let connection =
-        Connection::open_with_flags(path, flags).map_err(|error| at_path(error, path))?;
+        Connection::open_with_flags(uri, flags).map_err(|error| at_path(error, path))?;
     connection.busy_timeout(Duration::from_millis(SQLITE_BUSY_TIMEOUT_MS))?;
     Ok(connection)
+}
+
+/// A path as SQLite's URI form wants it (<https://sqlite.org/uri.html>).
+fn uri_path(path: &Path) -> String {
+    path.to_string_lossy()
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23")
 }
 
 fn at_path(error: rusqlite::Error, path: &Path) -> Error {
@@ -67,12 +93,22 @@ fn at_path(error: rusqlite::Error, path: &Path) -> Error {
 
 /// Whether a file is one of ours: it has our tables.
 pub fn is_ours(connection: &Connection) -> Result<bool> {
-    let count: i64 = connection.query_row(
+    let count = connection.query_row(
         "SELECT count(*) FROM sqlite_schema WHERE name IN ('_relaylite_checkpoint', '_relaylite_database')",
         [],
-        |row| row.get(0),
-    )?;
-    Ok(count == 2)
+        |row| row.get::<_, i64>(0),
+    );
+    match count {
+        Ok(count) => Ok(count == 2),
+        // The file is being made, or was when the process was killed: before it is in WAL mode, and so before our tables
+        // are in it, a rollback journal stands beside it that only a writer may undo.
+        Err(rusqlite::Error::SqliteFailure(failure, _))
+            if failure.extended_code == SQLITE_READONLY_ROLLBACK =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The database's own row.
@@ -84,7 +120,9 @@ pub fn database_row(connection: &Connection) -> Result<DatabaseRow> {
             let (charset, name): (Option<String>, Option<String>) = (row.get(1)?, row.get(2)?);
             Ok(DatabaseRow {
                 name: row.get(0)?,
-                collation: charset.zip(name).map(|(charset, name)| Collation { charset, name }),
+                collation: charset
+                    .zip(name)
+                    .map(|(charset, name)| Collation { charset, name }),
                 dropped: row.get(3)?,
             })
         },
@@ -100,7 +138,11 @@ pub fn set_database_row(
 ) -> Result<()> {
     connection.execute(
         "UPDATE _relaylite_database SET charset = ?1, collation = ?2, dropped = ?3 WHERE id = 1",
-        (collation.map(|c| c.charset.as_str()), collation.map(|c| c.name.as_str()), dropped),
+        (
+            collation.map(|c| c.charset.as_str()),
+            collation.map(|c| c.name.as_str()),
+            dropped,
+        ),
     )?;
     Ok(())
 }
@@ -118,8 +160,15 @@ pub fn checkpoint(connection: &Connection) -> Result<Option<Checkpoint>> {
             },
         )
         .optional()?;
-    let Some((source_id, file, pos, gtid, timestamp)) = row else { return Ok(None) };
-    let bad = |_| Error::new(ErrorKind::Target, "_relaylite_checkpoint holds no valid position");
+    let Some((source_id, file, pos, gtid, timestamp)) = row else {
+        return Ok(None);
+    };
+    let bad = |_| {
+        Error::new(
+            ErrorKind::Target,
+            "_relaylite_checkpoint holds no valid position",
+        )
+    };
     Ok(Some(Checkpoint {
         source_id: source_id.into(),
         position: Position::new(file, u64::try_from(pos).map_err(bad)?),

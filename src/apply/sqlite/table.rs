@@ -24,7 +24,7 @@ type Shape = Vec<u64>;
 
 /// Whether all rows of an event were applied.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Written {
+pub(super) enum Written {
     /// Yes, so many.
     All(u64),
     /// Up to a row whose key does not fit SQLite's rowid; the reader stands before that row again.
@@ -33,9 +33,9 @@ pub enum Written {
 
 /// Writes one table.
 #[derive(Debug)]
-pub struct TableWriter {
+pub(super) struct TableWriter {
     /// The definition that this was made for.
-    pub table: Arc<Table>,
+    pub(super) table: Arc<Table>,
     quoted_name: String,
     quoted_columns: Vec<String>,
     binders: Vec<Binder>,
@@ -53,15 +53,22 @@ impl TableWriter {
     ///
     /// # Errors
     /// `Schema` for a charset that cannot be transcoded.
-    pub fn new(table: Arc<Table>, sqlite_name: &str, rowid_alias: bool) -> Result<Self> {
-        let binders = table.columns.iter().map(Binder::new).collect::<Result<_>>()?;
+    pub(super) fn new(table: Arc<Table>, sqlite_name: &str, rowid_alias: bool) -> Result<Self> {
+        let binders = table
+            .columns
+            .iter()
+            .map(Binder::new)
+            .collect::<Result<_>>()?;
         let key = key_columns(&table);
         let unsigned_rowid = key
             .first()
             .copied()
             .filter(|at| rowid_alias && sqlite::is_unsigned_bigint(&table, *at));
-        let quoted_columns: Vec<_> =
-            table.columns.iter().map(|column| quote_identifier(&column.name)).collect();
+        let quoted_columns: Vec<_> = table
+            .columns
+            .iter()
+            .map(|column| quote_identifier(&column.name))
+            .collect();
         let mut this = Self {
             quoted_name: quote_identifier(sqlite_name),
             quoted_columns,
@@ -85,7 +92,7 @@ impl TableWriter {
     ///
     /// # Errors
     /// `RowMissing`, `DuplicateRow`, `Corrupt`, and SQLite's own.
-    pub fn write<'a>(
+    pub(super) fn write<'a>(
         &mut self,
         connection: &Connection,
         rows: &mut RowReader<'a>,
@@ -120,7 +127,9 @@ impl TableWriter {
             for (at, (value, binder)) in images.after.iter().zip(&self.binders).enumerate() {
                 binder.bind(&mut statement, at + 1, value, scratch)?;
             }
-            statement.raw_execute().map_err(|error| self.at_row(error.into(), &images.after))?;
+            statement
+                .raw_execute()
+                .map_err(|error| self.at_row(error.into(), &images.after))?;
             done += 1;
             mark = self.mark(rows);
         }
@@ -147,7 +156,9 @@ impl TableWriter {
                 return Ok(rewind(rows, mark, done));
             }
             self.bind_columns(&mut statement, 1, &columns, &images.after, scratch)?;
-            statement.raw_execute().map_err(|error| self.at_row(error.into(), &images.after))?;
+            statement
+                .raw_execute()
+                .map_err(|error| self.at_row(error.into(), &images.after))?;
             done += 1;
             mark = self.mark(rows);
         }
@@ -206,9 +217,17 @@ impl TableWriter {
                     let sql = self.update_sql(&shape, &changed, &condition);
                     prepared = Some((shape.clone(), connection.prepare_cached(sql)?));
                 }
-                let Some((_, statement)) = &mut prepared else { continue };
+                let Some((_, statement)) = &mut prepared else {
+                    continue;
+                };
                 self.bind_columns(statement, 1, &changed, &images.after, scratch)?;
-                self.bind_columns(statement, changed.len() + 1, &condition, &images.before, scratch)?;
+                self.bind_columns(
+                    statement,
+                    changed.len() + 1,
+                    &condition,
+                    &images.before,
+                    scratch,
+                )?;
                 let count = statement
                     .raw_execute()
                     .map_err(|error| self.at_row(error.into(), &images.after))?;
@@ -232,7 +251,10 @@ impl TableWriter {
     ) -> Result<()> {
         for (n, at) in columns.iter().enumerate() {
             let (Some(value), Some(binder)) = (values.get(*at), self.binders.get(*at)) else {
-                return Err(Error::new(ErrorKind::Internal, "a column outside of its row"));
+                return Err(Error::new(
+                    ErrorKind::Internal,
+                    "a column outside of its row",
+                ));
             };
             binder.bind(statement, first + n, value, scratch)?;
         }
@@ -254,7 +276,9 @@ impl TableWriter {
     }
 
     fn key_is_too_large(&self, after: &[Value<'_>]) -> bool {
-        let Some(at) = self.unsigned_rowid else { return false };
+        let Some(at) = self.unsigned_rowid else {
+            return false;
+        };
         matches!(after.get(at), Some(Value::UInt(n)) if i64::try_from(*n).is_err())
     }
 
@@ -300,7 +324,12 @@ impl TableWriter {
         if !self.updates.contains_key(shape) {
             let mut sql = format!("UPDATE {} SET ", self.quoted_name);
             for (n, at) in changed.iter().enumerate() {
-                push_separated(&mut sql, n, ", ", &format!("{} = ?{}", self.column(*at), n + 1));
+                push_separated(
+                    &mut sql,
+                    n,
+                    ", ",
+                    &format!("{} = ?{}", self.column(*at), n + 1),
+                );
             }
             sql.push_str(" WHERE ");
             if condition == self.key {
@@ -319,12 +348,21 @@ impl TableWriter {
 
     fn push_key_condition(&self, sql: &mut String, first: usize) {
         for (n, at) in self.key.iter().enumerate() {
-            push_separated(sql, n, " AND ", &format!("{} = ?{}", self.column(*at), first + n));
+            push_separated(
+                sql,
+                n,
+                " AND ",
+                &format!("{} = ?{}", self.column(*at), first + n),
+            );
         }
     }
 
     fn push_row_condition(&self, sql: &mut String, columns: &[usize], first: usize) {
-        let _ = write!(sql, "rowid = (SELECT rowid FROM {} WHERE ", self.quoted_name);
+        let _ = write!(
+            sql,
+            "rowid = (SELECT rowid FROM {} WHERE ",
+            self.quoted_name
+        );
         for (n, at) in columns.iter().enumerate() {
             let condition = format!("{} COLLATE BINARY IS ?{}", self.column(*at), first + n);
             push_separated(sql, n, " AND ", &condition);
@@ -369,7 +407,12 @@ impl TableWriter {
                 Some(Value::UInt(n)) => n.to_string(),
                 _ => "…".to_owned(),
             };
-            push_separated(&mut text, n, ", ", &format!("{} = {value}", self.column(*at)));
+            push_separated(
+                &mut text,
+                n,
+                ", ",
+                &format!("{} = {value}", self.column(*at)),
+            );
         }
         text
     }
@@ -392,19 +435,28 @@ fn push_separated(sql: &mut String, n: usize, separator: &str, text: &str) {
 /// The primary key as column numbers, where all its parts are whole columns.
 fn key_columns(table: &Table) -> Vec<usize> {
     let column = |part: &KeyPart| match part {
-        KeyPart::Column { name, .. } => {
-            table.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
-        }
+        KeyPart::Column { name, .. } => table
+            .columns
+            .iter()
+            .position(|column| column.name.eq_ignore_ascii_case(name)),
         _ => None,
     };
-    table.primary_key.iter().map(column).collect::<Option<_>>().unwrap_or_default()
+    table
+        .primary_key
+        .iter()
+        .map(column)
+        .collect::<Option<_>>()
+        .unwrap_or_default()
 }
 
 /// The columns whose value differs, or is only in the after image.
 fn changed_columns(images: &RowImages<'_>, changed: &mut Vec<usize>) {
     changed.clear();
     for (at, after) in images.after.iter().enumerate() {
-        let same = images.before.get(at).is_some_and(|before| is_same(before, after));
+        let same = images
+            .before
+            .get(at)
+            .is_some_and(|before| is_same(before, after));
         if *after != Value::Absent && !same {
             changed.push(at);
         }
@@ -424,7 +476,10 @@ fn is_same(before: &Value<'_>, after: &Value<'_>) -> bool {
 fn shape_of(changed: &[usize], condition: &[usize], width: usize, shape: &mut Shape) {
     shape.clear();
     shape.resize((2 * width).div_ceil(64), 0);
-    let bits = changed.iter().copied().chain(condition.iter().map(|at| width + at));
+    let bits = changed
+        .iter()
+        .copied()
+        .chain(condition.iter().map(|at| width + at));
     for bit in bits {
         if let Some(word) = shape.get_mut(bit / 64) {
             *word |= 1 << (bit % 64);

@@ -36,8 +36,11 @@ pub fn load(directory: &Path) -> Result<Option<Checkpoint>> {
         Err(error) => return Err(error.into()),
     };
     let record: Record = serde_json::from_str(&text).map_err(|error| {
-        Error::new(ErrorKind::Target, format!("{} cannot be read", path.display()))
-            .with_source(error)
+        Error::new(
+            ErrorKind::Target,
+            format!("{} cannot be read", path.display()),
+        )
+        .with_source(error)
     })?;
     Ok(Some(Checkpoint {
         source_id: record.source_id.into(),
@@ -48,7 +51,7 @@ pub fn load(directory: &Path) -> Result<Option<Checkpoint>> {
 }
 
 /// Stores it durably.
-pub fn store(directory: &Path, at: &Checkpoint) -> Result<()> {
+pub(super) fn store(directory: &Path, at: &Checkpoint) -> Result<()> {
     let record = Record {
         source_id: at.source_id.to_string(),
         file: at.position.file.to_string(),

@@ -199,7 +199,7 @@ fn drop(cursor: &mut Cursor<'_>, all: &mut Vec<AlterAction>) -> Result<()> {
         all.push(AlterAction::DropPrimaryKey);
     } else if cursor.eat_words(&["FOREIGN", "KEY"]) {
         cursor.eat_if_exists();
-        all.push(AlterAction::DropForeignKey(cursor.name()?));
+        all.push(AlterAction::DropForeignKey(cursor.column_name()?));
     } else if cursor.eat_words(&["SYSTEM", "VERSIONING"]) {
         all.push(AlterAction::DropSystemVersioning);
     } else if cursor.eat_words(&["PERIOD", "FOR"]) || cursor.eat_word("CHECK") {

@@ -1,17 +1,8 @@
 //! What a statement's text means depends on where it ran: server, version, session settings.
 
+pub use crate::binlog::flavor::Flavor;
 use crate::schema::collation;
 use crate::schema::table::Collation;
-
-/// Which family of servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Flavor {
-    /// MySQL and what follows it (Percona Server, ...).
-    #[default]
-    MySql,
-    /// MariaDB.
-    MariaDb,
-}
 
 /// `sql_mode` bits that change how DDL text is read or what it means (equal on both servers).
 pub mod sql_mode {
@@ -33,8 +24,14 @@ pub mod sql_mode {
     pub const TIME_ROUND_FRACTIONAL: u64 = 1 << 34;
 }
 
+/// Whether MariaDB's `flags2` of a QUERY event say `explicit_defaults_for_timestamp` (`OPTION_EXPLICIT_DEF_TIMESTAMP`).
+/// Servers since 10.8.4 write the bit, on or off, into every event; `None` for older ones.
+pub fn explicit_defaults_of_flags2(flags2: u32, version: u32) -> Option<bool> {
+    (version >= 100_804).then_some(flags2 & (1 << 24) != 0)
+}
+
 /// The session and server that a statement ran in.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlContext {
     /// Family of the source.
     pub flavor: Flavor,
@@ -60,8 +57,12 @@ impl SqlContext {
         Self {
             flavor,
             version,
+            sql_mode: 0,
             default_database: default_database.into(),
-            ..Self::default()
+            collation_server: None,
+            default_collation_utf8mb4: None,
+            character_set_collations: None,
+            explicit_defaults_for_timestamp: None,
         }
     }
 

@@ -241,12 +241,13 @@ impl<'a> Cursor<'a> {
         text
     }
 
-    /// A whole number.
+    /// A whole number. Servers read `DECIMAL(19.5)` up to the point, and so does this.
     pub(super) fn number(&mut self) -> Result<u32> {
         let Some(Token::Number(digits)) = self.peek() else {
             return Err(self.error("a number"));
         };
-        let value = digits.parse().map_err(|_| self.error("a whole number"))?;
+        let whole = digits.split_once('.').map_or(*digits, |(whole, _)| whole);
+        let value = whole.parse().map_err(|_| self.error("a whole number"))?;
         self.at += 1;
         Ok(value)
     }

@@ -417,7 +417,7 @@ mod tests {
 
     #[test]
     fn what_is_not_closed_is_an_error() {
-        let context = SqlContext::default();
+        let context = SqlContext::new(Flavor::MySql, 80_400, "");
         for sql in ["'a", "`a", "/* a", "a 'b\\'", "/*!99999 a", "x'4"] {
             let mut lexer = Lexer::new(sql, &context);
             let mut result = Ok(None);

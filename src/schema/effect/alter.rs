@@ -38,13 +38,21 @@ pub(super) fn alter_table(
     let name = alter.table.name.clone();
     let mut changes = Vec::new();
     match catalog.table(&database, &name) {
-        None => changes.push(Change::NotKnown { database: database.clone(), name: name.clone() }),
+        None => changes.push(Change::NotKnown {
+            database: database.clone(),
+            name: name.clone(),
+        }),
         Some(before) => {
             let (after, origins) = altered(&before, alter, &database, context, catalog)
                 .map_err(|error| error.at_table(&database, &name))?;
             if *before != after {
                 let database = database.clone();
-                changes.push(Change::AlterTable { database, before, after, origins });
+                changes.push(Change::AlterTable {
+                    database,
+                    before,
+                    after,
+                    origins,
+                });
             }
         }
     }
@@ -55,10 +63,21 @@ pub(super) fn alter_table(
             _ => continue,
         };
         let why = format!("{why} changes rows that no row event names");
-        changes.push(Change::Unsupported { database: database.clone(), table: name.clone(), why: why.clone() });
-        if let AlterAction::PartitionRows { with: Some(other), .. } = action {
+        changes.push(Change::Unsupported {
+            database: database.clone(),
+            table: name.clone(),
+            why: why.clone(),
+        });
+        if let AlterAction::PartitionRows {
+            with: Some(other), ..
+        } = action
+        {
             let database = other.database(&context.default_database).to_owned();
-            changes.push(Change::Unsupported { database, table: other.name.clone(), why });
+            changes.push(Change::Unsupported {
+                database,
+                table: other.name.clone(),
+                why,
+            });
         }
     }
     let renamed = alter.actions.iter().rev().find_map(|action| match action {
@@ -66,9 +85,15 @@ pub(super) fn alter_table(
         _ => None,
     });
     if let Some(to) = renamed {
-        let to = (to.database(&context.default_database).to_owned(), to.name.clone());
+        let to = (
+            to.database(&context.default_database).to_owned(),
+            to.name.clone(),
+        );
         if to != (database.clone(), name.clone()) {
-            changes.push(Change::RenameTable { from: (database, name), to });
+            changes.push(Change::RenameTable {
+                from: (database, name),
+                to,
+            });
         }
     }
     Ok(changes)
@@ -82,11 +107,19 @@ fn altered(
     context: &SqlContext,
     catalog: &dyn Catalog,
 ) -> Result<(Table, Vec<ColumnOrigin>)> {
-    let database_collation =
-        || catalog.database_collation(database).unwrap_or_else(|| context.server_collation());
-    let (default, convert) =
-        collations(before, &alter.actions, database_collation, context)?;
-    let change = ColumnChange { before, actions: &alter.actions, default: &default, convert, context };
+    let database_collation = || {
+        catalog
+            .database_collation(database)
+            .unwrap_or_else(|| context.server_collation())
+    };
+    let (default, convert) = collations(before, &alter.actions, database_collation, context)?;
+    let change = ColumnChange {
+        before,
+        actions: &alter.actions,
+        default: &default,
+        convert,
+        context,
+    };
     let mut slots = change.kept()?;
     change.add_and_move(&mut slots)?;
     change.promote(&mut slots);
@@ -97,7 +130,14 @@ fn altered(
         ..before.as_ref().clone()
     };
     alter_versioning(&mut after, &alter.actions, &mut slots);
-    alter_keys(&mut after, before, &slots, &alter.actions, database, context)?;
+    alter_keys(
+        &mut after,
+        before,
+        &slots,
+        &alter.actions,
+        database,
+        context,
+    )?;
     extend_keys(&mut after);
     // Keys may have made columns NOT NULL.
     let origins = slots
@@ -109,11 +149,22 @@ fn altered(
 }
 
 fn origin(slot: &Slot, column: &Column, before: &Table) -> ColumnOrigin {
-    match slot.from.and_then(|from| Some((from, before.columns.get(from)?))) {
-        Some((from, old)) => ColumnOrigin::Kept { from, converted: is_converted(old, column) },
-        None if before.system_period.is_none() && column.invisible && column.name.starts_with("row_") => {
+    match slot
+        .from
+        .and_then(|from| Some((from, before.columns.get(from)?)))
+    {
+        Some((from, old)) => ColumnOrigin::Kept {
+            from,
+            converted: is_converted(old, column),
+        },
+        None if before.system_period.is_none()
+            && column.invisible
+            && column.name.starts_with("row_") =>
+        {
             let reason = "the source says since when rows are in force".to_owned();
-            ColumnOrigin::New { fill: Fill::NeedsSource(reason) }
+            ColumnOrigin::New {
+                fill: Fill::NeedsSource(reason),
+            }
         }
         None => ColumnOrigin::New { fill: fill(column) },
     }
@@ -158,7 +209,10 @@ struct ColumnChange<'a> {
 
 impl ColumnChange<'_> {
     fn unknown_column(name: &str) -> Error {
-        Error::new(ErrorKind::Schema, format!("the statement names the column {name}, which is not there"))
+        Error::new(
+            ErrorKind::Schema,
+            format!("the statement names the column {name}, which is not there"),
+        )
     }
 
     /// Where an old column stands; `None` when it may be missing and is.
@@ -181,21 +235,36 @@ impl ColumnChange<'_> {
                 if let Some(to) = &self.convert {
                     column.ty = converted(&column.ty, to);
                 }
-                Some(Slot { column, from: Some(place) })
+                Some(Slot {
+                    column,
+                    from: Some(place),
+                })
             })
             .collect();
         for action in self.actions {
             let place = match action {
                 AlterAction::DropColumn { name, if_exists }
-                | AlterAction::RenameColumn { from: name, if_exists, .. }
-                | AlterAction::ChangeColumn { old: name, if_exists, .. }
-                | AlterAction::SetDefault { column: name, if_exists, .. } => {
-                    self.find(name, *if_exists)?
+                | AlterAction::RenameColumn {
+                    from: name,
+                    if_exists,
+                    ..
                 }
+                | AlterAction::ChangeColumn {
+                    old: name,
+                    if_exists,
+                    ..
+                }
+                | AlterAction::SetDefault {
+                    column: name,
+                    if_exists,
+                    ..
+                } => self.find(name, *if_exists)?,
                 AlterAction::SetInvisible { column, .. } => self.find(column, false)?,
                 _ => None,
             };
-            let Some(slot) = place.and_then(|place| slots.get_mut(place)) else { continue };
+            let Some(slot) = place.and_then(|place| slots.get_mut(place)) else {
+                continue;
+            };
             self.change_slot(action, slot)?;
         }
         Ok(slots.into_iter().flatten().collect())
@@ -243,26 +312,38 @@ impl ColumnChange<'_> {
     fn add_and_move(&self, slots: &mut Vec<Slot>) -> Result<()> {
         for action in self.actions {
             let (def, place, from) = match action {
-                AlterAction::AddColumn { column, place, if_not_exists } => {
+                AlterAction::AddColumn {
+                    column,
+                    place,
+                    if_not_exists,
+                } => {
                     if *if_not_exists && self.before.column_index(&column.name).is_some() {
                         continue;
                     }
                     (column, place.as_ref(), None)
                 }
-                AlterAction::ChangeColumn { old, column, place: Some(place), if_exists } => {
-                    match self.find(old, *if_exists)? {
-                        Some(from) => (column, Some(place), Some(from)),
-                        None => continue,
-                    }
-                }
+                AlterAction::ChangeColumn {
+                    old,
+                    column,
+                    place: Some(place),
+                    if_exists,
+                } => match self.find(old, *if_exists)? {
+                    Some(from) => (column, Some(place), Some(from)),
+                    None => continue,
+                },
                 _ => continue,
             };
-            let slot = Slot { column: self.changed(def)?, from };
+            let slot = Slot {
+                column: self.changed(def)?,
+                from,
+            };
             match place {
                 None => slots.push(slot),
                 Some(ColumnPlace::First) => slots.insert(0, slot),
                 Some(ColumnPlace::After(name)) => {
-                    let at = slots.iter().position(|other| same_name(&other.column.name, name));
+                    let at = slots
+                        .iter()
+                        .position(|other| same_name(&other.column.name, name));
                     let at = at.ok_or_else(|| Self::unknown_column(name))?;
                     slots.insert(at + 1, slot);
                 }
@@ -281,8 +362,10 @@ impl ColumnChange<'_> {
             };
             let slot = slots.iter_mut().find(|slot| slot.column.name == def.name);
             let Some(slot) = slot else { continue };
-            let is_timestamp =
-                matches!(slot.column.ty, crate::schema::table::ColumnType::Timestamp { .. });
+            let is_timestamp = matches!(
+                slot.column.ty,
+                crate::schema::table::ColumnType::Timestamp { .. }
+            );
             if is_timestamp {
                 promote_first_timestamp(std::iter::once((def, &mut slot.column)), self.context);
                 return;
@@ -293,7 +376,9 @@ impl ColumnChange<'_> {
 
 /// Columns that the server made for system versioning stay behind all others.
 fn move_hidden_to_end(before: &Table, slots: &mut Vec<Slot>) {
-    let Some(period) = before.system_period.as_ref().filter(|period| period.hidden) else { return };
+    let Some(period) = before.system_period.as_ref().filter(|period| period.hidden) else {
+        return;
+    };
     let (hidden, others): (Vec<Slot>, Vec<Slot>) = std::mem::take(slots)
         .into_iter()
         .partition(|slot| slot.column.name == period.start || slot.column.name == period.end);
@@ -312,7 +397,10 @@ fn alter_versioning(after: &mut Table, actions: &[AlterAction], slots: &mut Vec<
         }
         let is_end = |part: &crate::schema::table::KeyPart| part.column() == Some(&period.end);
         after.primary_key.retain(|part| !is_end(part));
-        after.indexes.iter_mut().for_each(|index| index.parts.retain(|part| !is_end(part)));
+        after
+            .indexes
+            .iter_mut()
+            .for_each(|index| index.parts.retain(|part| !is_end(part)));
     }
     let adds = actions.iter().any(|action| match action {
         AlterAction::AddSystemVersioning => true,
@@ -327,6 +415,9 @@ fn alter_versioning(after: &mut Table, actions: &[AlterAction], slots: &mut Vec<
         let known = after.columns.len();
         add_versioning(after, explicit);
         let added = after.columns.iter().skip(known);
-        slots.extend(added.map(|column| Slot { column: column.clone(), from: None }));
+        slots.extend(added.map(|column| Slot {
+            column: column.clone(),
+            from: None,
+        }));
     }
 }

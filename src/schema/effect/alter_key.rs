@@ -65,33 +65,50 @@ fn drop_keys(after: &mut Table, actions: &[AlterAction]) {
         }
     }
     for index in &mut after.indexes {
-        if let Some((_, to)) = renamed.iter().find(|(from, _)| same_name(from, &index.name)) {
+        if let Some((_, to)) = renamed
+            .iter()
+            .find(|(from, _)| same_name(from, &index.name))
+        {
             index.name.clone_from(to);
         }
     }
 }
 
 fn drop_foreign_key(after: &mut Table, name: &str) {
-    after
-        .foreign_keys
-        .retain(|key| !key.name.as_deref().is_some_and(|known| same_name(known, name)));
+    after.foreign_keys.retain(|key| {
+        !key.name
+            .as_deref()
+            .is_some_and(|known| same_name(known, name))
+    });
 }
 
 /// Parts take their columns' new names; parts of dropped columns go, and keys without parts with them.
 fn follow_columns(after: &mut Table, before: &Table, slots: &[Slot]) {
     let now = |old: &str| {
         let place = before.column_index(old);
-        slots.iter().find(|slot| slot.from.is_some() && slot.from == place).map(|slot| &slot.column)
+        slots
+            .iter()
+            .find(|slot| slot.from.is_some() && slot.from == place)
+            .map(|slot| &slot.column)
     };
     let part = |part: &KeyPart| match part {
         KeyPart::Expression(_) => Some(part.clone()),
-        KeyPart::Column { name, descending } => {
-            now(name).map(|column| KeyPart::Column { name: column.name.clone(), descending: *descending })
-        }
-        KeyPart::Prefix { name, length } => now(name).map(|column| match is_shorter(*length, &column.ty) {
-            true => KeyPart::Prefix { name: column.name.clone(), length: *length },
-            false => KeyPart::Column { name: column.name.clone(), descending: false },
+        KeyPart::Column { name, descending } => now(name).map(|column| KeyPart::Column {
+            name: column.name.clone(),
+            descending: *descending,
         }),
+        KeyPart::Prefix { name, length } => {
+            now(name).map(|column| match is_shorter(*length, &column.ty) {
+                true => KeyPart::Prefix {
+                    name: column.name.clone(),
+                    length: *length,
+                },
+                false => KeyPart::Column {
+                    name: column.name.clone(),
+                    descending: false,
+                },
+            })
+        }
     };
     let parts = |all: &[KeyPart]| -> Vec<KeyPart> { all.iter().filter_map(part).collect() };
     after.primary_key = parts(&after.primary_key);
@@ -101,7 +118,9 @@ fn follow_columns(after: &mut Table, before: &Table, slots: &[Slot]) {
     after.indexes.retain(|index| !index.parts.is_empty());
     // A primary key keeps its columns NOT NULL, whatever MODIFY left out.
     for part in &after.primary_key {
-        let column = part.column().and_then(|name| after.columns.iter_mut().find(|c| c.name == name));
+        let column = part
+            .column()
+            .and_then(|name| after.columns.iter_mut().find(|c| c.name == name));
         if let Some(column) = column {
             column.nullable = false;
         }
@@ -119,5 +138,9 @@ fn follow_columns(after: &mut Table, before: &Table, slots: &[Slot]) {
             key.parent_columns.iter_mut().for_each(rename);
         }
     }
-    after.foreign_keys.retain(|key| key.columns.iter().all(|name| slots.iter().any(|s| &s.column.name == name)));
+    after.foreign_keys.retain(|key| {
+        key.columns
+            .iter()
+            .all(|name| slots.iter().any(|s| &s.column.name == name))
+    });
 }

@@ -55,7 +55,9 @@ pub(super) fn promote_first_timestamp<'a>(
         return;
     }
     for (def, column) in columns {
-        let ColumnType::Timestamp { fsp } = column.ty else { continue };
+        let ColumnType::Timestamp { fsp } = column.ty else {
+            continue;
+        };
         let plain = def.default.is_none() && !def.on_update && def.generated.is_none();
         if plain && !column.nullable && def.row_period.is_none() {
             column.default = Some(DefaultValue::CurrentTimestamp(fsp));

@@ -11,8 +11,17 @@ use crate::schema::ddl::statement::{ColumnDef, CreateTable, ForeignKeyDef, Table
 use crate::schema::table::{Collation, Table};
 
 /// Engines that read foreign keys and forget them.
-const NO_FOREIGN_KEYS: [&str; 9] =
-    ["myisam", "aria", "memory", "heap", "archive", "csv", "merge", "mrg_myisam", "blackhole"];
+const NO_FOREIGN_KEYS: [&str; 9] = [
+    "myisam",
+    "aria",
+    "memory",
+    "heap",
+    "archive",
+    "csv",
+    "merge",
+    "mrg_myisam",
+    "blackhole",
+];
 
 /// The steps of CREATE TABLE.
 pub(super) fn create_table(
@@ -27,7 +36,10 @@ pub(super) fn create_table(
     }
     let mut changes = Vec::new();
     if create.or_replace {
-        changes.push(Change::DropTable { database: database.clone(), name: name.clone() });
+        changes.push(Change::DropTable {
+            database: database.clone(),
+            name: name.clone(),
+        });
     }
     let unsupported = |why: String| Change::Unsupported {
         database: database.clone(),
@@ -40,12 +52,17 @@ pub(super) fn create_table(
         let like_database = like.database(&context.default_database);
         match catalog.table(like_database, &like.name) {
             Some(model) => {
-                let table =
-                    Table { name, foreign_keys: Vec::new(), ..model.as_ref().clone() };
+                let table = Table {
+                    name,
+                    foreign_keys: Vec::new(),
+                    ..model.as_ref().clone()
+                };
                 changes.push(Change::CreateTable { database, table });
             }
-            None => changes
-                .push(unsupported(format!("it is made like {}, which is not known", like.name))),
+            None => changes.push(unsupported(format!(
+                "it is made like {}, which is not known",
+                like.name
+            ))),
         }
     } else {
         let inherited = catalog
@@ -79,8 +96,7 @@ pub(in crate::schema) fn build(
         table.columns.push(column(def, &table.collation, context)?);
     }
     promote_first_timestamp(defs.iter().copied().zip(&mut table.columns), context);
-    let versioned =
-        create.options.system_versioning || defs.iter().any(|def| def.system_versioned);
+    let versioned = create.options.system_versioning || defs.iter().any(|def| def.system_versioned);
     if versioned {
         add_versioning(&mut table, explicit_period(create, &defs));
     }

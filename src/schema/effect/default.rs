@@ -75,6 +75,11 @@ fn literal(text: &str, ty: &ColumnType) -> DefaultValue {
         ColumnType::Enum { labels, .. } => enum_label(text, labels),
         ColumnType::Set { labels, .. } => set_labels(text, labels),
         ColumnType::Char { .. } => Some(text.trim_end_matches(' ').to_owned()),
+        ColumnType::Float { .. } | ColumnType::Double { .. } => float(trimmed),
+        // Beyond ASCII the bytes depend on the session's charset.
+        ColumnType::Binary { .. } | ColumnType::VarBinary { .. } if text.is_ascii() => {
+            return from_bytes(text.as_bytes(), ty);
+        }
         _ => None,
     };
     DefaultValue::Literal(normal.unwrap_or_else(|| text.to_owned()))
@@ -85,7 +90,9 @@ fn from_bytes(bytes: &[u8], ty: &ColumnType) -> DefaultValue {
     let as_text = || std::str::from_utf8(bytes).ok().map(str::to_owned);
     let normal = match ty {
         ColumnType::Int { .. } | ColumnType::Bit { .. } | ColumnType::Year => {
-            let value = bytes.iter().fold(0u64, |value, byte| (value << 8) | u64::from(*byte));
+            let value = bytes
+                .iter()
+                .fold(0u64, |value, byte| (value << 8) | u64::from(*byte));
             Some(value.to_string())
         }
         ColumnType::Enum { labels, .. } => as_text().and_then(|text| enum_label(&text, labels)),
@@ -99,12 +106,21 @@ fn from_bytes(bytes: &[u8], ty: &ColumnType) -> DefaultValue {
         }
         ColumnType::Binary { length } => {
             let mut padded = bytes.to_vec();
-            padded.resize(usize::try_from(*length).unwrap_or(0).min(255).max(bytes.len()), 0);
+            padded.resize(
+                usize::try_from(*length)
+                    .unwrap_or(0)
+                    .min(255)
+                    .max(bytes.len()),
+                0,
+            );
             return DefaultValue::Bytes(padded);
         }
         _ => None,
     };
-    normal.map_or_else(|| DefaultValue::Bytes(bytes.to_vec()), DefaultValue::Literal)
+    normal.map_or_else(
+        || DefaultValue::Bytes(bytes.to_vec()),
+        DefaultValue::Literal,
+    )
 }
 
 /// A plain decimal number rounded half away from zero to `scale` digits; `None` for what is none (`1e3`).
@@ -120,7 +136,10 @@ fn decimal(text: &str, scale: u8) -> Option<String> {
         return None;
     }
     let kept = fraction.get(..scale.min(fraction.len()))?;
-    let round_up = fraction.as_bytes().get(scale).is_some_and(|digit| *digit >= b'5');
+    let round_up = fraction
+        .as_bytes()
+        .get(scale)
+        .is_some_and(|digit| *digit >= b'5');
     let mut number: Vec<u8> = format!("{whole}{kept:0<scale$}").into_bytes();
     if round_up {
         let mut carry = true;
@@ -146,6 +165,17 @@ fn decimal(text: &str, scale: u8) -> Option<String> {
     let sign = if negative && !zero { "-" } else { "" };
     let point = if scale > 0 { "." } else { "" };
     Some(format!("{sign}{whole}{point}{fraction}"))
+}
+
+/// A plain number without zeros at the end of its fraction.
+fn float(text: &str) -> Option<String> {
+    let (whole, fraction) = text.split_once('.')?;
+    let is_plain = fraction.bytes().all(|b| b.is_ascii_digit());
+    let fraction = fraction.trim_end_matches('0');
+    is_plain.then(|| match fraction {
+        "" => whole.to_owned(),
+        fraction => format!("{whole}.{fraction}"),
+    })
 }
 
 fn year(text: &str) -> Option<String> {
@@ -210,7 +240,9 @@ fn time(text: &str, fsp: u8) -> Option<String> {
     }
     let kept = fraction.get(..fsp.min(fraction.len()))?;
     let point = if fsp > 0 { "." } else { "" };
-    Some(format!("{sign}{hour:02}:{minute:02}:{second:02}{point}{kept:0<fsp$}"))
+    Some(format!(
+        "{sign}{hour:02}:{minute:02}:{second:02}{point}{kept:0<fsp$}"
+    ))
 }
 
 /// The label that `text` means, in the label's own spelling; a number is the label's place.
@@ -248,40 +280,88 @@ mod tests {
 
     fn is(ty: &ColumnType, written: &str, kept: &str) {
         let value = DefaultValue::Literal(written.to_owned());
-        assert_eq!(normalised(&value, ty), DefaultValue::Literal(kept.to_owned()), "{written}");
+        assert_eq!(
+            normalised(&value, ty),
+            DefaultValue::Literal(kept.to_owned()),
+            "{written}"
+        );
     }
 
     // Each pair as MariaDB 10.11 and MySQL 9.7 show it in SHOW CREATE TABLE.
     #[test]
     fn constants_take_the_form_of_their_type() {
-        let int = ColumnType::Int { bytes: 4, unsigned: false, display_width: None, zerofill: false };
+        let int = ColumnType::Int {
+            bytes: 4,
+            unsigned: false,
+            display_width: None,
+            zerofill: false,
+        };
         is(&int, "1.6", "2");
         is(&int, "-01", "-1");
         is(&int, "1e3", "1e3");
-        let decimal = ColumnType::Decimal { precision: 10, scale: 2, unsigned: false };
+        let decimal = ColumnType::Decimal {
+            precision: 10,
+            scale: 2,
+            unsigned: false,
+        };
         is(&decimal, "1.005", "1.01");
         is(&decimal, "0", "0.00");
         is(&decimal, "99.999", "100.00");
         is(&decimal, "-.5", "-0.50");
-        is(&ColumnType::DateTime { fsp: 0 }, "2020-1-1", "2020-01-01 00:00:00");
-        is(&ColumnType::DateTime { fsp: 3 }, "2020-01-01 1:2:3", "2020-01-01 01:02:03.000");
-        is(&ColumnType::Timestamp { fsp: 0 }, "0", "0000-00-00 00:00:00");
+        is(
+            &ColumnType::DateTime { fsp: 0 },
+            "2020-1-1",
+            "2020-01-01 00:00:00",
+        );
+        is(
+            &ColumnType::DateTime { fsp: 3 },
+            "2020-01-01 1:2:3",
+            "2020-01-01 01:02:03.000",
+        );
+        is(
+            &ColumnType::Timestamp { fsp: 0 },
+            "0",
+            "0000-00-00 00:00:00",
+        );
         is(&ColumnType::Date, "20200103", "2020-01-03");
         is(&ColumnType::Time { fsp: 2 }, "1:2", "01:02:00.00");
         is(&ColumnType::Year, "70", "1970");
         let labels = vec!["a".to_owned(), "b".to_owned()];
-        is(&ColumnType::Enum { labels: labels.clone(), collation: binary() }, "B", "b");
-        is(&ColumnType::Set { labels, collation: binary() }, "b,A", "a,b");
+        is(
+            &ColumnType::Enum {
+                labels: labels.clone(),
+                collation: binary(),
+            },
+            "B",
+            "b",
+        );
+        is(
+            &ColumnType::Set {
+                labels,
+                collation: binary(),
+            },
+            "b,A",
+            "a,b",
+        );
     }
 
     #[test]
     fn bits_and_bytes_by_type() {
         let bytes = |b: &[u8]| DefaultValue::Bytes(b.to_vec());
         let text = |t: &str| DefaultValue::Literal(t.to_owned());
-        assert_eq!(normalised(&bytes(&[5]), &ColumnType::Bit { bits: 4 }), text("5"));
-        assert_eq!(normalised(&bytes(b"AB"), &ColumnType::Binary { length: 4 }), bytes(b"AB\0\0"));
+        assert_eq!(
+            normalised(&bytes(&[5]), &ColumnType::Bit { bits: 4 }),
+            text("5")
+        );
+        assert_eq!(
+            normalised(&bytes(b"AB"), &ColumnType::Binary { length: 4 }),
+            bytes(b"AB\0\0")
+        );
         let latin1 = crate::schema::collation::by_id(8).unwrap();
-        let varchar = ColumnType::VarChar { length: 5, collation: latin1 };
+        let varchar = ColumnType::VarChar {
+            length: 5,
+            collation: latin1,
+        };
         assert_eq!(normalised(&bytes(b"AB"), &varchar), text("AB"));
         assert_eq!(normalised(&bytes(&[0xe4]), &varchar), bytes(&[0xe4]));
     }

@@ -61,5 +61,6 @@ pub(super) fn fill(column: &Column) -> Fill {
 pub(super) fn is_converted(before: &Column, after: &Column) -> bool {
     before.ty != after.ty
         || before.nullable && !after.nullable
-        || before.generated.as_ref().map(|g| &g.expression) != after.generated.as_ref().map(|g| &g.expression)
+        || before.generated.as_ref().map(|g| &g.expression)
+            != after.generated.as_ref().map(|g| &g.expression)
 }

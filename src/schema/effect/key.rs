@@ -7,8 +7,11 @@ use crate::schema::table::{ColumnType, ForeignKey, Index, IndexKind, KeyPart, Ta
 
 /// Adds a key to a table that has its columns.
 pub(super) fn add_key(table: &mut Table, key: &KeyDef) -> Result<()> {
-    let parts: Vec<KeyPart> =
-        key.parts.iter().map(|part| own_part(table, part)).collect::<Result<_>>()?;
+    let parts: Vec<KeyPart> = key
+        .parts
+        .iter()
+        .map(|part| own_part(table, part))
+        .collect::<Result<_>>()?;
     let Some(kind) = key.kind else {
         for part in &parts {
             let place = part.column().and_then(|name| table.column_index(name));
@@ -21,11 +24,17 @@ pub(super) fn add_key(table: &mut Table, key: &KeyDef) -> Result<()> {
     };
     if let Some(name) = &key.name
         && key.if_not_exists
-        && table.indexes.iter().any(|index| same_name(&index.name, name))
+        && table
+            .indexes
+            .iter()
+            .any(|index| same_name(&index.name, name))
     {
         return Ok(());
     }
-    let name = key.name.clone().unwrap_or_else(|| made_up_name(table, &parts));
+    let name = key
+        .name
+        .clone()
+        .unwrap_or_else(|| made_up_name(table, &parts));
     table.indexes.push(Index { name, kind, parts });
     Ok(())
 }
@@ -41,11 +50,18 @@ fn own_part(table: &Table, part: &KeyPart) -> Result<KeyPart> {
     };
     let name = column.name.clone();
     Ok(match part {
-        KeyPart::Prefix { length, .. } if !is_shorter(*length, &column.ty) => {
-            KeyPart::Column { name, descending: false }
-        }
-        KeyPart::Prefix { length, .. } => KeyPart::Prefix { name, length: *length },
-        KeyPart::Column { descending, .. } => KeyPart::Column { name, descending: *descending },
+        KeyPart::Prefix { length, .. } if !is_shorter(*length, &column.ty) => KeyPart::Column {
+            name,
+            descending: false,
+        },
+        KeyPart::Prefix { length, .. } => KeyPart::Prefix {
+            name,
+            length: *length,
+        },
+        KeyPart::Column { descending, .. } => KeyPart::Column {
+            name,
+            descending: *descending,
+        },
         KeyPart::Expression(_) => part.clone(),
     })
 }
@@ -69,11 +85,19 @@ fn made_up_name(table: &Table, parts: &[KeyPart]) -> String {
         Some(column) if !functional => column,
         _ => "functional_index",
     };
-    let taken = |name: &str| table.indexes.iter().any(|index| same_name(&index.name, name));
+    let taken = |name: &str| {
+        table
+            .indexes
+            .iter()
+            .any(|index| same_name(&index.name, name))
+    };
     if !taken(base) && !same_name(base, "PRIMARY") {
         return base.to_owned();
     }
-    (2u32..).map(|n| format!("{base}_{n}")).find(|name| !taken(name)).unwrap_or_default()
+    (2u32..)
+        .map(|n| format!("{base}_{n}"))
+        .find(|name| !taken(name))
+        .unwrap_or_default()
 }
 
 /// Adds a foreign key to a table of `database`, without the index that it may need.
@@ -92,7 +116,10 @@ pub(super) fn add_foreign_key(
         false => key.constraint.as_ref(),
     };
     let taken = |table: &Table, name: &str| {
-        table.foreign_keys.iter().any(|known| known.name.as_deref().is_some_and(|k| same_name(k, name)))
+        table
+            .foreign_keys
+            .iter()
+            .any(|known| known.name.as_deref().is_some_and(|k| same_name(k, name)))
     };
     let name = match given {
         Some(name) if key.if_not_exists && taken(table, name) => return Ok(()),
@@ -127,8 +154,19 @@ pub(super) fn add_foreign_key(
 /// The highest N of the names `table_ibfk_N`.
 fn last_number(table: &Table) -> u32 {
     let prefix = format!("{}_ibfk_", table.name);
-    let number = |key: &ForeignKey| key.name.as_deref()?.strip_prefix(&prefix)?.parse::<u32>().ok();
-    table.foreign_keys.iter().filter_map(number).max().unwrap_or(0)
+    let number = |key: &ForeignKey| {
+        key.name
+            .as_deref()?
+            .strip_prefix(&prefix)?
+            .parse::<u32>()
+            .ok()
+    };
+    table
+        .foreign_keys
+        .iter()
+        .filter_map(number)
+        .max()
+        .unwrap_or(0)
 }
 
 /// Adds the index that a foreign key needs on the child's side, when no other key begins with its columns.
@@ -153,9 +191,16 @@ pub(super) fn add_foreign_key_index(table: &mut Table, key: &ForeignKeyDef, cont
         .columns
         .iter()
         .filter_map(|name| table.column(name))
-        .map(|column| KeyPart::Column { name: column.name.clone(), descending: false })
+        .map(|column| KeyPart::Column {
+            name: column.name.clone(),
+            descending: false,
+        })
         .collect();
     let given = key.constraint.clone().or_else(|| key.index.clone());
     let name = given.unwrap_or_else(|| made_up_name(table, &parts));
-    table.indexes.push(Index { name, kind: IndexKind::Plain, parts });
+    table.indexes.push(Index {
+        name,
+        kind: IndexKind::Plain,
+        parts,
+    });
 }

@@ -140,14 +140,25 @@ pub fn effect(
         }
         Statement::RenameTables(pairs) => pairs
             .iter()
-            .map(|(from, to)| Change::RenameTable { from: owned(from), to: owned(to) })
+            .map(|(from, to)| Change::RenameTable {
+                from: owned(from),
+                to: owned(to),
+            })
             .collect(),
-        Statement::CreateDatabase { name, if_not_exists, or_replace, charset } => {
+        Statement::CreateDatabase {
+            name,
+            if_not_exists,
+            or_replace,
+            charset,
+        } => {
             if *if_not_exists && catalog.database_collation(name).is_some() {
                 return Ok(Vec::new());
             }
             let collation = database_collation(charset, context.server_collation(), context)?;
-            let create = Change::CreateDatabase { name: name.clone(), collation };
+            let create = Change::CreateDatabase {
+                name: name.clone(),
+                collation,
+            };
             match or_replace {
                 true => vec![Change::DropDatabase { name: name.clone() }, create],
                 false => vec![create],
@@ -161,7 +172,10 @@ pub fn effect(
             }
             let inherited = known.unwrap_or_else(|| context.server_collation());
             let collation = database_collation(charset, inherited, context)?;
-            vec![Change::AlterDatabase { name: name.to_owned(), collation }]
+            vec![Change::AlterDatabase {
+                name: name.to_owned(),
+                collation,
+            }]
         }
         Statement::DropDatabase { name, .. } => {
             vec![Change::DropDatabase { name: name.clone() }]

@@ -16,17 +16,25 @@ pub(super) fn collation(
     context: &SqlContext,
 ) -> Result<Collation> {
     let unknown = |what: &str| {
-        Error::new(ErrorKind::Schema, format!("the charset or collation {what} is not known"))
+        Error::new(
+            ErrorKind::Schema,
+            format!("the charset or collation {what} is not known"),
+        )
     };
-    let given = spec.charset.as_deref().filter(|charset| *charset != "default");
+    let given = spec
+        .charset
+        .as_deref()
+        .filter(|charset| *charset != "default");
     let charset = given.map_or_else(|| inherited.charset.clone(), canonical_charset);
     match spec.collation.as_deref() {
-        Some("default") => context.default_collation(&charset).ok_or_else(|| unknown(&charset)),
+        Some("default") => context
+            .default_collation(&charset)
+            .ok_or_else(|| unknown(&charset)),
         Some(name) => in_charset(name, &charset).ok_or_else(|| unknown(name)),
         None if spec.binary => binary_of(&charset).ok_or_else(|| unknown(&charset)),
-        None if given.is_some() => {
-            context.default_collation(&charset).ok_or_else(|| unknown(&charset))
-        }
+        None if given.is_some() => context
+            .default_collation(&charset)
+            .ok_or_else(|| unknown(&charset)),
         None => Ok(inherited.clone()),
     }
 }
@@ -44,7 +52,10 @@ pub(super) fn column_type(
             let collation = resolve(charset)?;
             match collation.charset == "binary" {
                 true => ColumnType::Binary { length: *length },
-                false => ColumnType::Char { length: *length, collation },
+                false => ColumnType::Char {
+                    length: *length,
+                    collation,
+                },
             }
         }
         TypeSpec::VarChar(length, charset) => varchar(*length, resolve(charset)?),
@@ -56,18 +67,27 @@ pub(super) fn column_type(
             let bytes = u64::from(*length) * u64::from(bytes_max(&collation.charset));
             text(length_bytes(bytes), collation)
         }
-        TypeSpec::SizedBlob(length) => {
-            ColumnType::Blob { length_bytes: length_bytes(u64::from(*length)) }
-        }
-        TypeSpec::Enum(labels, charset) => {
-            ColumnType::Enum { labels: labels.clone(), collation: resolve(charset)? }
-        }
-        TypeSpec::Set(labels, charset) => {
-            ColumnType::Set { labels: labels.clone(), collation: resolve(charset)? }
-        }
+        TypeSpec::SizedBlob(length) => ColumnType::Blob {
+            length_bytes: length_bytes(u64::from(*length)),
+        },
+        TypeSpec::Enum(labels, charset) => ColumnType::Enum {
+            labels: labels.clone(),
+            collation: resolve(charset)?,
+        },
+        TypeSpec::Set(labels, charset) => ColumnType::Set {
+            labels: labels.clone(),
+            collation: resolve(charset)?,
+        },
         TypeSpec::Json if context.is_mariadb() => {
             let charset = Some("utf8mb4".to_owned());
-            text(4, resolve(&CharsetSpec { charset, binary: true, collation: None })?)
+            text(
+                4,
+                resolve(&CharsetSpec {
+                    charset,
+                    binary: true,
+                    collation: None,
+                })?,
+            )
         }
         TypeSpec::Json => ColumnType::Json,
     })
@@ -86,7 +106,10 @@ fn varchar(length: u32, collation: Collation) -> ColumnType {
 fn text(length_bytes: u8, collation: Collation) -> ColumnType {
     match collation.charset == "binary" {
         true => ColumnType::Blob { length_bytes },
-        false => ColumnType::Text { length_bytes, collation },
+        false => ColumnType::Text {
+            length_bytes,
+            collation,
+        },
     }
 }
 
@@ -111,21 +134,29 @@ pub(super) fn converted(ty: &ColumnType, to: &Collation) -> ColumnType {
     match ty {
         ColumnType::Char { length, .. } => match to.charset == "binary" {
             true => ColumnType::Binary { length: *length },
-            false => ColumnType::Char { length: *length, collation: to.clone() },
+            false => ColumnType::Char {
+                length: *length,
+                collation: to.clone(),
+            },
         },
         ColumnType::VarChar { length, .. } => varchar(*length, to.clone()),
-        ColumnType::Text { length_bytes: bytes, .. } => {
+        ColumnType::Text {
+            length_bytes: bytes,
+            ..
+        } => {
             let capacity = (1u64 << (8 * u32::from(*bytes).min(4))) - 1;
             let characters = capacity / u64::from(bytes_max(&from.charset));
             let wanted = characters * u64::from(bytes_max(&to.charset));
             text((*bytes).max(length_bytes(wanted)), to.clone())
         }
-        ColumnType::Enum { labels, .. } => {
-            ColumnType::Enum { labels: labels.clone(), collation: to.clone() }
-        }
-        ColumnType::Set { labels, .. } => {
-            ColumnType::Set { labels: labels.clone(), collation: to.clone() }
-        }
+        ColumnType::Enum { labels, .. } => ColumnType::Enum {
+            labels: labels.clone(),
+            collation: to.clone(),
+        },
+        ColumnType::Set { labels, .. } => ColumnType::Set {
+            labels: labels.clone(),
+            collation: to.clone(),
+        },
         other => other.clone(),
     }
 }

@@ -10,11 +10,21 @@ const HIDDEN: [&str; 2] = ["row_start", "row_end"];
 /// Makes a table versioned: hidden columns unless it has a period, and the period's end in its keys.
 pub(super) fn add_versioning(table: &mut Table, explicit: Option<(String, String)>) {
     let period = match explicit {
-        Some((start, end)) => SystemPeriod { start, end, hidden: false },
+        Some((start, end)) => SystemPeriod {
+            start,
+            end,
+            hidden: false,
+        },
         None => {
             let [start, end] = HIDDEN.map(str::to_owned);
-            table.columns.extend([hidden_column(&start), hidden_column(&end)]);
-            SystemPeriod { start, end, hidden: true }
+            table
+                .columns
+                .extend([hidden_column(&start), hidden_column(&end)]);
+            SystemPeriod {
+                start,
+                end,
+                hidden: true,
+            }
         }
     };
     table.system_period = Some(period);
@@ -35,16 +45,27 @@ fn hidden_column(name: &str) -> Column {
 
 /// Adds the period's end to the primary key and to unique keys, where it is missing.
 pub(super) fn extend_keys(table: &mut Table) {
-    let Some(period) = &table.system_period else { return };
+    let Some(period) = &table.system_period else {
+        return;
+    };
     let end = period.end.clone();
     let extend = |parts: &mut Vec<KeyPart>| {
-        let has = parts.iter().any(|part| part.column().is_some_and(|name| same_name(name, &end)));
+        let has = parts
+            .iter()
+            .any(|part| part.column().is_some_and(|name| same_name(name, &end)));
         if !parts.is_empty() && !has {
-            parts.push(KeyPart::Column { name: end.clone(), descending: false });
+            parts.push(KeyPart::Column {
+                name: end.clone(),
+                descending: false,
+            });
         }
     };
     extend(&mut table.primary_key);
-    for index in table.indexes.iter_mut().filter(|index| index.kind == IndexKind::Unique) {
+    for index in table
+        .indexes
+        .iter_mut()
+        .filter(|index| index.kind == IndexKind::Unique)
+    {
         extend(&mut index.parts);
     }
 }

@@ -38,18 +38,27 @@ pub fn has_rowid_alias(table: &Table) -> bool {
 pub fn is_unsigned_bigint(table: &Table, at: usize) -> bool {
     matches!(
         table.columns.get(at).map(|column| &column.ty),
-        Some(ColumnType::Int { bytes: 8, unsigned: true, .. })
+        Some(ColumnType::Int {
+            bytes: 8,
+            unsigned: true,
+            ..
+        })
     )
 }
 
 /// CREATE TABLE for `table` under the name `sqlite_name`; with `rowid_alias` its sole integer key is the rowid.
 pub fn create_table_sql(table: &Table, sqlite_name: &str, rowid_alias: bool) -> String {
     let alias = rowid_column(table).filter(|_| rowid_alias);
-    let key = whole_key(table).filter(|_| alias.is_none()).unwrap_or_default();
+    let key = whole_key(table)
+        .filter(|_| alias.is_none())
+        .unwrap_or_default();
     let mut parts = Vec::with_capacity(table.columns.len() + 1);
     for (place, column) in table.columns.iter().enumerate() {
         if alias == Some(place) {
-            parts.push(format!("{} INTEGER PRIMARY KEY", quote_identifier(&column.name)));
+            parts.push(format!(
+                "{} INTEGER PRIMARY KEY",
+                quote_identifier(&column.name)
+            ));
             continue;
         }
         let mut sql = column_definition(column);
@@ -66,13 +75,20 @@ pub fn create_table_sql(table: &Table, sqlite_name: &str, rowid_alias: bool) -> 
             .collect();
         parts.push(format!("PRIMARY KEY ({})", names.join(", ")));
     }
-    format!("CREATE TABLE {} (\n  {}\n)", quote_identifier(sqlite_name), parts.join(",\n  "))
+    format!(
+        "CREATE TABLE {} (\n  {}\n)",
+        quote_identifier(sqlite_name),
+        parts.join(",\n  ")
+    )
 }
 
 /// Statements that give up the rowid alias of a table whose key is about to exceed it; in the open transaction.
 pub fn rebuild_without_rowid_alias(table: &Table, sqlite_name: &str) -> Vec<String> {
-    let names: Vec<String> =
-        table.columns.iter().map(|column| quote_identifier(&column.name)).collect();
+    let names: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| quote_identifier(&column.name))
+        .collect();
     rebuild(table, sqlite_name, false, &names, &names)
 }
 
@@ -84,7 +100,10 @@ pub(super) fn rebuild(
     columns: &[String],
     expressions: &[String],
 ) -> Vec<String> {
-    let (old, new) = (quote_identifier(sqlite_name), quote_identifier(REBUILD_NAME));
+    let (old, new) = (
+        quote_identifier(sqlite_name),
+        quote_identifier(REBUILD_NAME),
+    );
     let mut statements = vec![create_table_sql(after, REBUILD_NAME, rowid_alias)];
     if !columns.is_empty() {
         statements.push(format!(

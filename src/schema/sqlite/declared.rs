@@ -46,8 +46,14 @@ pub fn affinity(declared: &str) -> Affinity {
 /// The declared type of a column; empty for types whose values must stay as they are bound.
 pub fn declared_type(ty: &ColumnType) -> String {
     match ty {
-        ColumnType::Int { bytes: 8, unsigned: true, .. } => String::new(),
-        ColumnType::Int { bytes, unsigned, .. } => {
+        ColumnType::Int {
+            bytes: 8,
+            unsigned: true,
+            ..
+        } => String::new(),
+        ColumnType::Int {
+            bytes, unsigned, ..
+        } => {
             let word = match bytes {
                 1 => "TINYINT",
                 2 => "SMALLINT",
@@ -59,7 +65,11 @@ pub fn declared_type(ty: &ColumnType) -> String {
         }
         ColumnType::Float { unsigned, .. } => with_sign("FLOAT", *unsigned),
         ColumnType::Double { unsigned, .. } => with_sign("DOUBLE", *unsigned),
-        ColumnType::Decimal { precision, scale, unsigned } if *precision <= EXACT_DIGITS => {
+        ColumnType::Decimal {
+            precision,
+            scale,
+            unsigned,
+        } if *precision <= EXACT_DIGITS => {
             with_sign(&format!("DECIMAL({precision},{scale})"), *unsigned)
         }
         ColumnType::Decimal { .. } => String::new(),
@@ -89,11 +99,19 @@ pub fn declared_type(ty: &ColumnType) -> String {
 }
 
 fn with_sign(word: &str, unsigned: bool) -> String {
-    if unsigned { format!("{word} UNSIGNED") } else { word.to_owned() }
+    if unsigned {
+        format!("{word} UNSIGNED")
+    } else {
+        word.to_owned()
+    }
 }
 
 fn with_digits(word: &str, fsp: u8) -> String {
-    if fsp > 0 { format!("{word}({fsp})") } else { word.to_owned() }
+    if fsp > 0 {
+        format!("{word}({fsp})")
+    } else {
+        word.to_owned()
+    }
 }
 
 fn sized(length_bytes: u8, word: &str) -> String {

@@ -45,7 +45,10 @@ pub fn default_literal(column: &Column) -> Result<String> {
         DefaultForAbsent::Constant(value) => Ok(literal(&value, &column.ty)),
         DefaultForAbsent::NeedsExpression(text) => Err(Error::new(
             ErrorKind::Unsupported,
-            format!("column `{}` is not in the row image and its value is {text}", column.name),
+            format!(
+                "column `{}` is not in the row image and its value is {text}",
+                column.name
+            ),
         )),
     }
 }

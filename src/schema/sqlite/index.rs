@@ -19,7 +19,10 @@ pub fn index_name(sqlite_name: &str, index: &str) -> String {
 pub fn create_index_sql(table: &Table, sqlite_name: &str) -> Vec<String> {
     let mut statements: Vec<String> = key_substitute(table, sqlite_name).into_iter().collect();
     statements.extend(
-        table.indexes.iter().filter_map(|index| one_index_sql(table, index, sqlite_name)),
+        table
+            .indexes
+            .iter()
+            .filter_map(|index| one_index_sql(table, index, sqlite_name)),
     );
     statements
 }

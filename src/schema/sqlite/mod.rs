@@ -5,6 +5,8 @@
 //! the source has checked is checked again (NOT NULL, CHECK, foreign keys); unique keys are kept, as they serve
 //! queries. Generated columns are plain columns.
 
+mod alter;
+mod convert;
 mod create;
 mod declared;
 mod default;
@@ -13,6 +15,7 @@ mod name;
 mod nocase;
 mod rename;
 
+pub use alter::{AlterPlan, AlterSession, alter_plan};
 pub use create::{
     create_table_sql, has_rowid_alias, is_unsigned_bigint, rebuild_without_rowid_alias,
 };

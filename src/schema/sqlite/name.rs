@@ -35,7 +35,13 @@ pub(super) fn quote_bytes(bytes: &[u8]) -> String {
 pub fn sqlite_name(table: &str) -> String {
     let reserved = table.starts_with('~')
         || RESERVED_PREFIXES.iter().any(|prefix| {
-            table.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+            table
+                .get(..prefix.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
         });
-    if reserved { format!("~{table}") } else { table.to_owned() }
+    if reserved {
+        format!("~{table}")
+    } else {
+        table.to_owned()
+    }
 }

@@ -1,0 +1,497 @@
+//! What a changed definition comes to in SQLite: the cheapest statements that lead to the right table.
+//!
+//! Cheapest first: nothing; edits of SQLite's own catalog (other words for the same affinity, other names); ADD COLUMN at
+//! the end with a constant, RENAME COLUMN, DROP COLUMN; else the table is made anew in one pass. Everything runs in the
+//! lane's open transaction.
+
+use super::convert::{Conversion, conversion};
+use super::create::{has_rowid_alias, is_unsigned_bigint, rebuild, rowid_column, whole_key};
+use super::declared::{affinity, column_definition, column_is_nocase, declared_type};
+use super::default::literal;
+use super::index::{create_index_sql, index_name, one_index_sql};
+use super::name::{quote_identifier, quote_text};
+use super::rename::{edit_schema, redefine_column_edit, rename_index_edit};
+use crate::schema::ddl::SqlContext;
+use crate::schema::effect::{ColumnOrigin, Fill};
+use crate::schema::table::{Column, ColumnType, KeyPart, Table, same_name};
+
+/// What the statement's session says about values.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AlterSession {
+    /// Values that do not fit would have been an error.
+    pub strict: bool,
+    /// Fractions of a second are rounded, not cut.
+    pub rounds_fractions: bool,
+    /// The statement's time: seconds since 1970.
+    pub seconds: u32,
+    /// The statement's time: microseconds.
+    pub micros: u32,
+    /// The session's time zone as seconds east of UTC, where it is known.
+    pub utc_offset: Option<i32>,
+}
+
+impl AlterSession {
+    /// From the statement's context, its time, and the session's `time_zone` where the event says it.
+    pub fn new(context: &SqlContext, seconds: u32, micros: u32, time_zone: Option<&str>) -> Self {
+        Self {
+            strict: context.is_strict(),
+            rounds_fractions: context.rounds_fractions(),
+            seconds,
+            micros,
+            utc_offset: time_zone.and_then(utc_offset),
+        }
+    }
+
+    /// The statement's time as a column of type `ty` stores it.
+    fn time(&self, ty: &ColumnType, fsp: u8) -> Option<String> {
+        let offset = match ty {
+            ColumnType::Timestamp { .. } => 0,
+            ColumnType::DateTime { .. } => self.utc_offset?,
+            _ => return None,
+        };
+        let seconds = i64::from(self.seconds) + i64::from(offset);
+        let time = jiff::Timestamp::from_second(seconds).ok()?;
+        let mut text = time.strftime("%Y-%m-%d %H:%M:%S").to_string();
+        if fsp > 0 {
+            let micros = format!("{:06}", self.micros);
+            text.push('.');
+            text.push_str(micros.get(..usize::from(fsp).min(6))?);
+        }
+        Some(text)
+    }
+}
+
+/// `+02:00`, `-5:30`, `UTC`; named zones and SYSTEM are not known here.
+fn utc_offset(zone: &str) -> Option<i32> {
+    if zone.eq_ignore_ascii_case("UTC") {
+        return Some(0);
+    }
+    let (sign, rest) = match zone.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = rest.split_once(':')?;
+    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+    Some(sign * (hours * 3600 + minutes * 60))
+}
+
+/// How a table follows its changed definition.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AlterPlan {
+    /// By these statements, in order; none when only the definition changes.
+    Statements {
+        /// The statements.
+        sql: Vec<String>,
+        /// Whether the primary key is the rowid afterwards.
+        rowid_alias: bool,
+        /// Whether all rows are written again.
+        rebuilds: bool,
+    },
+    /// Values come about that only the source knows: the reason.
+    NeedsSource(String),
+}
+
+/// How the table `sqlite_name` goes from `before` to `after`. `rowid_alias`: whether its key is the rowid now.
+pub fn alter_plan(
+    before: &Table,
+    after: &Table,
+    origins: &[ColumnOrigin],
+    sqlite_name: &str,
+    rowid_alias: bool,
+    session: &AlterSession,
+) -> AlterPlan {
+    let change = TableChange {
+        before,
+        after,
+        origins,
+        sqlite_name,
+        rowid_alias,
+        session,
+    };
+    match change.values() {
+        Err(why) => AlterPlan::NeedsSource(why),
+        Ok(values) => {
+            let alias_after = change.rowid_alias_after();
+            match change.native(&values, alias_after) {
+                Some(sql) => AlterPlan::Statements {
+                    sql,
+                    rowid_alias: alias_after,
+                    rebuilds: false,
+                },
+                None => AlterPlan::Statements {
+                    sql: change.rebuild(&values, alias_after),
+                    rowid_alias: alias_after,
+                    rebuilds: true,
+                },
+            }
+        }
+    }
+}
+
+/// What a column of the new definition holds.
+enum Value {
+    /// What the old column held.
+    Kept(usize),
+    /// An expression over the old columns.
+    Expression(String),
+    /// A constant in every row, as SQL.
+    Constant(String),
+    /// An expression that is another in each row.
+    Numbered(String),
+}
+
+struct TableChange<'a> {
+    before: &'a Table,
+    after: &'a Table,
+    origins: &'a [ColumnOrigin],
+    sqlite_name: &'a str,
+    rowid_alias: bool,
+    session: &'a AlterSession,
+}
+
+impl TableChange<'_> {
+    /// What each new column holds, or why only the source can tell.
+    fn values(&self) -> Result<Vec<Value>, String> {
+        self.after
+            .columns
+            .iter()
+            .zip(self.origins)
+            .map(|(column, origin)| match origin {
+                ColumnOrigin::Kept { from, converted } => self.kept(*from, *converted, column),
+                ColumnOrigin::New { fill } => self.filled(column, fill),
+            })
+            .collect()
+    }
+
+    fn kept(&self, from: usize, converted: bool, column: &Column) -> Result<Value, String> {
+        let Some(old) = self.before.columns.get(from).filter(|_| converted) else {
+            return Ok(Value::Kept(from));
+        };
+        match conversion(old, column, &quote_identifier(&old.name), self.session) {
+            Conversion::Same => Ok(Value::Kept(from)),
+            Conversion::Expression(sql) => Ok(Value::Expression(sql)),
+            Conversion::NeedsSource(why) => Err(why),
+        }
+    }
+
+    fn filled(&self, column: &Column, fill: &Fill) -> Result<Value, String> {
+        match fill {
+            Fill::Null => Ok(Value::Constant("NULL".to_owned())),
+            Fill::Value(value) => Ok(Value::Constant(literal(value, &column.ty))),
+            Fill::StatementTime { fsp } => match self.session.time(&column.ty, *fsp) {
+                Some(text) => Ok(Value::Constant(quote_text(&text))),
+                None => Err(format!(
+                    "column `{}` takes the source's local time",
+                    column.name
+                )),
+            },
+            Fill::AutoIncrement => self.numbered(column),
+            Fill::NeedsSource(why) => Err(why.clone()),
+        }
+    }
+
+    /// Numbers follow the source's order of rows: that of the old primary key, where SQLite orders it alike.
+    fn numbered(&self, column: &Column) -> Result<Value, String> {
+        let key = whole_key(self.before).unwrap_or_default();
+        let ordered_alike = |place: &usize| {
+            self.before.columns.get(*place).is_some_and(|key_column| {
+                matches!(
+                    key_column.ty,
+                    ColumnType::Int { bytes: 1..=4, .. }
+                        | ColumnType::Int {
+                            unsigned: false,
+                            ..
+                        }
+                        | ColumnType::Date
+                        | ColumnType::DateTime { .. }
+                        | ColumnType::Timestamp { .. }
+                        | ColumnType::Year
+                )
+            })
+        };
+        if key.is_empty() || !key.iter().all(ordered_alike) {
+            return Err(format!(
+                "column `{}` numbers the rows in the source's order",
+                column.name
+            ));
+        }
+        let order: Vec<String> = key
+            .iter()
+            .filter_map(|place| self.before.columns.get(*place))
+            .map(|key_column| quote_identifier(&key_column.name))
+            .collect();
+        Ok(Value::Numbered(format!(
+            "row_number() OVER (ORDER BY {})",
+            order.join(", ")
+        )))
+    }
+
+    /// The key stays the rowid, or becomes it, unless it may already hold what a rowid cannot.
+    fn rowid_alias_after(&self) -> bool {
+        let Some(place) = rowid_column(self.after) else {
+            return false;
+        };
+        match self.origins.get(place) {
+            Some(ColumnOrigin::Kept { from, .. }) if is_unsigned_bigint(self.before, *from) => {
+                self.rowid_alias && rowid_column(self.before) == Some(*from)
+            }
+            _ => has_rowid_alias(self.after),
+        }
+    }
+
+    fn rebuild(&self, values: &[Value], alias_after: bool) -> Vec<String> {
+        let columns: Vec<String> = self
+            .after
+            .columns
+            .iter()
+            .map(|column| quote_identifier(&column.name))
+            .collect();
+        let expressions: Vec<String> = values
+            .iter()
+            .map(|value| match value {
+                Value::Kept(from) => self.before.columns.get(*from).map_or_else(
+                    || "NULL".to_owned(),
+                    |column| quote_identifier(&column.name),
+                ),
+                Value::Expression(sql) | Value::Constant(sql) | Value::Numbered(sql) => sql.clone(),
+            })
+            .collect();
+        rebuild(
+            self.after,
+            self.sqlite_name,
+            alias_after,
+            &columns,
+            &expressions,
+        )
+    }
+
+    /// The statements when no rebuild is needed; `None` when one is.
+    fn native(&self, values: &[Value], alias_after: bool) -> Option<Vec<String>> {
+        let kept = self.kept_in_place(values)?;
+        let renamed = self.renamed(&kept);
+        if alias_after != self.rowid_alias || !self.key_stays(&renamed) {
+            return None;
+        }
+        let edits = self.redefinitions(&kept, &renamed, alias_after)?;
+        let dropped: Vec<&Column> = (0..self.before.columns.len())
+            .filter(|place| !kept.iter().any(|(from, _)| from == place))
+            .filter_map(|place| self.before.columns.get(place))
+            .collect();
+        // Each DROP COLUMN writes all rows again; from the second on, one rebuild is cheaper.
+        if dropped.len() > 1 || kept.is_empty() {
+            return None;
+        }
+        let (drop_indexes, index_edits, create_indexes) = self.index_changes(&renamed);
+        let table = quote_identifier(self.sqlite_name);
+        let mut sql = drop_indexes;
+        sql.extend(dropped.iter().map(|column| {
+            format!(
+                "ALTER TABLE {table} DROP COLUMN {}",
+                quote_identifier(&column.name)
+            )
+        }));
+        sql.extend(self.renames(&kept));
+        for (column, value) in self.after.columns.iter().zip(values) {
+            if let Value::Constant(constant) = value {
+                let default = if constant == "NULL" {
+                    String::new()
+                } else {
+                    format!(" DEFAULT {constant}")
+                };
+                let definition = column_definition(column);
+                sql.push(format!(
+                    "ALTER TABLE {table} ADD COLUMN {definition}{default}"
+                ));
+            }
+        }
+        sql.extend(edit_schema(edits.into_iter().chain(index_edits).collect()));
+        sql.extend(create_indexes);
+        Some(sql)
+    }
+
+    /// Old and new place of the kept columns, when they keep their order and values and all new ones, which hold a
+    /// constant, stand behind them.
+    fn kept_in_place(&self, values: &[Value]) -> Option<Vec<(usize, usize)>> {
+        let mut kept: Vec<(usize, usize)> = Vec::new();
+        let mut new_seen = false;
+        for (place, value) in values.iter().enumerate() {
+            match value {
+                Value::Kept(from) => {
+                    if new_seen || kept.last().is_some_and(|(last, _)| last >= from) {
+                        return None;
+                    }
+                    kept.push((*from, place));
+                }
+                // ADD COLUMN takes plain literals as defaults only.
+                Value::Constant(sql) if !sql.starts_with("CAST") => new_seen = true,
+                _ => return None,
+            }
+        }
+        Some(kept)
+    }
+
+    /// The old definition with the new names of the columns that stay.
+    fn renamed(&self, kept: &[(usize, usize)]) -> Table {
+        let mut renamed = self.before.clone();
+        for (from, to) in kept {
+            let (Some(old), Some(new)) =
+                (self.before.columns.get(*from), self.after.columns.get(*to))
+            else {
+                continue;
+            };
+            if let Some(column) = renamed.columns.get_mut(*from) {
+                column.name.clone_from(&new.name);
+            }
+            let follow = |part: &mut KeyPart, original: &KeyPart| {
+                if let (KeyPart::Column { name, .. } | KeyPart::Prefix { name, .. }, Some(was)) =
+                    (part, original.column())
+                    && same_name(was, &old.name)
+                {
+                    name.clone_from(&new.name);
+                }
+            };
+            for (part, original) in renamed.primary_key.iter_mut().zip(&self.before.primary_key) {
+                follow(part, original);
+            }
+            for (index, original) in renamed.indexes.iter_mut().zip(&self.before.indexes) {
+                for (part, original) in index.parts.iter_mut().zip(&original.parts) {
+                    follow(part, original);
+                }
+            }
+        }
+        renamed
+    }
+
+    /// Whether the key that SQLite has is the same, names aside.
+    fn key_stays(&self, renamed: &Table) -> bool {
+        let names = |table: &Table| -> Option<Vec<String>> {
+            let key = whole_key(table)?;
+            Some(
+                key.iter()
+                    .filter_map(|place| table.columns.get(*place))
+                    .map(|column| column.name.clone())
+                    .collect(),
+            )
+        };
+        names(renamed) == names(self.after)
+    }
+
+    /// Edits for columns whose words change; `None` when more than words does.
+    fn redefinitions(
+        &self,
+        kept: &[(usize, usize)],
+        renamed: &Table,
+        alias_after: bool,
+    ) -> Option<Vec<String>> {
+        let alias = rowid_column(self.after).filter(|_| alias_after);
+        let mut edits = Vec::new();
+        for (from, to) in kept.iter().filter(|(_, to)| alias != Some(*to)) {
+            let (old, new) = (renamed.columns.get(*from)?, self.after.columns.get(*to)?);
+            let (old_sql, new_sql) = (column_definition(old), column_definition(new));
+            if old_sql == new_sql {
+                continue;
+            }
+            let (old_type, new_type) = (declared_type(&old.ty), declared_type(&new.ty));
+            let only_words = affinity(&old_type) == affinity(&new_type)
+                && column_is_nocase(old) == column_is_nocase(new)
+                && !old_type.is_empty()
+                && !new_type.is_empty();
+            if !only_words {
+                return None;
+            }
+            edits.push(redefine_column_edit(self.sqlite_name, &old_sql, &new_sql));
+        }
+        Some(edits)
+    }
+
+    /// RENAME COLUMN, by way of a name that nobody has where the new one is still taken.
+    fn renames(&self, kept: &[(usize, usize)]) -> Vec<String> {
+        let table = quote_identifier(self.sqlite_name);
+        let rename = |from: &str, to: &str| {
+            let (from, to) = (quote_identifier(from), quote_identifier(to));
+            format!("ALTER TABLE {table} RENAME COLUMN {from} TO {to}")
+        };
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for (from, to) in kept {
+            let (Some(old), Some(new)) =
+                (self.before.columns.get(*from), self.after.columns.get(*to))
+            else {
+                continue;
+            };
+            if old.name == new.name {
+                continue;
+            }
+            let is_taken = self
+                .before
+                .columns
+                .iter()
+                .any(|column| same_name(&column.name, &new.name));
+            if is_taken {
+                let between = format!("_relaylite_{from}");
+                first.push(rename(&old.name, &between));
+                second.push(rename(&between, &new.name));
+            } else {
+                first.push(rename(&old.name, &new.name));
+            }
+        }
+        first.extend(second);
+        first
+    }
+
+    /// DROP INDEX, edits that rename, CREATE INDEX.
+    fn index_changes(&self, renamed: &Table) -> (Vec<String>, Vec<String>, Vec<String>) {
+        let mut gone: Vec<(String, String)> = named_indexes(renamed, self.sqlite_name);
+        let mut wanted: Vec<(String, String)> = named_indexes(self.after, self.sqlite_name);
+        let old_names: Vec<String> = gone.iter().map(|(name, _)| name.clone()).collect();
+        let stays: Vec<(String, String)> = gone
+            .iter()
+            .filter(|index| wanted.contains(index))
+            .cloned()
+            .collect();
+        gone.retain(|index| !stays.contains(index));
+        wanted.retain(|index| !stays.contains(index));
+        let mut edits = Vec::new();
+        wanted.retain(|(name, sql)| {
+            let same = gone.iter().position(|(old_name, old_sql)| {
+                old_sql.replacen(&quote_identifier(old_name), &quote_identifier(name), 1) == *sql
+                    && !old_names.iter().any(|old| old.eq_ignore_ascii_case(name))
+            });
+            match same {
+                Some(place) => {
+                    let (old_name, _) = gone.remove(place);
+                    edits.push(rename_index_edit(&old_name, name));
+                    false
+                }
+                None => true,
+            }
+        });
+        let drops = gone
+            .iter()
+            .map(|(name, _)| format!("DROP INDEX IF EXISTS {}", quote_identifier(name)))
+            .collect();
+        (
+            drops,
+            edits,
+            wanted.into_iter().map(|(_, sql)| sql).collect(),
+        )
+    }
+}
+
+/// SQLite's indexes of a table: name and statement.
+fn named_indexes(table: &Table, sqlite_name: &str) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = table
+        .indexes
+        .iter()
+        .filter_map(|index| {
+            let sql = one_index_sql(table, index, sqlite_name)?;
+            Some((index_name(sqlite_name, &index.name), sql))
+        })
+        .collect();
+    // What is left is the substitute for a primary key that SQLite cannot have.
+    let substitute = create_index_sql(table, sqlite_name)
+        .into_iter()
+        .find(|sql| !all.iter().any(|(_, known)| known == sql));
+    all.extend(substitute.map(|sql| (index_name(sqlite_name, "PRIMARY"), sql)));
+    all
+}

@@ -1,0 +1,529 @@
+//! The definitions that we make of DDL, against those that real servers make of it.
+//!
+//! Each statement runs on the server; where the server accepts it, its effect here must be the table that SHOW CREATE
+//! TABLE and `information_schema` show. The public corpora are only read: nothing in them may panic or take long.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use relaylite::schema::bootstrap::table_from_show_create;
+use relaylite::schema::ddl::{self, SqlContext, Statement};
+use relaylite::schema::effect::{Catalog, Change, effect};
+use relaylite::schema::table::{Collation, Column, ColumnType, DefaultValue, Table};
+
+use crate::support::server::{Flavor, Server, Session};
+
+/// Tables that statements of the corpus refer to, and what later ones need.
+const SETUP: &str = "
+    CREATE DATABASE d CHARACTER SET latin1; CREATE DATABASE db1; CREATE DATABASE db2; CREATE DATABASE db;
+    CREATE TABLE db2.t_old (a INT PRIMARY KEY, b VARCHAR(10) COLLATE utf8mb4_bin, KEY (b));
+    CREATE TABLE db2.other (id INT PRIMARY KEY); CREATE TABLE d.parent (id INT PRIMARY KEY);
+    CREATE TABLE d.other (id INT PRIMARY KEY); CREATE TABLE d.customers (id INT UNSIGNED PRIMARY KEY);
+    CREATE TABLE d.p (id INT PRIMARY KEY, x INT, UNIQUE (x));
+";
+
+/// Statements beyond the corpus, in order: each builds on those before it.
+const SCENARIO: [&str; 41] = [
+    "CREATE TABLE t (id INT UNSIGNED NOT NULL AUTO_INCREMENT, a VARCHAR(20), b TEXT, c DATETIME(3), PRIMARY KEY (id), KEY (a), KEY ab (a, b(10)))",
+    "ALTER TABLE t ADD COLUMN n INT NOT NULL DEFAULT 0 AFTER a, ADD f VARCHAR(10) FIRST, ADD COLUMN (d INT, e INT)",
+    "ALTER TABLE t RENAME COLUMN d TO e, RENAME COLUMN e TO d",
+    "ALTER TABLE t CHANGE a aa VARCHAR(5) CHARACTER SET utf8mb4, MODIFY b MEDIUMTEXT FIRST",
+    "ALTER TABLE t DROP COLUMN aa, ADD KEY (d, e), ADD KEY (d)",
+    "ALTER TABLE t ADD UNIQUE (d), ADD UNIQUE KEY (e, d), ADD INDEX (n)",
+    "ALTER TABLE t RENAME INDEX n TO nn, DROP INDEX d",
+    "ALTER TABLE t ADD t1 TEXT, ADD t2 TINYTEXT CHARACTER SET utf8mb4, ADD t3 CHAR(3) CHARACTER SET binary",
+    "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4",
+    "ALTER TABLE t CONVERT TO CHARACTER SET latin1 COLLATE latin1_bin",
+    "ALTER TABLE t DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci, ADD t4 VARCHAR(3)",
+    "ALTER TABLE t ALTER n SET DEFAULT 5, ALTER COLUMN f SET DEFAULT 'x'",
+    "ALTER TABLE t ALTER n DROP DEFAULT, MODIFY c TIMESTAMP(2) NULL",
+    "ALTER TABLE t MODIFY id BIGINT UNSIGNED NOT NULL, DROP PRIMARY KEY, ADD PRIMARY KEY (id, n)",
+    "CREATE UNIQUE INDEX ix ON t (f DESC, t4)",
+    "DROP INDEX ix ON t",
+    "ALTER TABLE t DROP n",
+    "ALTER TABLE t ADD FOREIGN KEY (id) REFERENCES p (x), ADD CONSTRAINT fkc FOREIGN KEY fki (d) REFERENCES p (id) ON DELETE CASCADE",
+    "ALTER TABLE t MODIFY id INT NOT NULL, ADD FOREIGN KEY (id) REFERENCES p (x), ADD CONSTRAINT fkc FOREIGN KEY fki (d) REFERENCES p (id) ON DELETE CASCADE",
+    "ALTER TABLE t DROP FOREIGN KEY fkc, ADD FOREIGN KEY (e) REFERENCES p (id) ON UPDATE SET NULL",
+    "CREATE TABLE u (a INT REFERENCES p (id), b INT, KEY (b, a), FOREIGN KEY (b) REFERENCES p (id))",
+    "CREATE TABLE ts (a TIMESTAMP, b TIMESTAMP NULL, c TIMESTAMP DEFAULT CURRENT_TIMESTAMP, d TIMESTAMP(3) NOT NULL DEFAULT NOW(3))",
+    "ALTER TABLE ts ADD e TIMESTAMP, ADD f TIMESTAMP FIRST",
+    "CREATE TABLE big (v VARCHAR(70000), w VARCHAR(30000) CHARACTER SET utf8mb4, x VARBINARY(70000), y TEXT(70000), z BLOB(300))",
+    "ALTER TABLE big CONVERT TO CHARACTER SET utf8mb4",
+    "CREATE TABLE df (a INT DEFAULT '1.6', b DECIMAL(10,2) DEFAULT 1.005, c DATETIME DEFAULT '2020-1-1', d DATE DEFAULT 20200103, e TIME(2) DEFAULT '1:2', f YEAR DEFAULT 70, g ENUM('a','b') DEFAULT 'B', h SET('x','y') DEFAULT 'y,x', i BIT(4) DEFAULT 5, j FLOAT DEFAULT 1.50, k CHAR(5) DEFAULT 'a  ', l VARBINARY(3) DEFAULT 0x4142, m BIGINT DEFAULT -0, n VARCHAR(9) DEFAULT 12)",
+    "CREATE TABLE ch (a CHAR(3) CHARACTER SET utf8, b NCHAR(3), c CHAR(3) BYTE, d TEXT BINARY, e CHAR(3) ASCII, f LONG, g LONG VARBINARY, h VARCHAR(3) COLLATE utf8mb4_bin, i ENUM('a') CHARACTER SET binary) CHARSET utf8mb4",
+    "CREATE TABLE nu (a FLOAT(20), b FLOAT(30), c REAL, d DOUBLE PRECISION UNSIGNED, e DEC(5), f NUMERIC, g INT1, h INT8 UNSIGNED, i BOOL, j SMALLINT(3) ZEROFILL, k FLOAT(7,4), l BIT)",
+    "CREATE TABLE ge (p POINT NOT NULL, g GEOMCOLLECTION, m MULTIPOLYGON)",
+    "CREATE TABLE pk (a INT, b INT, c INT UNIQUE, PRIMARY KEY (b, a))",
+    "ALTER TABLE pk DROP PRIMARY KEY, MODIFY a INT, ADD d SERIAL",
+    "ALTER TABLE pk MODIFY COLUMN c BIGINT UNSIGNED UNIQUE AFTER d",
+    "ALTER TABLE pk ADD g INT AS (a + 1) VIRTUAL, ADD h INT GENERATED ALWAYS AS (a * 2) STORED",
+    "CREATE TABLE lk LIKE t",
+    "CREATE TABLE `we``ird $1` (`a``b` INT, `1a` INT, `select` INT, KEY `k 1` (`select`))",
+    "ALTER TABLE `we``ird $1` RENAME TO d.plain",
+    "RENAME TABLE plain TO plain2, lk TO plain, plain2 TO lk",
+    "ALTER TABLE lk ENGINE=InnoDB, COMMENT='x;y', AUTO_INCREMENT=5",
+    "CREATE TABLE pt (id INT NOT NULL, d DATE) PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10), PARTITION pm VALUES LESS THAN MAXVALUE)",
+    "ALTER TABLE pt REORGANIZE PARTITION pm INTO (PARTITION p1 VALUES LESS THAN (20), PARTITION pm VALUES LESS THAN MAXVALUE)",
+    "ALTER TABLE pt ADD x INT, ADD KEY (x) PARTITION BY HASH (id) PARTITIONS 2",
+];
+
+fn fixtures() -> PathBuf {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures/sql");
+    assert!(directory.is_dir(), "{} is not there", directory.display());
+    directory
+}
+
+fn everyday() -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(fixtures().join("everyday/ddl.sql")).unwrap();
+    let named = text
+        .split("--@ ")
+        .skip(1)
+        .filter_map(|part| part.split_once('\n'));
+    named
+        .map(|(name, sql)| (name.to_owned(), sql.trim_end().to_owned()))
+        .collect()
+}
+
+/// Our side: definitions that follow the statements.
+struct Follower {
+    context: SqlContext,
+    tables: HashMap<(String, String), Arc<Table>>,
+    databases: HashMap<String, Collation>,
+}
+
+impl Catalog for Follower {
+    fn table(&self, database: &str, name: &str) -> Option<Arc<Table>> {
+        self.tables
+            .get(&(database.to_owned(), name.to_owned()))
+            .cloned()
+    }
+
+    fn database_collation(&self, database: &str) -> Option<Collation> {
+        self.databases.get(database).cloned()
+    }
+}
+
+impl Follower {
+    fn new(flavor: Flavor, version: (u32, u32, u32), session: &mut Session) -> Self {
+        let flavor = match flavor {
+            Flavor::MariaDb => ddl::Flavor::MariaDb,
+            Flavor::MySql => ddl::Flavor::MySql,
+        };
+        let (major, minor, patch) = version;
+        let mut context = SqlContext::new(flavor, major * 10_000 + minor * 100 + patch, "d");
+        let rows = session.query_strings("SELECT @@collation_server");
+        let server = rows[0][0].clone().unwrap();
+        let id = session.query_strings(&format!(
+            "SELECT id FROM information_schema.collations WHERE collation_name = '{server}'"
+        ));
+        context.collation_server = id[0][0].as_ref().and_then(|id| id.parse().ok());
+        Self {
+            context,
+            tables: HashMap::new(),
+            databases: HashMap::new(),
+        }
+    }
+
+    /// Applies a statement and names the tables that it left behind.
+    fn run(&mut self, sql: &str) -> Result<Vec<(String, String)>, String> {
+        let statement = ddl::parse(sql, &self.context).map_err(|error| error.to_string())?;
+        let changes = effect(&statement, &self.context, self).map_err(|error| error.full_text())?;
+        for change in changes {
+            match change {
+                Change::CreateDatabase { name, collation }
+                | Change::AlterDatabase { name, collation } => {
+                    self.databases.insert(name, collation);
+                }
+                Change::CreateTable { database, table } => {
+                    self.tables
+                        .insert((database, table.name.clone()), Arc::new(table));
+                }
+                Change::DropTable { database, name } => {
+                    self.tables.remove(&(database, name));
+                }
+                Change::AlterTable {
+                    database,
+                    after,
+                    origins,
+                    ..
+                } => {
+                    assert_eq!(origins.len(), after.columns.len());
+                    self.tables
+                        .insert((database, after.name.clone()), Arc::new(after));
+                }
+                Change::RenameTable { from, to } => {
+                    if let Some(table) = self.tables.remove(&from) {
+                        let table = Table {
+                            name: to.1.clone(),
+                            ..table.as_ref().clone()
+                        };
+                        self.tables.insert(to, Arc::new(table));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let tables = statement.tables("d").into_iter();
+        Ok(tables
+            .map(|(database, name)| (database.to_owned(), name.to_owned()))
+            .filter(|key| self.tables.contains_key(key))
+            .collect())
+    }
+}
+
+/// What is compared of a table: no display widths, no texts of expressions, no order of keys.
+fn comparable(table: &Table) -> String {
+    let mut text = format!("{} {}\n", table.name, table.collation.name);
+    for column in &table.columns {
+        let mut ty = column.ty.clone();
+        if let ColumnType::Int { display_width, .. } = &mut ty {
+            *display_width = None;
+        }
+        let default = match &column.default {
+            Some(DefaultValue::Expression(_)) => "expression".to_owned(),
+            other => format!("{other:?}"),
+        };
+        let _ = writeln!(
+            text,
+            "  {} {ty:?} null={} default={default} ai={} generated={} invisible={}",
+            column.name,
+            column.nullable,
+            column.auto_increment,
+            column.generated.is_some(),
+            column.invisible,
+        );
+    }
+    let _ = writeln!(text, "  key {:?}", table.primary_key);
+    let mut lines: Vec<String> = table
+        .indexes
+        .iter()
+        .map(|index| {
+            let functional = index.parts.iter().any(|part| part.column().is_none());
+            let parts = if functional {
+                "functional".to_owned()
+            } else {
+                format!("{:?}", index.parts)
+            };
+            format!("  index {} {:?} {parts}\n", index.name, index.kind)
+        })
+        .collect();
+    lines.extend(table.foreign_keys.iter().map(|key| {
+        let action = |action: &str| action.replace("NO ACTION", "RESTRICT");
+        format!(
+            "  foreign {:?} {:?} {} {:?} {} {}\n",
+            key.name,
+            key.columns,
+            key.parent_table,
+            key.parent_columns,
+            action(&key.on_delete),
+            action(&key.on_update),
+        )
+    }));
+    lines.sort();
+    text + &lines.concat()
+}
+
+/// A type as `information_schema.columns.column_type` has it, without display widths.
+fn column_type(column: &Column) -> String {
+    let sign = |unsigned: bool| if unsigned { " unsigned" } else { "" };
+    let quoted = |labels: &[String]| {
+        let labels: Vec<String> = labels
+            .iter()
+            .map(|label| format!("'{}'", label.replace('\'', "''")))
+            .collect();
+        labels.join(",")
+    };
+    let fsp = |word: &str, fsp: u8| {
+        if fsp > 0 {
+            format!("{word}({fsp})")
+        } else {
+            word.to_owned()
+        }
+    };
+    let size = |bytes: u8| ["", "tiny", "", "medium", "long"][usize::from(bytes)];
+    match &column.ty {
+        ColumnType::Int {
+            bytes,
+            unsigned,
+            zerofill,
+            ..
+        } => {
+            let word = [
+                "",
+                "tinyint",
+                "smallint",
+                "mediumint",
+                "int",
+                "",
+                "",
+                "",
+                "bigint",
+            ];
+            let zerofill = if *zerofill { " zerofill" } else { "" };
+            format!("{}{}{zerofill}", word[usize::from(*bytes)], sign(*unsigned))
+        }
+        ColumnType::Float {
+            unsigned,
+            digits: None,
+        } => format!("float{}", sign(*unsigned)),
+        ColumnType::Float {
+            unsigned,
+            digits: Some((m, d)),
+        } => format!("float({m},{d}){}", sign(*unsigned)),
+        ColumnType::Double {
+            unsigned,
+            digits: None,
+        } => format!("double{}", sign(*unsigned)),
+        ColumnType::Double {
+            unsigned,
+            digits: Some((m, d)),
+        } => format!("double({m},{d}){}", sign(*unsigned)),
+        ColumnType::Decimal {
+            precision,
+            scale,
+            unsigned,
+        } => {
+            format!("decimal({precision},{scale}){}", sign(*unsigned))
+        }
+        ColumnType::Bit { bits } => format!("bit({bits})"),
+        ColumnType::Year => "year".to_owned(),
+        ColumnType::Date => "date".to_owned(),
+        ColumnType::Time { fsp: digits } => fsp("time", *digits),
+        ColumnType::DateTime { fsp: digits } => fsp("datetime", *digits),
+        ColumnType::Timestamp { fsp: digits } => fsp("timestamp", *digits),
+        ColumnType::Char { length, .. } => format!("char({length})"),
+        ColumnType::VarChar { length, .. } => format!("varchar({length})"),
+        ColumnType::Text { length_bytes, .. } => format!("{}text", size(*length_bytes)),
+        ColumnType::Binary { length } => format!("binary({length})"),
+        ColumnType::VarBinary { length } => format!("varbinary({length})"),
+        ColumnType::Blob { length_bytes } => format!("{}blob", size(*length_bytes)),
+        ColumnType::Enum { labels, .. } => format!("enum({})", quoted(labels)),
+        ColumnType::Set { labels, .. } => format!("set({})", quoted(labels)),
+        ColumnType::Json => "json".to_owned(),
+        ColumnType::Geometry { kind } => kind.clone(),
+        ColumnType::Vector { dimensions } => format!("vector({dimensions})"),
+        ColumnType::Uuid => "uuid".to_owned(),
+        ColumnType::Inet4 => "inet4".to_owned(),
+        ColumnType::Inet6 => "inet6".to_owned(),
+    }
+}
+
+/// The server's column type without what it may leave out: display widths, doubled backslashes.
+fn server_type(text: &str) -> String {
+    // ZEROFILL of fractions has no effect on values.
+    let fraction = text.starts_with("double") || text.starts_with("float");
+    let text = if fraction {
+        text.replace(" zerofill", "")
+    } else {
+        text.to_owned()
+    };
+    let mut text = text
+        .replace("geomcollection", "geometrycollection")
+        .replace("\\\\", "\\");
+    for word in ["int(", "year("] {
+        if let Some(at) = text.find(word)
+            && !text.starts_with("enum")
+            && !text.starts_with("set")
+        {
+            let end = text[at..].find(')').unwrap() + at;
+            text.replace_range(at + word.len() - 1..=end, "");
+        }
+    }
+    text
+}
+
+/// Compares one table with what the server says of it; the difference as text.
+fn difference(
+    follower: &Follower,
+    session: &mut Session,
+    database: &str,
+    name: &str,
+) -> Option<String> {
+    let ours = follower.table(database, name).unwrap();
+    let quoted = |text: &str| text.replace('`', "``");
+    let rows = session.query_strings(&format!(
+        "SHOW CREATE TABLE `{}`.`{}`",
+        quoted(database),
+        quoted(name)
+    ));
+    let text = rows[0][1].clone().unwrap();
+    let inherited = follower
+        .database_collation(database)
+        .unwrap_or_else(|| follower.context.server_collation());
+    let theirs = match table_from_show_create(&text, &inherited, &follower.context) {
+        Ok(table) => table,
+        Err(error) => return Some(format!("{error}\n{text}")),
+    };
+    let (a, b) = (comparable(&ours), comparable(&theirs));
+    if a != b {
+        return Some(format!("ours:\n{a}server's:\n{b}{text}"));
+    }
+    let rows = session.query_strings(&format!(
+        "SELECT column_name, column_type, is_nullable, collation_name FROM information_schema.columns \
+         WHERE table_schema = '{database}' AND table_name = '{}' ORDER BY ordinal_position",
+        name.replace('\'', "''")
+    ));
+    for (column, row) in ours.columns.iter().zip(&rows) {
+        let collation = column.ty.collation().map(|found| found.name.clone());
+        let collation = collation.filter(|name| name != "binary");
+        let mine = [
+            Some(column.name.clone()),
+            Some(column_type(column)),
+            Some(if column.nullable { "YES" } else { "NO" }.to_owned()),
+            collation,
+        ];
+        let mut yours = row.clone();
+        yours[1] = yours[1].as_deref().map(server_type);
+        yours[3] = yours[3].take().filter(|name| name != "binary");
+        if yours[1].as_deref() == Some("json") || mine[1..2] == [Some("json".to_owned())] {
+            yours[3] = None;
+        }
+        if mine != *yours.as_slice() {
+            return Some(format!("ours {mine:?}, the server's {yours:?}"));
+        }
+    }
+    None
+}
+
+fn compare_on(flavor: Flavor) {
+    let server = Server::builder(flavor).arg("--sql-mode=").start();
+    let mut session = server.client();
+    let mut follower = Follower::new(flavor, server.version(), &mut session);
+    for statement in SETUP
+        .split(';')
+        .map(str::trim)
+        .filter(|sql| !sql.is_empty())
+    {
+        session.exec(statement);
+        follower.run(statement).unwrap();
+    }
+    session.exec("USE d; SET foreign_key_checks = 0; SET SESSION sql_mode = ''");
+    let statements: Vec<(String, String)> = everyday()
+        .into_iter()
+        .chain(
+            SCENARIO
+                .iter()
+                .map(|sql| ("scenario".to_owned(), (*sql).to_owned())),
+        )
+        .collect();
+    let (mut accepted, mut wrong) = (0, Vec::new());
+    for (name, sql) in &statements {
+        let is_ddl = ddl::parse(sql, &follower.context).is_ok_and(|statement| statement.is_ddl());
+        if name == "drop_db" || name == "drop_schema" || !is_ddl {
+            continue;
+        }
+        if let Err(error) = session.try_exec(sql) {
+            eprintln!("{}: {name} refused: {error}", flavor.name());
+            continue;
+        }
+        accepted += 1;
+        match follower.run(sql) {
+            Err(error) => wrong.push(format!("{name}: {sql}\n{error}")),
+            Ok(tables) => wrong.extend(tables.into_iter().filter_map(|(database, table)| {
+                let what = difference(&follower, &mut session, &database, &table)?;
+                Some(format!("{name}: {sql}\n{database}.{table}: {what}"))
+            })),
+        }
+    }
+    eprintln!(
+        "{}: {accepted} of {} statements accepted and compared",
+        flavor.name(),
+        statements.len()
+    );
+    assert!(
+        wrong.is_empty(),
+        "{} differ\n{}",
+        wrong.len(),
+        wrong.join("\n\n")
+    );
+    assert!(accepted > 60, "only {accepted} statements were accepted");
+}
+
+#[test]
+fn definitions_are_the_servers_on_mariadb() {
+    compare_on(Flavor::MariaDb);
+}
+
+#[test]
+fn definitions_are_the_servers_on_mysql() {
+    compare_on(Flavor::MySql);
+}
+
+/// Statements of a corpus file; the files separate them by semicolons, some behind DELIMITER, some not at all.
+fn statements_of(text: &str) -> Vec<String> {
+    let mut statements = vec![String::new()];
+    for line in text.lines() {
+        let last = statements.last_mut().unwrap();
+        last.push_str(line);
+        last.push('\n');
+        if line.trim_end().ends_with(';') {
+            statements.push(String::new());
+        }
+    }
+    statements.retain(|statement| !statement.trim().is_empty());
+    statements
+}
+
+#[test]
+fn public_corpora_are_read_without_a_panic() {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut not_understood = Vec::new();
+    for (directory, flavor, version) in [
+        (
+            "debezium-ddl-parser/mysql/examples",
+            ddl::Flavor::MySql,
+            90_704,
+        ),
+        (
+            "debezium-ddl-parser/mariadb/examples",
+            ddl::Flavor::MariaDb,
+            110_809,
+        ),
+        (
+            "debezium-ddl-parser/mariadb/examples/fast",
+            ddl::Flavor::MariaDb,
+            110_809,
+        ),
+        ("maxwell/ddl", ddl::Flavor::MySql, 80_400),
+    ] {
+        let context = SqlContext::new(flavor, version, "d");
+        for entry in std::fs::read_dir(fixtures().join(directory)).unwrap() {
+            let path = entry.unwrap().path();
+            let Ok(bytes) = std::fs::read(&path) else {
+                continue;
+            };
+            if path.extension().is_none_or(|extension| extension != "sql") {
+                continue;
+            }
+            let text = String::from_utf8_lossy(&bytes);
+            // Maxwell's corpus has a statement a line.
+            let statements = match directory {
+                "maxwell/ddl" => text.lines().map(str::to_owned).collect(),
+                _ => statements_of(&text),
+            };
+            for sql in statements {
+                let kind = match ddl::parse(&sql, &context) {
+                    Ok(Statement::Unknown) => {
+                        not_understood.push(format!(
+                            "unknown: {}",
+                            sql.trim().chars().take(60).collect::<String>()
+                        ));
+                        "unknown"
+                    }
+                    Ok(statement) if statement.is_ddl() => "ddl",
+                    Ok(_) => "passed over",
+                    Err(error) => {
+                        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+                        not_understood.push(format!("{file}: {error}\n    {}", sql.trim()));
+                        "error"
+                    }
+                };
+                *counts.entry(kind).or_default() += 1;
+            }
+        }
+    }
+    eprintln!("{counts:?}\n{}", not_understood.join("\n"));
+    assert!(counts["ddl"] > 300);
+}
