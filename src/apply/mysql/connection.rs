@@ -1,8 +1,9 @@
 //! One blocking connection to the target server, with its errors in relaylite's words.
 //!
 //! # Threading
-//! A [`Connection`] drives its own single-threaded runtime: it belongs to one thread at a time and must not be used
-//! from inside an asynchronous task.
+//! A [`Connection`] drives its own single-threaded runtime: it belongs to one thread at a time. It blocks; inside a task
+//! of a multi-threaded runtime it takes that worker out of the pool meanwhile, inside a single-threaded runtime it must
+//! not be used.
 //!
 //! # Invariants
 //! Statement text is UTF-8 or the source's own bytes; values go as parameters of prepared statements, never into the
@@ -58,10 +59,37 @@ pub(super) struct Server {
     pub durable_commits: bool,
 }
 
+/// What a connection waits with.
+struct Waiter(Option<Runtime>);
+
+impl Waiter {
+    fn new() -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    fn wait<F: Future>(&self, future: F) -> Result<F::Output> {
+        match &self.0 {
+            Some(runtime) => Ok(tokio::task::block_in_place(|| runtime.block_on(future))),
+            None => Err(Error::new(ErrorKind::Internal, "a connection outlived its runtime")),
+        }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // A plain drop may block, which panics inside an asynchronous task.
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// A connection that is logged in.
 pub(super) struct Connection {
-    runtime: Runtime,
     conn: Conn,
+    // Behind the connection, which is dropped first.
+    waiter: Waiter,
     /// Whether the server is gone, or the protocol out of step.
     broken: bool,
     last_used: Instant,
@@ -97,13 +125,11 @@ impl Connector {
     /// # Errors
     /// `Network` when it cannot be reached, `Access` when it refuses the login.
     pub(super) fn connect(&self) -> Result<Connection> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let conn = runtime.block_on(self.login())?;
+        let waiter = Waiter::new()?;
+        let conn = waiter.wait(self.login())??;
         let mut connection = Connection {
-            runtime,
             conn,
+            waiter,
             broken: false,
             last_used: Instant::now(),
             login: self.login.clone(),
@@ -125,15 +151,10 @@ impl Connector {
                 let Some(plain) = &self.plain else {
                     return Err(Error::new(
                         ErrorKind::Preflight,
-                        format!(
-                            "the target {} offers no TLS, but ssl_mode asks for it",
-                            self.login
-                        ),
+                        format!("the target {} offers no TLS, but ssl_mode asks for it", self.login),
                     ));
                 };
-                self.attempt(plain)
-                    .await
-                    .map_err(|error| self.refused(error))
+                self.attempt(plain).await.map_err(|error| self.refused(error))
             }
             result => result.map_err(|error| self.refused(error)),
         }
@@ -151,24 +172,14 @@ impl Connector {
         match &error {
             mysql_async::Error::Server(server) => {
                 let (kind, code) = (server_kind(server.code), server.code);
-                let kind = if kind == ErrorKind::Target {
-                    ErrorKind::Access
-                } else {
-                    kind
-                };
-                Error::new(
-                    kind,
-                    format!("the target refused the login of {}", self.login),
-                )
-                .with_errno(code)
-                .with_source(error)
+                let kind = if kind == ErrorKind::Target { ErrorKind::Access } else { kind };
+                Error::new(kind, format!("the target refused the login of {}", self.login))
+                    .with_errno(code)
+                    .with_source(error)
             }
             mysql_async::Error::Io(mysql_async::IoError::Tls(_)) => Error::new(
                 ErrorKind::Preflight,
-                format!(
-                    "no TLS session with the target {}; check ssl_mode and ssl_ca",
-                    self.login
-                ),
+                format!("no TLS session with the target {}; check ssl_mode and ssl_ca", self.login),
             )
             .with_source(error),
             _ => Error::new(
@@ -196,9 +207,7 @@ fn tls_options(tls: &TlsConfig) -> Option<SslOpts> {
         .with_danger_accept_invalid_certs(checks_nothing)
         .with_danger_skip_domain_validation(tls.mode != SslMode::VerifyIdentity);
     let options = match &tls.ca {
-        Some(ca) => options
-            .with_root_certs(vec![path(ca)])
-            .with_disable_built_in_roots(true),
+        Some(ca) => options.with_root_certs(vec![path(ca)]).with_disable_built_in_roots(true),
         None => options,
     };
     (tls.mode != SslMode::Disabled).then_some(options)
@@ -208,11 +217,13 @@ fn tls_options(tls: &TlsConfig) -> Option<SslOpts> {
 fn server_kind(code: u16) -> ErrorKind {
     match code {
         // Too many connections; shutdown, also while starting; locks; killed.
-        1040 | 1203 | 1053 | ER_LOCK_WAIT_TIMEOUT | ER_LOCK_DEADLOCK | 1317 | 1927 | 3024
-        | 3572 => ErrorKind::TargetBusy,
+        1040 | 1203 | 1053 | ER_LOCK_WAIT_TIMEOUT | ER_LOCK_DEADLOCK | 1317 | 1927 | 3024 | 3572 => {
+            ErrorKind::TargetBusy
+        }
         // Login and grants, host blocked, read-only server.
-        1044 | 1045 | 1129 | 1130 | 1142 | 1143 | 1227 | 1290 | 1370 | 1419 | 1698 | 1836
-        | 4052 => ErrorKind::Access,
+        1044 | 1045 | 1129 | 1130 | 1142 | 1143 | 1227 | 1290 | 1370 | 1419 | 1698 | 1836 | 4052 => {
+            ErrorKind::Access
+        }
         1062 | 1169 | 1586 => ErrorKind::DuplicateRow,
         1021 | 1114 => ErrorKind::DiskFull,
         _ => ErrorKind::Target,
@@ -237,7 +248,7 @@ impl Connection {
 
     /// Asks for a sign of life.
     pub(super) fn ping(&mut self) -> Result<()> {
-        let result = self.runtime.block_on(self.conn.ping());
+        let result = self.waiter.wait(self.conn.ping())?;
         self.finish(result, "answering a ping")
     }
 
@@ -248,14 +259,14 @@ impl Connection {
 
     /// Runs one statement in whatever charset the session is set to.
     pub(super) fn query_bytes(&mut self, sql: &[u8], doing: &str) -> Result<()> {
-        let result = self.runtime.block_on(self.conn.query_drop(sql));
+        let result = self.waiter.wait(self.conn.query_drop(sql))?;
         self.finish(result, doing)
     }
 
     /// Runs a prepared statement; returns how many rows it found (UPDATE) or changed.
     pub(super) fn execute(&mut self, sql: &str, params: Vec<Value>, doing: &str) -> Result<u64> {
         let params = positional(params);
-        let result = self.runtime.block_on(self.conn.exec_drop(sql, params));
+        let result = self.waiter.wait(self.conn.exec_drop(sql, params))?;
         self.finish(result, doing)?;
         Ok(self.conn.affected_rows())
     }
@@ -266,7 +277,7 @@ impl Connection {
         T: FromRow + Send + 'static,
     {
         let params = positional(params);
-        let result = self.runtime.block_on(self.conn.exec(sql, params));
+        let result = self.waiter.wait(self.conn.exec(sql, params))?;
         self.finish(result, doing)
     }
 
@@ -275,21 +286,16 @@ impl Connection {
     where
         T: FromRow + Send + 'static,
     {
-        let result = self.runtime.block_on(self.conn.query(sql));
+        let result = self.waiter.wait(self.conn.query(sql))?;
         self.finish(result, doing)
     }
 
     /// Says goodbye to the server, so that it frees locks at once.
     pub(super) fn close(self) {
-        let Self {
-            runtime,
-            conn,
-            broken,
-            ..
-        } = self;
+        let Self { conn, waiter, broken, .. } = self;
         if !broken {
             // A server that is gone by now frees them anyway.
-            let _ = runtime.block_on(conn.disconnect());
+            let _ = waiter.wait(conn.disconnect());
         }
     }
 
@@ -310,12 +316,11 @@ impl Connection {
             mysql_async::Error::Server(server) if server.code == ER_NET_PACKET_TOO_LARGE => {
                 self.packet_too_large(doing, None).with_source(error)
             }
-            mysql_async::Error::Server(server) => Error::new(
-                server_kind(server.code),
-                format!("the target {login} failed {doing}"),
-            )
-            .with_errno(server.code)
-            .with_source(error),
+            mysql_async::Error::Server(server) => {
+                Error::new(server_kind(server.code), format!("the target {login} failed {doing}"))
+                    .with_errno(server.code)
+                    .with_source(error)
+            }
             mysql_async::Error::Io(_)
             | mysql_async::Error::Driver(
                 DriverError::ConnectionClosed | DriverError::PacketOutOfOrder,
@@ -325,11 +330,8 @@ impl Connection {
             )
             .with_errno(2013)
             .with_source(error),
-            _ => Error::new(
-                ErrorKind::Target,
-                format!("the target {login} failed {doing}"),
-            )
-            .with_source(error),
+            _ => Error::new(ErrorKind::Target, format!("the target {login} failed {doing}"))
+                .with_source(error),
         }
     }
 
@@ -353,13 +355,9 @@ impl Connection {
             "SELECT VERSION(), @@max_allowed_packet, @@innodb_flush_log_at_trx_commit, @@log_bin, @@sync_binlog",
             doing,
         )?;
-        let Some((version, packet_bytes_max, flush, log_bin, sync_binlog)) =
-            rows.into_iter().next()
+        let Some((version, packet_bytes_max, flush, log_bin, sync_binlog)) = rows.into_iter().next()
         else {
-            return Err(Error::new(
-                ErrorKind::Protocol,
-                "the target did not tell its version",
-            ));
+            return Err(Error::new(ErrorKind::Protocol, "the target did not tell its version"));
         };
         Ok(Server {
             mariadb: version.to_ascii_lowercase().contains("mariadb"),
@@ -374,13 +372,8 @@ impl Connection {
 
 /// `10.11.19-MariaDB-log` is 101119.
 fn version_number(version: &str) -> u32 {
-    let digits = version
-        .split(|c: char| !c.is_ascii_digit() && c != '.')
-        .next()
-        .unwrap_or_default();
-    let mut parts = digits
-        .split('.')
-        .map(|part| part.parse::<u32>().unwrap_or(0).min(99));
+    let digits = version.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
+    let mut parts = digits.split('.').map(|part| part.parse::<u32>().unwrap_or(0).min(99));
     let mut part = || parts.next().unwrap_or(0);
     part() * 10_000 + part() * 100 + part()
 }
