@@ -8,10 +8,20 @@
     reason = "a test fails by panicking"
 )]
 
+#[macro_use]
+mod support;
+
+mod classic_errors;
+mod crashes;
 mod ddl_corpus;
 mod decode_never_panics;
 mod drivers;
 mod fixtures;
+mod large_values;
+mod layers;
 mod mysql_target;
+mod relay_files;
+mod replication;
 mod servers;
-mod support;
+mod start_positions;
+mod usage;

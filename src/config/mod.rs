@@ -65,7 +65,7 @@ impl Config {
         let source = source_config(&layer)?;
         let start = match layer.start.as_deref() {
             None => Start::Latest,
-            Some(text) => text.parse()?,
+            Some(text) => text.parse().map_err(in_setting("start"))?,
         };
         let workers = layer.workers.unwrap_or_else(default_workers);
         if !(1..=WORKERS_MAX).contains(&workers) {
@@ -84,7 +84,9 @@ impl Config {
                     "excludes until_caught_up; give one of them",
                 ));
             }
-            (Some(text), false) => Until::Position(text.parse()?),
+            (Some(text), false) => {
+                Until::Position(text.parse().map_err(in_setting("until"))?)
+            },
             (None, true) => Until::CaughtUp,
             (None, false) => Until::Stopped,
         };
@@ -97,7 +99,7 @@ impl Config {
             source,
             start,
             relay_dir: layer.relay_dir.unwrap_or_else(|| DEFAULT_RELAY_DIR.into()),
-            target: TargetConfig::parse(target, password)?,
+            target: TargetConfig::parse(target, password).map_err(in_setting("target"))?,
             workers,
             connect_retry: Duration::from_secs(
                 layer.connect_retry.unwrap_or(CONNECT_RETRY_DEFAULT),
@@ -119,7 +121,7 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
             "is missing; give --source mysql://USER@HOST:PORT",
         ));
     };
-    let url: MySqlUrl = url.parse()?;
+    let url: MySqlUrl = url.parse().map_err(in_setting("source"))?;
     let server_id = match layer.server_id {
         Some(0) => return Err(invalid("server_id", "must not be 0")),
         Some(id) => id,
@@ -186,6 +188,11 @@ fn default_workers() -> usize {
     std::thread::available_parallelism()
         .map_or(1, std::num::NonZero::get)
         .min(WORKERS_MAX)
+}
+
+/// Says which setting an error is about.
+fn in_setting(key: &str) -> impl Fn(Error) -> Error {
+    move |error| invalid(key, &format!("cannot be used: {}", error.what()))
 }
 
 fn invalid(key: &str, why: &str) -> Error {

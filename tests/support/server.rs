@@ -8,16 +8,17 @@
 //! (there, use `tokio::task::spawn_blocking`).
 
 mod datadir;
-mod process;
 mod programs;
 mod session;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use process::Process;
 pub(crate) use session::{Rows, Session};
+
+use crate::support::process::{self, POLL_INTERVAL, Process};
 
 /// The replication user that every server has.
 pub(crate) const REPL_USER: &str = "repl";
@@ -26,7 +27,6 @@ pub(crate) const REPL_PASSWORD: &str = "repl-secret";
 
 const START_TIMEOUT: Duration = Duration::from_secs(90);
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Which kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,9 +98,25 @@ impl Builder {
         self
     }
 
-    /// Starts the server and returns once it answers.
+    /// Starts the server on a free port and returns once it answers.
     #[track_caller]
     pub(crate) fn start(self) -> Server {
+        let mut server = self.prepare();
+        server.start_on_free_port();
+        server
+    }
+
+    /// Starts the server on this port, which a replica may already be trying.
+    #[track_caller]
+    pub(crate) fn start_at(self, port: u16) -> Server {
+        let mut server = self.prepare();
+        server.port = port;
+        server.restart();
+        server
+    }
+
+    #[track_caller]
+    fn prepare(self) -> Server {
         let program = programs::find(self.variable);
         let version = programs::version(&program);
         let directory = tempfile::Builder::new().prefix("rl-").tempdir().unwrap();
@@ -110,7 +126,7 @@ impl Builder {
             version,
             &directory.path().join("data"),
         );
-        let mut server = Server {
+        Server {
             process: None,
             port: 0,
             flavor: self.flavor,
@@ -118,9 +134,7 @@ impl Builder {
             program,
             options: self.options(),
             directory,
-        };
-        server.start_on_free_port();
-        server
+        }
     }
 
     fn options(&self) -> Vec<String> {
@@ -221,7 +235,13 @@ impl Server {
     /// Stock `mysqlbinlog` or `mariadb-binlog`, as the flavor has it. Its first argument must be `--no-defaults`.
     #[track_caller]
     pub(crate) fn mysqlbinlog(&self) -> PathBuf {
-        programs::find(match self.flavor {
+        Self::mysqlbinlog_of(self.flavor)
+    }
+
+    /// As [`Self::mysqlbinlog`], also for files of another server.
+    #[track_caller]
+    pub(crate) fn mysqlbinlog_of(flavor: Flavor) -> PathBuf {
+        programs::find(match flavor {
             Flavor::MariaDb => "RELAYLITE_TEST_MARIADB_BINLOG",
             Flavor::MySql => "RELAYLITE_TEST_MYSQLBINLOG",
         })
@@ -359,6 +379,18 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "--- the log of {} ends:\n{}",
+                self.flavor.name(),
+                log_tail(self.directory.path())
+            );
+        }
+    }
+}
+
 /// Starts a server on `directory/data` and waits until it, and not another one on that port, answers.
 fn launch(
     program: &Path,
@@ -377,7 +409,9 @@ fn launch(
         format!("--log-error={}", directory.join("error.log").display()),
     ];
     args.extend(options.iter().cloned());
-    let mut process = Process::start(program, &args, directory);
+    let mut command = Command::new(program);
+    command.args(&args).current_dir(directory);
+    let mut process = Process::start(command, &directory.join("error.log"), directory);
     let deadline = Instant::now() + START_TIMEOUT;
     loop {
         if let Some(status) = process.exited() {

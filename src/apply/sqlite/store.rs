@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::ffi::SQLITE_READONLY_ROLLBACK;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::binlog::position::Position;
@@ -44,12 +45,20 @@ pub fn open(path: &Path, database: &str) -> Result<Connection> {
     connection.pragma_update(None, "legacy_alter_table", true)?;
     connection.pragma_update(None, "temp_store", "FILE")?;
     connection.set_prepared_statement_cache_capacity(SQLITE_STATEMENT_CACHE);
-    connection.execute_batch(SCHEMA)?;
-    connection.execute(
+    make_own_tables(&connection, database)?;
+    Ok(connection)
+}
+
+/// All of them or none, so that [`is_ours`] is never true of a file that lacks a row.
+fn make_own_tables(connection: &Connection, database: &str) -> Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.execute(
         "INSERT INTO _relaylite_database (id, name, dropped) VALUES (1, ?1, 0) ON CONFLICT DO NOTHING",
         [database],
     )?;
-    Ok(connection)
+    transaction.commit()?;
+    Ok(())
 }
 
 /// Opens a database file for reading only.
@@ -84,12 +93,22 @@ fn at_path(error: rusqlite::Error, path: &Path) -> Error {
 
 /// Whether a file is one of ours: it has our tables.
 pub fn is_ours(connection: &Connection) -> Result<bool> {
-    let count: i64 = connection.query_row(
+    let count = connection.query_row(
         "SELECT count(*) FROM sqlite_schema WHERE name IN ('_relaylite_checkpoint', '_relaylite_database')",
         [],
-        |row| row.get(0),
-    )?;
-    Ok(count == 2)
+        |row| row.get::<_, i64>(0),
+    );
+    match count {
+        Ok(count) => Ok(count == 2),
+        // The file is being made, or was when the process was killed: before it is in WAL mode, and so before our tables
+        // are in it, a rollback journal stands beside it that only a writer may undo.
+        Err(rusqlite::Error::SqliteFailure(failure, _))
+            if failure.extended_code == SQLITE_READONLY_ROLLBACK =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The database's own row.

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{
-    Flavor, REPL_PASSWORD, REPL_USER, STOP_TIMEOUT, Session, launch, log_tail, process, programs,
-};
+use crate::support::process;
+
+use super::{Flavor, REPL_PASSWORD, REPL_USER, STOP_TIMEOUT, Session, launch, log_tail, programs};
 
 /// Part of the name in the cache. Raise it whenever this file makes another data directory than before.
 const RECIPE: u32 = 2;

@@ -1,4 +1,4 @@
-//! One server process, ended by its pid.
+//! One process that a test starts, ended by its pid.
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -7,60 +7,60 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use super::POLL_INTERVAL;
+/// How often the tests look whether a condition has come true.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Waits for its standard input to close, which happens when the test process dies without dropping its servers (at a
-/// test timeout, say), and then kills the server and removes its directory.
+/// Waits for its standard input to close, which happens when the test process dies without dropping its children (at a
+/// test timeout, say), and then kills the process and removes its directory.
 const WATCHDOG: &str = "trap '' INT TERM HUP; \
     read -r _ || { kill -s KILL \"$1\"; sleep 1; rm -rf \"$2\"; }";
 
 /// A child process that does not outlive the test process. Dropping it kills it.
 #[derive(Debug)]
-pub(super) struct Process {
-    server: Child,
+pub(crate) struct Process {
+    child: Child,
     watchdog: Child,
 }
 
 impl Process {
-    /// Starts `program`; what it prints goes to `directory/error.log`.
-    pub(super) fn start(program: &Path, args: &[String], directory: &Path) -> Self {
-        let log = directory.join("error.log");
+    /// Starts `command`; what it prints is appended to the file `log`. `directory` is removed when the test process dies
+    /// without dropping this.
+    #[track_caller]
+    pub(crate) fn start(mut command: Command, log: &Path, directory: &Path) -> Self {
         let log = File::options().create(true).append(true).open(log).unwrap();
-        let server = Command::new(program)
-            .args(args)
-            .current_dir(directory)
+        let child = command
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
-            .unwrap_or_else(|error| panic!("cannot run {}: {error}", program.display()));
+            .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
         let watchdog = Command::new("sh")
-            .args(["-c", WATCHDOG, "sh", &server.id().to_string()])
+            .args(["-c", WATCHDOG, "sh", &child.id().to_string()])
             .arg(directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self { server, watchdog }
+        Self { child, watchdog }
     }
 
-    pub(super) fn pid(&self) -> u32 {
-        self.server.id()
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// How it ended, if it did.
-    pub(super) fn exited(&mut self) -> Option<ExitStatus> {
-        self.server.try_wait().unwrap()
+    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// Asks it to shut down and waits until it has.
     #[track_caller]
-    pub(super) fn stop(mut self, timeout: Duration) {
+    pub(crate) fn stop(mut self, timeout: Duration) {
         signal(self.pid(), "TERM");
         let deadline = Instant::now() + timeout;
         while self.exited().is_none() {
-            assert!(Instant::now() < deadline, "the server ignores SIGTERM");
+            assert!(Instant::now() < deadline, "the process ignores SIGTERM");
             std::thread::sleep(POLL_INTERVAL);
         }
     }
@@ -68,8 +68,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The watchdog goes first: after the server is waited for, its pid may belong to another process.
-        for child in [&mut self.watchdog, &mut self.server] {
+        // The watchdog goes first: after the child is waited for, its pid may belong to another process.
+        for child in [&mut self.watchdog, &mut self.child] {
             child.kill().ok();
             child.wait().ok();
         }
@@ -78,7 +78,7 @@ impl Drop for Process {
 
 /// Sends a signal by its short name.
 #[track_caller]
-pub(super) fn signal(pid: u32, name: &str) {
+pub(crate) fn signal(pid: u32, name: &str) {
     let status = Command::new("sh")
         .args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid.to_string()])
         .status()
@@ -88,7 +88,7 @@ pub(super) fn signal(pid: u32, name: &str) {
 
 /// A port on 127.0.0.1 that nobody listens on. It lies below the range that outgoing connections use: while the server is
 /// down, a client that keeps trying to connect could otherwise get that port itself and talk to itself.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let random = RandomState::new();
     (0..1000_u64)
         .map(|attempt| 20_000 + u16::try_from(random.hash_one(attempt) % 12_000).unwrap())

@@ -1,0 +1,120 @@
+//! After a crash of either side, at any moment, replication goes on with nothing lost and nothing applied twice.
+
+use std::time::Duration;
+
+use crate::support::compare::{self, assert_equal};
+use crate::support::random::{self, Random, budget};
+use crate::support::relaylite::Replica;
+use crate::support::server::{Flavor, Server};
+use crate::support::workload::{self, Load};
+
+on_both!(
+    killed_at_random_moments,
+    killed_at_random_moments_while_far_behind,
+    the_source_restarts,
+    terminated_and_started_again,
+);
+
+/// Killed while it keeps up with a source that is written to.
+fn killed_at_random_moments(flavor: Flavor) {
+    let seed = random::seed();
+    let mut random = Random::new(seed, 1000);
+    let server = Server::start(flavor);
+    workload::create(&server);
+    let replica = Replica::of(&server);
+    let load = Load::start(&server, seed, None);
+    for _ in 0..budget("RELAYLITE_TEST_KILLS", 20) {
+        let running = replica.follow();
+        std::thread::sleep(Duration::from_millis(random.range(0..700)));
+        running.kill9();
+    }
+    load.finish();
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+    assert_checkpoints_at_the_end(&server, &replica);
+}
+
+/// Killed while it works off a backlog, where it merges transactions.
+fn killed_at_random_moments_while_far_behind(flavor: Flavor) {
+    let seed = random::seed();
+    let mut random = Random::new(seed, 1000);
+    let server = Server::start(flavor);
+    workload::create(&server);
+    workload::run(&server, seed, workload::transactions(1500));
+    let replica = Replica::of(&server);
+    for _ in 0..budget("RELAYLITE_TEST_KILLS", 20) {
+        let running = replica.follow();
+        std::thread::sleep(Duration::from_millis(random.range(10..300)));
+        running.kill9();
+    }
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+    assert_checkpoints_at_the_end(&server, &replica);
+}
+
+fn the_source_restarts(flavor: Flavor) {
+    // What the source shows as committed must be in its binary log, and the other way round, after its crash.
+    let mut server = Server::builder(flavor)
+        .arg("--innodb-flush-log-at-trx-commit=1")
+        .arg("--sync-binlog=1")
+        .start();
+    workload::create(&server);
+    let replica = Replica::of(&server).arg("--connect-retry=1");
+    let mut running = replica.follow();
+    let load = Load::start(&server, random::seed(), None);
+    load.wait_for_more(100);
+    server.restart();
+    load.wait_for_more(100);
+    server.kill9();
+    server.restart();
+    load.wait_for_more(100);
+    load.finish();
+    replica.wait_until_caught_up(&server);
+    assert!(
+        !running.has_exited(),
+        "it lives through restarts of the source"
+    );
+    assert_equal(&server, &replica.target_dir());
+    let status = replica.status();
+    assert_eq!(status.text("Replica_IO_Running"), "Yes");
+    assert_eq!(
+        status.number("Last_IO_Errno"),
+        0,
+        "an error that is over is not shown"
+    );
+}
+
+fn terminated_and_started_again(flavor: Flavor) {
+    let seed = random::seed();
+    let server = Server::start(flavor);
+    workload::create(&server);
+    let replica = Replica::of(&server);
+    let load = Load::start(&server, seed, None);
+    for _ in 0..5 {
+        let running = replica.follow();
+        load.wait_for_more(30);
+        let (code, time) = running.sigterm();
+        assert_eq!(code, 0);
+        assert!(time < Duration::from_secs(5), "it took {time:?} to end");
+    }
+    load.finish();
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+    assert_checkpoints_at_the_end(&server, &replica);
+}
+
+/// Each database's own checkpoint is at the end of the source's binary log.
+#[track_caller]
+fn assert_checkpoints_at_the_end(server: &Server, replica: &Replica) {
+    let (file, pos) = server.position();
+    let checkpoints = compare::checkpoints(&replica.target_dir());
+    assert!(checkpoints.len() >= workload::DATABASES.len());
+    for checkpoint in checkpoints {
+        assert_eq!(
+            (checkpoint.file.as_str(), checkpoint.pos),
+            (file.as_str(), pos),
+            "checkpoint of {}",
+            checkpoint.database
+        );
+    }
+}

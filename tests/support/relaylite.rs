@@ -1,0 +1,348 @@
+//! The real binary as a child process, with a relay and a target directory of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::process::{self, POLL_INTERVAL, Process};
+use super::server::{REPL_PASSWORD, REPL_USER, Server};
+
+/// Longest wait for a condition. Generous: it only ends a test that hangs.
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
+
+const SERVER_ID: u32 = 101;
+const LOG_TAIL_LINES: usize = 40;
+
+/// Waits until `condition` holds.
+#[track_caller]
+pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + WAIT_TIMEOUT;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain for: {what}");
+        std::thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// How a run of relaylite is called, and the directories it keeps over restarts. Dropping it removes them.
+#[derive(Debug)]
+pub(crate) struct Replica {
+    directory: tempfile::TempDir,
+    target: PathBuf,
+    port: u16,
+    password: String,
+    start: String,
+    args: Vec<String>,
+}
+
+impl Replica {
+    /// A replica of `server` from its first binary log file on, into SQLite.
+    pub(crate) fn of(server: &Server) -> Self {
+        Self::at_port(server.port())
+    }
+
+    /// As [`Self::of`], for a port where a server will or will not come up.
+    pub(crate) fn at_port(port: u16) -> Self {
+        let directory = tempfile::Builder::new().prefix("rl-").tempdir().unwrap();
+        Self {
+            target: directory.path().join("target"),
+            directory,
+            port,
+            password: REPL_PASSWORD.to_owned(),
+            start: "earliest".to_owned(),
+            args: Vec::new(),
+        }
+    }
+
+    /// Where it starts when it has no checkpoint: `FILE:POS`, `gtid:SET`, `earliest` or `latest`.
+    #[must_use]
+    pub(crate) fn start(mut self, start: impl Into<String>) -> Self {
+        self.set_start(start);
+        self
+    }
+
+    /// As [`Self::start`], between two runs.
+    pub(crate) fn set_start(&mut self, start: impl Into<String>) {
+        self.start = start.into();
+    }
+
+    /// Another directory for the SQLite files.
+    #[must_use]
+    pub(crate) fn target(mut self, directory: PathBuf) -> Self {
+        self.target = directory;
+        self
+    }
+
+    /// Another password than the right one.
+    #[must_use]
+    pub(crate) fn password(mut self, password: &str) -> Self {
+        self.set_password(password);
+        self
+    }
+
+    /// As [`Self::password`], between two runs.
+    pub(crate) fn set_password(&mut self, password: &str) {
+        self.password = password.to_owned();
+    }
+
+    /// One more argument of `run`.
+    #[must_use]
+    pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// The relay directory.
+    pub(crate) fn relay_dir(&self) -> PathBuf {
+        self.directory.path().join("relay")
+    }
+
+    /// The directory of the source inside the relay directory: its files under its own names.
+    #[track_caller]
+    pub(crate) fn source_dir(&self) -> PathBuf {
+        let entries = fs::read_dir(self.relay_dir()).unwrap();
+        let mut directories = entries
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_dir());
+        let directory = directories.next().expect("a relay directory of a source");
+        assert_eq!(directories.next(), None, "only one source was followed");
+        directory
+    }
+
+    /// The directory of the SQLite files.
+    pub(crate) fn target_dir(&self) -> PathBuf {
+        self.target.clone()
+    }
+
+    /// What all runs so far logged.
+    pub(crate) fn log(&self) -> String {
+        let bytes = fs::read(self.log_path()).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.directory.path().join("relaylite.log")
+    }
+
+    /// `relaylite run` for this replica, without what says when to end.
+    pub(crate) fn run_command(&self) -> Command {
+        let mut command = relaylite();
+        command
+            .env("RELAYLITE_SOURCE_PASSWORD", &self.password)
+            .arg("run")
+            .arg(format!(
+                "--source=mysql://{REPL_USER}@127.0.0.1:{}",
+                self.port
+            ))
+            .arg(format!("--server-id={SERVER_ID}"))
+            .arg(format!("--start={}", self.start))
+            .arg("--relay-dir")
+            .arg(self.relay_dir())
+            .arg(format!("--target=sqlite:{}", self.target.display()))
+            .args(&self.args);
+        command
+    }
+
+    /// Starts following the source, without end.
+    #[track_caller]
+    pub(crate) fn follow(&self) -> Running {
+        self.spawn(self.run_command())
+    }
+
+    /// Starts `command`, whose output goes to this replica's log.
+    #[track_caller]
+    pub(crate) fn spawn(&self, command: Command) -> Running {
+        let log = self.log_path();
+        let process = Process::start(command, &log, self.directory.path());
+        Running { process, log }
+    }
+
+    /// Runs until everything is applied that the source has now, or until an error ends it.
+    #[track_caller]
+    pub(crate) fn try_until_caught_up(&self) -> i32 {
+        let mut command = self.run_command();
+        command.args(["--until-caught-up", "--exit-on-error"]);
+        self.spawn(command).wait()
+    }
+
+    /// As [`Self::try_until_caught_up`], where it must end well.
+    #[track_caller]
+    pub(crate) fn run_until_caught_up(&self) {
+        let code = self.try_until_caught_up();
+        assert_eq!(code, 0, "relaylite failed:\n{}", tail(&self.log()));
+    }
+
+    /// `relaylite status --json`, of the running process or of the files.
+    #[track_caller]
+    pub(crate) fn status(&self) -> Status {
+        let mut command = relaylite();
+        command
+            .arg("status")
+            .arg("--relay-dir")
+            .arg(self.relay_dir())
+            .arg("--json");
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        match serde_json::from_str(&text) {
+            Ok(json) => Status { json },
+            Err(error) => panic!(
+                "status is no JSON: {error}\n{text}\n{}",
+                String::from_utf8_lossy(&output.stderr)
+            ),
+        }
+    }
+
+    /// Waits until `status` shows what `condition` wants, and returns that status.
+    #[track_caller]
+    pub(crate) fn wait_for_status(
+        &self,
+        what: &str,
+        mut condition: impl FnMut(&Status) -> bool,
+    ) -> Status {
+        let deadline = Instant::now() + WAIT_TIMEOUT;
+        loop {
+            // The process may not have made its directory yet.
+            if self.relay_dir().is_dir() {
+                let status = self.status();
+                if condition(&status) {
+                    return status;
+                }
+                assert!(
+                    Instant::now() < deadline,
+                    "waited in vain for: {what}\n{:#}\n{}",
+                    status.json,
+                    tail(&self.log())
+                );
+            }
+            std::thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    /// Waits until everything is applied that `server` has now.
+    #[track_caller]
+    pub(crate) fn wait_until_caught_up(&self, server: &Server) {
+        let (file, pos) = server.position();
+        self.wait_for_status(&format!("everything before {file}:{pos}"), |status| {
+            status.text("Relay_Source_Log_File") == file
+                && status.number("Exec_Source_Log_Pos") >= pos
+        });
+    }
+}
+
+/// What `status --json` answered, by the names of `SHOW REPLICA STATUS`.
+#[derive(Clone, Debug)]
+pub(crate) struct Status {
+    /// The whole document.
+    pub(crate) json: Value,
+}
+
+impl Status {
+    /// A field that is text; empty when it is null.
+    #[track_caller]
+    pub(crate) fn text(&self, name: &str) -> &str {
+        let value = self.field(name);
+        value.as_str().unwrap_or_else(|| {
+            assert!(value.is_null(), "{name} is no text: {value}");
+            ""
+        })
+    }
+
+    /// A field that is a number; 0 when it is null.
+    #[track_caller]
+    pub(crate) fn number(&self, name: &str) -> u64 {
+        let value = self.field(name);
+        value.as_u64().unwrap_or_else(|| {
+            assert!(value.is_null(), "{name} is no number: {value}");
+            0
+        })
+    }
+
+    #[track_caller]
+    fn field(&self, name: &str) -> &Value {
+        let field = self.json.get(name);
+        field.unwrap_or_else(|| panic!("status has no {name}: {:#}", self.json))
+    }
+}
+
+/// A running relaylite. Dropping it kills it; a failing test shows the end of its log.
+#[derive(Debug)]
+pub(crate) struct Running {
+    process: Process,
+    log: PathBuf,
+}
+
+impl Running {
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_exited(&mut self) -> bool {
+        self.process.exited().is_some()
+    }
+
+    /// Kills it at once (SIGKILL).
+    pub(crate) fn kill9(self) {
+        drop(self);
+    }
+
+    /// Asks it to end (SIGTERM); returns the exit code and how long it took.
+    #[track_caller]
+    pub(crate) fn sigterm(self) -> (i32, Duration) {
+        let started = Instant::now();
+        process::signal(self.pid(), "TERM");
+        (self.wait(), started.elapsed())
+    }
+
+    /// Waits for its end; returns the exit code.
+    #[track_caller]
+    pub(crate) fn wait(mut self) -> i32 {
+        let deadline = Instant::now() + WAIT_TIMEOUT;
+        loop {
+            if let Some(status) = self.process.exited() {
+                return status
+                    .code()
+                    .unwrap_or_else(|| panic!("relaylite died: {status}"));
+            }
+            assert!(
+                Instant::now() < deadline,
+                "relaylite does not end:\n{}",
+                tail(&read(&self.log))
+            );
+            std::thread::sleep(POLL_INTERVAL);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- relaylite's log ends:\n{}", tail(&read(&self.log)));
+        }
+    }
+}
+
+/// The binary under test, with nothing of this process' `RELAYLITE_` settings.
+pub(crate) fn relaylite() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_relaylite"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("RELAYLITE_") {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+fn read(path: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+}
+
+/// The last lines of a log.
+pub(crate) fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
+}
