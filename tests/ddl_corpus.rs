@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use relaylite::schema::bootstrap::table_from_show_create;
-use relaylite::schema::collation;
 use relaylite::schema::ddl::{self, SqlContext, Statement};
 use relaylite::schema::effect::{Catalog, Change, effect};
 use relaylite::schema::table::{Collation, Column, ColumnType, DefaultValue, Table};

@@ -225,7 +225,7 @@ impl Driver {
             let source = &self.source;
             let lane = self.lanes.get_mut(&database).unwrap();
             lane.begin()?;
-            let context = SqlContext::default(); // the target runs the source's words itself
+            let context = SqlContext::new(ddl::Flavor::MySql, 0, ""); // the target runs the source's words itself
             lane.ddl(&Ddl {
                 query,
                 statement,
