@@ -10,6 +10,7 @@
 
 mod ddl_corpus;
 mod decode_never_panics;
+mod decode_values;
 mod fixtures;
 mod servers;
 mod support;
