@@ -15,6 +15,7 @@ mod classic_errors;
 mod crashes;
 mod ddl_corpus;
 mod decode_never_panics;
+mod decode_values;
 mod drivers;
 mod fixtures;
 mod large_values;
