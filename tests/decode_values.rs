@@ -497,7 +497,7 @@ fn is_same(compare: Compare, value: &Value, selected: Option<&str>, line: &str) 
         Compare::Plain => match value {
             Value::String(text) => text == selected,
             Value::Number(number) if number.is_f64() => number.as_f64() == selected.parse().ok(),
-            number => number.to_string() == selected,
+            number => format!("{number}") == selected,
         },
     }
 }
