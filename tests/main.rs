@@ -21,6 +21,7 @@ mod fixtures;
 mod large_values;
 mod layers;
 mod mysql_target;
+mod oracle;
 mod relay_files;
 mod replication;
 mod servers;

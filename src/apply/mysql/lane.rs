@@ -137,7 +137,9 @@ impl MysqlLane {
             return Ok(Some(Arc::clone(known)));
         }
         let open = self.open;
-        let Some(session) = &mut self.session else { return Err(lost_connection()) };
+        let Some(session) = &mut self.session else {
+            return Err(lost_connection());
+        };
         let read = definition::read(&mut session.connection, &self.database, name);
         if !open {
             // Gives up the metadata lock that reading took.
@@ -145,7 +147,8 @@ impl MysqlLane {
         }
         let Some(table) = read? else { return Ok(None) };
         let definition = Arc::new(Definition::new(&self.database, Arc::new(table)));
-        self.definitions.insert(name.to_owned(), Arc::clone(&definition));
+        self.definitions
+            .insert(name.to_owned(), Arc::clone(&definition));
         Ok(Some(definition))
     }
 
@@ -161,7 +164,10 @@ impl MysqlLane {
 
     fn apply_rows(&mut self, name: &str, rows: &mut RowReader<'_>) -> Result<u64> {
         let Some(definition) = self.definition(name)? else {
-            return Err(Error::new(ErrorKind::Schema, "the target has no such table"));
+            return Err(Error::new(
+                ErrorKind::Schema,
+                "the target has no such table",
+            ));
         };
         self.dirty = true;
         let (session, writer) = self.session_and_writer()?;
@@ -211,11 +217,14 @@ impl MysqlLane {
         if progress == Progress::New {
             self.intent = Some(now.clone());
             self.intent_noted = true;
-            let Some(session) = &mut self.session else { return Err(lost_connection()) };
+            let Some(session) = &mut self.session else {
+                return Err(lost_connection());
+            };
             checkpoint::write_intent(&mut session.connection, &self.database, &now)?;
         }
         // Also gives up every metadata lock, which the statement would wait for.
-        self.connection()?.query("COMMIT", "noting a DDL statement")?;
+        self.connection()?
+            .query("COMMIT", "noting a DDL statement")?;
         let result = passage.run(&mut worker, &now, progress);
         worker.close();
         self.shared.schema_changed();
@@ -256,7 +265,9 @@ impl Lane for MysqlLane {
         if !self.open {
             self.fresh_session()?;
         }
-        Ok(self.definition(name)?.map(|definition| Arc::clone(&definition.table)))
+        Ok(self
+            .definition(name)?
+            .map(|definition| Arc::clone(&definition.table)))
     }
 
     fn adopt(&mut self, table: Table) -> Result<Arc<Table>> {
@@ -264,8 +275,11 @@ impl Lane for MysqlLane {
         self.shared.schema_changed();
         let database = self.database.clone();
         let lost = || {
-            Error::new(ErrorKind::Schema, "the target does not show the table just made")
-                .at_table(&database, &table.name)
+            Error::new(
+                ErrorKind::Schema,
+                "the target does not show the table just made",
+            )
+            .at_table(&database, &table.name)
         };
         self.table(&table.name)?.ok_or_else(lost)
     }
@@ -289,7 +303,8 @@ impl Lane for MysqlLane {
     }
 
     fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
-        self.guarded(|lane| lane.run_ddl(ddl)).map(|()| DdlOutcome::Done)
+        self.guarded(|lane| lane.run_ddl(ddl))
+            .map(|()| DdlOutcome::Done)
     }
 
     fn finish_ddl(&mut self, _ddl: &Ddl<'_>) -> Result<()> {
@@ -332,5 +347,9 @@ impl Drop for MysqlLane {
 }
 
 fn lost_connection() -> Error {
-    Error::new(ErrorKind::TargetBusy, "the connection to the target is lost").with_errno(2013)
+    Error::new(
+        ErrorKind::TargetBusy,
+        "the connection to the target is lost",
+    )
+    .with_errno(2013)
 }

@@ -38,7 +38,11 @@ pub(super) struct RowSettings {
 
 impl RowSettings {
     /// What a new session has.
-    const INITIAL: Self = Self { foreign_keys: true, unique: true, lenient: false };
+    const INITIAL: Self = Self {
+        foreign_keys: true,
+        unique: true,
+        lenient: false,
+    };
 
     /// What a row event asks for by its flags.
     pub(super) fn of_event(flags: u16) -> Self {
@@ -71,12 +75,18 @@ impl Session {
             ),
             doing,
         )?;
-        connection.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", doing)?;
+        connection.query(
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            doing,
+        )?;
         if connection.server.mariadb {
             // The source checked them already.
             connection.query("SET SESSION check_constraint_checks = 0", doing)?;
         }
-        let mut session = Self { connection, settings: RowSettings::INITIAL };
+        let mut session = Self {
+            connection,
+            settings: RowSettings::INITIAL,
+        };
         session.lock(database)?;
         Ok(session)
     }
@@ -90,7 +100,11 @@ impl Session {
             "SET SESSION foreign_key_checks = {}, unique_checks = {}, sql_mode = '{}'",
             u8::from(wanted.foreign_keys),
             u8::from(wanted.unique),
-            if wanted.lenient { LENIENT_MODE } else { STRICT_MODE },
+            if wanted.lenient {
+                LENIENT_MODE
+            } else {
+                STRICT_MODE
+            },
         );
         self.connection.query(&sql, "changing a lane's session")?;
         self.settings = wanted;
@@ -105,11 +119,16 @@ impl Session {
             let name = "CONCAT('relaylite:', LEFT(SHA2(?, 256), 50))";
             let sql = format!("SELECT GET_LOCK({name}, 2), IS_USED_LOCK({name})");
             let params = vec![database.into(), database.into()];
-            let rows: Vec<(Option<u8>, Option<u64>)> = self.connection.select(&sql, params, doing)?;
+            let rows: Vec<(Option<u8>, Option<u64>)> =
+                self.connection.select(&sql, params, doing)?;
             match rows.first() {
                 Some((Some(1), _)) => return Ok(()),
                 Some((_, Some(holder))) => {
-                    tracing::warn!(database, connection = holder, "ending an old session on the target");
+                    tracing::warn!(
+                        database,
+                        connection = holder,
+                        "ending an old session on the target"
+                    );
                     // It may be gone by now; then the next attempt gets the lock.
                     let _ = self.connection.query(&format!("KILL {holder}"), doing);
                 }
