@@ -51,7 +51,7 @@ fn everyday_ddl_between_changes(flavor: Flavor) {
         "ALTER TABLE shop.item ADD COLUMN price DECIMAL(8,2) NOT NULL DEFAULT 9.99 AFTER id, ADD note TEXT",
         "INSERT INTO shop.item VALUES (4, 1.25, 'milk', 'cold'); UPDATE shop.item SET price = 2 WHERE id = 1",
         "ALTER TABLE shop.item DROP COLUMN note, RENAME COLUMN name TO label",
-        "ALTER TABLE shop.item MODIFY label VARCHAR(80) NOT NULL DEFAULT '-' FIRST",
+        "UPDATE shop.item SET label = 'cocoa' WHERE id = 3; ALTER TABLE shop.item MODIFY label VARCHAR(80) NOT NULL DEFAULT '-' FIRST",
         "UPDATE shop.item SET label = 'water' WHERE id = 3; DELETE FROM shop.item WHERE id = 2",
         "CREATE UNIQUE INDEX by_label ON shop.item (label); DROP INDEX by_name ON shop.item",
         "CREATE TABLE shop.copy LIKE shop.item; INSERT INTO shop.copy SELECT * FROM shop.item",

@@ -65,6 +65,10 @@ struct Settings {
     /// Where to start when there is no checkpoint: FILE:POS, gtid:SET, earliest or latest [default: latest]
     #[arg(long, value_name = "START")]
     start: Option<String>,
+    /// Go on at this position although the checkpoint is before it, and give up the changes between (after error
+    /// 1236: the source has purged them). Does nothing once the checkpoint is beyond it
+    #[arg(long, value_name = "FILE:POS")]
+    skip_to: Option<String>,
     /// Directory of the relay log [default: relay]
     #[arg(long, value_name = "DIR")]
     relay_dir: Option<PathBuf>,
@@ -137,6 +141,7 @@ impl Settings {
             password_file: self.password_file,
             server_id: self.server_id,
             start: self.start,
+            skip_to: self.skip_to,
             relay_dir: self.relay_dir,
             target: self.target,
             target_password_file: self.target_password_file,

@@ -23,6 +23,8 @@ pub struct Layer {
     pub server_id: Option<u32>,
     /// Where to start when there is no checkpoint.
     pub start: Option<String>,
+    /// `FILE:POS` to go on at although the checkpoint is before it, giving up the changes between.
+    pub skip_to: Option<String>,
     /// The relay directory.
     pub relay_dir: Option<PathBuf>,
     /// `sqlite:DIR` or `mysql://USER@HOST:PORT`.
@@ -106,6 +108,7 @@ impl Layer {
             "source",
             "password_file",
             "start",
+            "skip_to",
             "relay_dir",
             "target",
             "target_password_file",
@@ -162,6 +165,7 @@ impl Layer {
             source_password,
             server_id,
             start,
+            skip_to,
             relay_dir,
             target,
             target_password_file,

@@ -42,6 +42,8 @@ pub struct Config {
     pub source: SourceConfig,
     /// Where to start when there is no checkpoint.
     pub start: Start,
+    /// Go on here although the checkpoint is before it.
+    pub skip_to: Option<Position>,
     /// The relay directory.
     pub relay_dir: PathBuf,
     /// Where changes go.
@@ -96,6 +98,7 @@ impl Config {
         Ok(Self {
             source,
             start,
+            skip_to: layer.skip_to.as_deref().map(str::parse).transpose()?,
             relay_dir: layer.relay_dir.unwrap_or_else(|| DEFAULT_RELAY_DIR.into()),
             target: TargetConfig::parse(target, password).map_err(in_setting("target"))?,
             workers,

@@ -1,5 +1,6 @@
 //! Before the first event: whose relay log, and where to begin.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -23,7 +24,7 @@ impl Pipeline {
         &self,
         stop: &CancellationToken,
     ) -> Result<Option<(Destination, Checkpoint)>> {
-        if let Some(from) = self.target.watermark()? {
+        if let Some(from) = self.watermark()? {
             let destination = self.resume(&from)?;
             if self.config.until == Until::CaughtUp && self.until.get().is_none() {
                 let Some(()) = self.with_source(stop, None).await?.map(drop) else {
@@ -57,6 +58,20 @@ impl Pipeline {
         Ok(Some((destination, from)))
     }
 
+    /// The target's watermark, moved on where `skip_to` says so.
+    fn watermark(&self) -> Result<Option<Checkpoint>> {
+        let Some(mut watermark) = self.target.watermark()? else { return Ok(None) };
+        if let Some(to) = &self.config.skip_to
+            && watermark.position.order(to) != Some(Ordering::Greater)
+            && watermark.position != *to
+        {
+            tracing::warn!(from = %watermark.position, to = %to, "changes between these positions are given up");
+            watermark.position = to.clone();
+            self.target.set_watermark(&watermark)?;
+        }
+        Ok(Some(watermark))
+    }
+
     /// The relay log that the watermark belongs to; emptied when it cannot be the one.
     fn resume(&self, from: &Checkpoint) -> Result<Destination> {
         let directory = self.relay.source_directory(&from.source_id)?;
@@ -64,7 +79,7 @@ impl Pipeline {
         let holds = durable.index.names().contains(&from.position.file)
             && durable.end.as_ref().is_some_and(|end| {
                 end.order(&from.position)
-                    .is_some_and(std::cmp::Ordering::is_ge)
+                    .is_some_and(Ordering::is_ge)
             });
         if !holds {
             recover::reset(&directory)?;

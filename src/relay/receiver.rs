@@ -124,6 +124,13 @@ impl Receiver {
     /// File and offset mean something on one server only: another one under the same address is refused.
     fn check_identity(&self, connection: &SourceConnection) -> Result<()> {
         let info = connection.info();
+        if info.server_id == self.source.server_id {
+            let what = format!(
+                "the source has our own server_id {}: take another --server-id",
+                self.source.server_id
+            );
+            return Err(Error::new(ErrorKind::Preflight, what));
+        }
         if info.source_id == self.destination.source_id {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use super::grants::Grants;
 use super::info::{Checksum, Flavor, SourceInfo, Version};
 use super::refusal::grant_statement;
 use crate::binlog::gtid::GtidSet;
-use crate::binlog::position::Position;
+use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::config::source::{SourceConfig, Start};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -410,7 +410,13 @@ async fn check_start(source: &mut SourceConnection, start: Option<&Start>) -> Ve
     };
     match start {
         None => Vec::new(),
-        Some(Start::Position(position)) => vec![check_position(source.info(), &logs, position)],
+        Some(Start::Position(position)) => {
+            let finding = check_position(source.info(), &logs, position);
+            if finding.level != Level::Ok {
+                return vec![finding];
+            }
+            vec![check_boundary(source, &logs, position).await.unwrap_or(finding)]
+        }
         Some(Start::Gtid(set)) => match check_gtid(source, set).await {
             Ok(finding) => vec![finding],
             Err(error) => vec![Finding::failed("start", &error)],
@@ -437,7 +443,8 @@ fn check_position(info: &SourceInfo, logs: &[(String, u64)], position: &Position
         .unwrap_or_default();
     let refuse = |text: String| {
         let cure = format!(
-            "take a START that SHOW BINARY LOGS on the source lists; its end is now {present}"
+            "the source is now at {present}: start there with --start {present}, or take another \
+             START that SHOW BINARY LOGS on the source lists"
         );
         Finding::error("start", text, cure).with_errno(ErrorKind::Dump, 1236)
     };
@@ -463,6 +470,45 @@ fn check_position(info: &SourceInfo, logs: &[(String, u64)], position: &Position
         )),
         Some(_) => Finding::ok("start", format!("the source has {position}")),
     }
+}
+
+/// Whether an event begins at the position: the source reads one there. `None` when it does, or does not say.
+async fn check_boundary(
+    source: &mut SourceConnection,
+    logs: &[(String, u64)],
+    position: &Position,
+) -> Option<Finding> {
+    let is_end = logs
+        .iter()
+        .any(|(file, size)| **file == *position.file && *size == position.offset);
+    if is_end || position.offset <= FIRST_EVENT_OFFSET {
+        return None;
+    }
+    let sql = format!(
+        "SHOW BINLOG EVENTS IN '{}' FROM {} LIMIT 1",
+        position.file.replace('\\', "\\\\").replace('\'', "''"),
+        position.offset
+    );
+    let error = source.query(&sql).await.err()?;
+    if matches!(error.kind(), ErrorKind::Network | ErrorKind::Access) {
+        return None;
+    }
+    let present = logs
+        .last()
+        .map(|(file, size)| format!("{file}:{size}"))
+        .unwrap_or_default();
+    Some(
+        Finding::error(
+            "start",
+            format!("no event begins at {position}: {}", error.what()),
+            format!(
+                "SHOW BINLOG EVENTS IN '{}' on the source lists where events begin; the source is \
+                 now at {present}: start there with --start {present}",
+                position.file
+            ),
+        )
+        .with_errno(ErrorKind::Dump, 1236),
+    )
 }
 
 async fn check_gtid(source: &mut SourceConnection, set: &GtidSet) -> Result<Finding> {

@@ -115,8 +115,9 @@ pub(super) fn dump(
     }
     match &present.end {
         Some(end) => what.push_str(&format!(
-            "; it is now at {end}: load the data anew and go on from there with --start {end}, \
-             or take another START that SHOW BINARY LOGS on the source lists"
+            "; it is now at {end}: with an empty target start there with --start {end}; with a target \
+             that has a checkpoint already, --skip-to {end} goes on there and gives up the changes \
+             between"
         )),
         None => what.push_str("; take a START that SHOW BINARY LOGS on the source lists"),
     }
