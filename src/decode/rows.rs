@@ -141,11 +141,6 @@ impl<'a> RowsEvent<'a> {
         })
     }
 
-    /// Whether this is the last row event of its statement.
-    pub fn ends_statement(&self) -> bool {
-        self.flags & FLAG_STMT_END != 0
-    }
-
     /// Whether it holds no rows and only ends a statement.
     pub fn is_dummy(&self) -> bool {
         self.table_id == DUMMY_TABLE_ID && self.rows.is_empty()
@@ -254,11 +249,6 @@ impl<'a> RowReader<'a> {
     /// The event's parts.
     pub fn event(&self) -> &RowsEvent<'a> {
         &self.event
-    }
-
-    /// Bytes of rows not yet read.
-    pub fn bytes_left(&self) -> usize {
-        self.rows.len()
     }
 
     /// Reads the next row into `row`; false when there is none.
@@ -460,7 +450,7 @@ mod tests {
         // UPDATE, MINIMAL: before holds both (7, NULL), after only the second.
         let body = body(&[2, 0xff, 0x02, 2, 7, 0, 0, 0, 0, 8, 0, 0, 0]);
         let event = RowsEvent::parse(event_kind::UPDATE_ROWS_V2, &body, &format()).unwrap();
-        assert!(event.ends_statement() && event.flags & FLAG_SQL_FOREIGN_KEYS != 0);
+        assert!(event.flags & FLAG_STMT_END != 0 && event.flags & FLAG_SQL_FOREIGN_KEYS != 0);
         assert_eq!(event.table_id, 108);
         let plan = plan(&TWO_INTS);
         let rows = all(&plan, &event).unwrap();
