@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn index_survives_reload_and_purge() {
+    fn index_survives_reload() {
         let dir = tempfile::tempdir().unwrap();
         let mut index = Index::load(dir.path()).unwrap();
         for name in ["b.000009", "b.999999", "b.1000000"] {
