@@ -65,13 +65,23 @@ fn rows_and_ddl_arrive_between_all_servers() {
         source.exec(MANY);
         let mut driver = Driver::new(&target);
         driver.run(&source, Stop::End).unwrap();
-        assert_same(&source, &target, "shop", &["kinds", "keyless", "words", "many"]);
+        assert_same(
+            &source,
+            &target,
+            "shop",
+            &["kinds", "keyless", "words", "many"],
+        );
         // Again, from the head: everything is skipped.
         driver.run(&source, Stop::End).unwrap();
         drop(driver);
         let mut driver = Driver::new(&target);
         driver.run(&source, Stop::End).unwrap();
-        assert_same(&source, &target, "shop", &["kinds", "keyless", "words", "many"]);
+        assert_same(
+            &source,
+            &target,
+            "shop",
+            &["kinds", "keyless", "words", "many"],
+        );
         let checkpoints = driver.target.checkpoints().unwrap();
         assert_eq!(checkpoints.len(), 1);
         assert_eq!(checkpoints[0].0, "shop");
@@ -117,8 +127,9 @@ fn images_without_all_columns_change_only_what_they_hold() {
             (Flavor::MariaDb, Flavor::MySql),
             (Flavor::MySql, Flavor::MariaDb),
         ] {
-            let source =
-                Server::builder(source).arg(format!("--binlog-row-image={image}")).start();
+            let source = Server::builder(source)
+                .arg(format!("--binlog-row-image={image}"))
+                .start();
             let target = Server::start(target);
             source.exec(
                 "CREATE DATABASE shop CHARACTER SET latin1; USE shop; SET sql_mode = '';
@@ -219,7 +230,11 @@ fn ddl_begun_before_a_crash_is_neither_lost_nor_done_twice() {
         let mut driver = Driver::new(&target);
         driver.run(&source, Stop::End).unwrap();
         assert_same(&source, &target, "shop", &["a", "b"]);
-        assert!(target.query("SELECT statement FROM relaylite.ddl").is_empty());
+        assert!(
+            target
+                .query("SELECT statement FROM relaylite.ddl")
+                .is_empty()
+        );
         for table in ["a", "b"] {
             let show = format!("SHOW CREATE TABLE shop.{table}");
             assert_eq!(source.query_strings(&show), target.query_strings(&show));
@@ -246,8 +261,17 @@ fn a_target_that_differs_stops_with_table_and_key() {
         session.exec("START TRANSACTION; INSERT INTO shop.t VALUES (9, 'i'); DELETE FROM shop.t WHERE id > 1; COMMIT");
         let mut driver = Driver::new(&target);
         let error = driver.run(&source, Stop::End).unwrap_err();
-        assert_eq!((error.kind(), error.errno()), (ErrorKind::RowMissing, 1032), "{}", error.full_text());
-        assert!(error.full_text().contains("`id` = 3 and `k` = 'c'"), "{}", error.full_text());
+        assert_eq!(
+            (error.kind(), error.errno()),
+            (ErrorKind::RowMissing, 1032),
+            "{}",
+            error.full_text()
+        );
+        assert!(
+            error.full_text().contains("`id` = 3 and `k` = 'c'"),
+            "{}",
+            error.full_text()
+        );
         assert_eq!(error.at().table.as_deref(), Some("shop.t"));
         // Nothing of the transaction is there, and nothing goes on before a rollback.
         let lane = driver.lane("shop").unwrap();
@@ -262,7 +286,10 @@ fn a_target_that_differs_stops_with_table_and_key() {
         target.exec("INSERT INTO shop.t VALUES (5, 'e')");
         session.exec("INSERT INTO shop.t VALUES (5, 'e')");
         let error = driver.run(&source, Stop::End).unwrap_err();
-        assert_eq!((error.kind(), error.errno()), (ErrorKind::DuplicateRow, 1062));
+        assert_eq!(
+            (error.kind(), error.errno()),
+            (ErrorKind::DuplicateRow, 1062)
+        );
     }
 }
 
@@ -303,7 +330,9 @@ fn large_rows_go_whole_or_name_the_setting() {
         let packet = "--max-allowed-packet=64M";
         let source = Server::builder(flavor).arg(packet).start();
         let target = Server::builder(flavor).arg(packet).start();
-        let small = Server::builder(flavor).arg("--max-allowed-packet=4M").start();
+        let small = Server::builder(flavor)
+            .arg("--max-allowed-packet=4M")
+            .start();
         source.exec(
             "CREATE DATABASE shop; USE shop; CREATE TABLE t (id INT PRIMARY KEY, a LONGBLOB, n INT, b LONGTEXT, c BLOB);
              INSERT INTO t VALUES (1, REPEAT(x'00ff61', 7000000), NULL, '', NULL), (2, 'x', 5, REPEAT('y', 3000000), '');
@@ -314,7 +343,11 @@ fn large_rows_go_whole_or_name_the_setting() {
         assert_eq!(source.query(sums), target.query(sums));
         let error = Driver::new(&small).run(&source, Stop::End).unwrap_err();
         assert_eq!(error.errno(), 1153, "{}", error.full_text());
-        assert!(error.full_text().contains("max_allowed_packet"), "{}", error.full_text());
+        assert!(
+            error.full_text().contains("max_allowed_packet"),
+            "{}",
+            error.full_text()
+        );
     }
 }
 
