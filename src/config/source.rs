@@ -143,7 +143,7 @@ fn split_address(address: &str) -> Result<(String, u16)> {
         None => Some(DEFAULT_PORT),
     };
     match port {
-        Some(port) if !host.is_empty() && !host.contains(['/', '?', '#', ' ']) => {
+        Some(port) if !host.is_empty() && !host.contains(['/', '?', '#', ' ', '[', ']']) => {
             Ok((host.to_owned(), port))
         }
         Some(_) => Err(bad_url(

@@ -11,13 +11,13 @@
 //! ```
 //!
 //! # Invariants
-//! - One relaylite per target: a user lock that the keeper holds. One session per lane: a user lock per database.
+//! - One relaylite per target: a user lock that the keeper holds. One session per lane, and one for its DDL: a user lock
+//!   each (`lock`).
 //! - DDL commits by itself on these servers. Before it a row in `relaylite.ddl` says what is about to run; it goes away
 //!   with the checkpoint behind the statement. See `ddl` for what a restart makes of one that is left.
 //!
 //! # Threading
-//! [`MysqlTarget`] is shared; each lane belongs to one thread at a time. All of it blocks, and none of it may be called
-//! from inside an asynchronous task.
+//! [`MysqlTarget`] is shared; each lane belongs to one thread at a time. All of it blocks.
 //!
 //! # Durability
 //! A COMMIT is durable where the target says so (`innodb_flush_log_at_trx_commit = 1`, and `sync_binlog = 1` where it
@@ -30,6 +30,7 @@ mod create_table;
 mod ddl;
 mod definition;
 mod lane;
+mod lock;
 mod row_writer;
 mod session;
 mod statement;
@@ -107,15 +108,22 @@ impl Target for MysqlTarget {
                  out with replicate_ignore_db, or rename it on the source",
             ));
         }
-        Ok(Box::new(MysqlLane::open(Arc::clone(&self.shared), database)?))
+        Ok(Box::new(MysqlLane::open(
+            Arc::clone(&self.shared),
+            database,
+        )?))
     }
 
     fn purge_dropped(&self, watermark: &Checkpoint, is_open: &dyn Fn(&str) -> bool) -> Result<()> {
         let gone = self.shared.with_keeper(checkpoint::read_dropped)?;
         for (database, at) in gone {
-            let passed = at.position.order(&watermark.position).is_some_and(|order| order.is_le());
+            let passed = at
+                .position
+                .order(&watermark.position)
+                .is_some_and(|order| order.is_le());
             if passed && !is_open(&database) {
-                self.shared.with_keeper(|keeper| checkpoint::remove(keeper, &database))?;
+                self.shared
+                    .with_keeper(|keeper| checkpoint::remove(keeper, &database))?;
             }
         }
         Ok(())
@@ -155,7 +163,10 @@ impl Shared {
         }
         let lost = slot.take().map(|keeper| keeper.id());
         let mut keeper = self.connect()?;
-        keeper.query("SET SESSION wait_timeout = 31536000", "setting up the target's keeper")?;
+        keeper.query(
+            "SET SESSION wait_timeout = 31536000",
+            "setting up the target's keeper",
+        )?;
         take_target(&mut keeper, lost)?;
         let result = work(&mut keeper);
         *slot = Some(keeper);
@@ -187,7 +198,10 @@ fn take_target(keeper: &mut Connection, lost: Option<u32>) -> Result<()> {
             _ => {}
         }
     }
-    Err(Error::new(ErrorKind::TargetBusy, "the target does not give relaylite its lock"))
+    Err(Error::new(
+        ErrorKind::TargetBusy,
+        "the target does not give relaylite its lock",
+    ))
 }
 
 /// Makes all commits so far durable where the target does not do so by itself.
