@@ -186,8 +186,15 @@ impl Follower {
         let mut context = SqlContext::new(flavor, major * 10_000 + minor * 100 + patch, "d");
         let rows = session.query_strings("SELECT @@collation_server");
         let server = rows[0][0].clone().unwrap();
+        let (table, column) = match context.is_mariadb() {
+            true => (
+                "collation_character_set_applicability",
+                "full_collation_name",
+            ),
+            false => ("collations", "collation_name"),
+        };
         let id = session.query_strings(&format!(
-            "SELECT id FROM information_schema.collations WHERE collation_name = '{server}'"
+            "SELECT id FROM information_schema.{table} WHERE {column} = '{server}'"
         ));
         context.collation_server = id[0][0].as_ref().and_then(|id| id.parse().ok());
         Self {

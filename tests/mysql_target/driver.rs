@@ -231,7 +231,14 @@ impl Driver {
             let source = &self.source;
             let lane = self.lanes.get_mut(&database).unwrap();
             lane.begin()?;
-            let ddl = Ddl { query, statement, context, source, database: &database, at };
+            let ddl = Ddl {
+                query,
+                statement,
+                context,
+                source,
+                database: &database,
+                at,
+            };
             if lane.ddl(&ddl)? == DdlOutcome::Unfinished {
                 lane.finish_ddl(&ddl)?;
             }
