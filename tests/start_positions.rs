@@ -83,8 +83,11 @@ fn a_table_that_is_gone_is_read_from_full_metadata(flavor: Flavor) {
 /// Where the first transaction after `pos` ends.
 fn end_of_insert(server: &Server, pos: u64) -> u64 {
     let events = server.query_strings(&format!("SHOW BINLOG EVENTS FROM {pos}"));
-    let xid = events.iter().find(|event| event[2] == "Xid").unwrap();
-    xid[4].parse().unwrap()
+    let xid = events
+        .iter()
+        .find(|event| event[2].as_deref() == Some("Xid"))
+        .unwrap();
+    xid[4].as_deref().unwrap().parse().unwrap()
 }
 
 fn a_position_within_an_event_is_refused(flavor: Flavor) {

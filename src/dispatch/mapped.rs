@@ -7,8 +7,9 @@ use crate::apply::{Lane, SourceSchema};
 use crate::binlog::flavor::Flavor;
 use crate::decode::plan::RowPlan;
 use crate::decode::table_map::TableMap;
+use crate::decode::wire_type;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::check;
+use crate::schema::check::{self, WireTable};
 use crate::schema::table::{ColumnType, Table};
 
 /// A mapped table, ready for its row events.
@@ -82,6 +83,29 @@ fn adopt(
              made; with binlog_row_metadata=FULL the binlog itself says what the source no longer knows",
         )
         .with_source(misfit)),
+    }
+}
+
+impl WireTable for TableMap {
+    fn names(&self) -> (&str, &str) {
+        (&self.database, &self.table)
+    }
+
+    fn column_count(&self) -> usize {
+        self.columns.len()
+    }
+
+    fn column(&self, at: usize) -> Option<check::WireColumn<'_>> {
+        let column = self.columns.get(at)?;
+        let metadata = self.metadata.columns.get(at);
+        Some(check::WireColumn {
+            kind: column.kind,
+            kind_name: wire_type::name(column.kind),
+            meta: column.meta,
+            name: metadata.and_then(|metadata| metadata.name.as_deref()),
+            unsigned: metadata.and_then(|metadata| metadata.unsigned),
+            labels: metadata.and_then(|metadata| Some(metadata.labels.as_ref()?.len())),
+        })
     }
 }
 
