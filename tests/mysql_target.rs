@@ -65,13 +65,23 @@ fn rows_and_ddl_arrive_between_all_servers() {
         source.exec(MANY);
         let mut driver = Driver::new(&target);
         driver.run(&source, Stop::End).unwrap();
-        assert_same(&source, &target, "shop", &["kinds", "keyless", "words", "many"]);
+        assert_same(
+            &source,
+            &target,
+            "shop",
+            &["kinds", "keyless", "words", "many"],
+        );
         // Again, from the head: everything is skipped.
         driver.run(&source, Stop::End).unwrap();
         drop(driver);
         let mut driver = Driver::new(&target);
         driver.run(&source, Stop::End).unwrap();
-        assert_same(&source, &target, "shop", &["kinds", "keyless", "words", "many"]);
+        assert_same(
+            &source,
+            &target,
+            "shop",
+            &["kinds", "keyless", "words", "many"],
+        );
         let checkpoints = driver.target.checkpoints().unwrap();
         assert_eq!(checkpoints.len(), 1);
         assert_eq!(checkpoints[0].0, "shop");
@@ -117,8 +127,9 @@ fn images_without_all_columns_change_only_what_they_hold() {
             (Flavor::MariaDb, Flavor::MySql),
             (Flavor::MySql, Flavor::MariaDb),
         ] {
-            let source =
-                Server::builder(source).arg(format!("--binlog-row-image={image}")).start();
+            let source = Server::builder(source)
+                .arg(format!("--binlog-row-image={image}"))
+                .start();
             let target = Server::start(target);
             source.exec(
                 "CREATE DATABASE shop CHARACTER SET latin1; USE shop; SET sql_mode = '';
@@ -163,6 +174,7 @@ fn ddl_runs_as_it_did_on_the_source() {
         source.exec(
             "SET NAMES latin1 COLLATE latin1_bin; CREATE DATABASE shop CHARACTER SET latin1; CREATE DATABASE other CHARACTER SET latin1;
              USE shop; CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20));
+             CREATE TABLE `in latin1: ä` (`ü` VARCHAR(9) DEFAULT 'ß'); INSERT INTO `in latin1: ä` VALUES (DEFAULT);
              SET sql_mode = 'ANSI_QUOTES'; ALTER TABLE \"t\" ADD \"we`ird\" ENUM('a', 'b') DEFAULT 'b'; SET sql_mode = '';
              INSERT INTO t (id, v) VALUES (1, 'x'); CREATE TABLE u LIKE t; INSERT INTO u VALUES (7, 'u', 'a');
              RENAME TABLE t TO tmp, u TO t, tmp TO u; ALTER TABLE u ADD INDEX (v), ADD at DATETIME DEFAULT NOW();
@@ -175,6 +187,8 @@ fn ddl_runs_as_it_did_on_the_source() {
         driver.run(&source, Stop::End).unwrap();
         assert_same(&source, &target, "shop", &["t", "made", "emptied"]);
         assert_same(&source, &target, "other", &["moved"]);
+        // The bytes of the statement, each read as a character of latin1.
+        assert_same(&source, &target, "shop", &["in latin1: Ã¤"]);
         let tables = "SELECT table_schema, table_name, column_name, column_type, collation_name, column_default
                       FROM information_schema.columns WHERE table_schema IN ('shop', 'other') AND data_type <> 'int'
                       ORDER BY 1, 2, 3";
@@ -185,7 +199,6 @@ fn ddl_runs_as_it_did_on_the_source() {
         driver.run(&source, Stop::End).unwrap();
         assert!(target.query("SHOW DATABASES LIKE 'other'").is_empty());
         let (_, at) = driver.target.checkpoints().unwrap().remove(0);
-        drop(driver.lane("shop").unwrap());
         driver.target.purge_dropped(&at, &|_| false).unwrap();
         assert_eq!(driver.target.checkpoints().unwrap().len(), 1);
     }
@@ -219,7 +232,11 @@ fn ddl_begun_before_a_crash_is_neither_lost_nor_done_twice() {
         let mut driver = Driver::new(&target);
         driver.run(&source, Stop::End).unwrap();
         assert_same(&source, &target, "shop", &["a", "b"]);
-        assert!(target.query("SELECT statement FROM relaylite.ddl").is_empty());
+        assert!(
+            target
+                .query("SELECT statement FROM relaylite.ddl")
+                .is_empty()
+        );
         for table in ["a", "b"] {
             let show = format!("SHOW CREATE TABLE shop.{table}");
             assert_eq!(source.query_strings(&show), target.query_strings(&show));
@@ -246,8 +263,17 @@ fn a_target_that_differs_stops_with_table_and_key() {
         session.exec("START TRANSACTION; INSERT INTO shop.t VALUES (9, 'i'); DELETE FROM shop.t WHERE id > 1; COMMIT");
         let mut driver = Driver::new(&target);
         let error = driver.run(&source, Stop::End).unwrap_err();
-        assert_eq!((error.kind(), error.errno()), (ErrorKind::RowMissing, 1032), "{}", error.full_text());
-        assert!(error.full_text().contains("`id` = 3 and `k` = 'c'"), "{}", error.full_text());
+        assert_eq!(
+            (error.kind(), error.errno()),
+            (ErrorKind::RowMissing, 1032),
+            "{}",
+            error.full_text()
+        );
+        assert!(
+            error.full_text().contains("`id` = 3 and `k` = 'c'"),
+            "{}",
+            error.full_text()
+        );
         assert_eq!(error.at().table.as_deref(), Some("shop.t"));
         // Nothing of the transaction is there, and nothing goes on before a rollback.
         let lane = driver.lane("shop").unwrap();
@@ -262,7 +288,10 @@ fn a_target_that_differs_stops_with_table_and_key() {
         target.exec("INSERT INTO shop.t VALUES (5, 'e')");
         session.exec("INSERT INTO shop.t VALUES (5, 'e')");
         let error = driver.run(&source, Stop::End).unwrap_err();
-        assert_eq!((error.kind(), error.errno()), (ErrorKind::DuplicateRow, 1062));
+        assert_eq!(
+            (error.kind(), error.errno()),
+            (ErrorKind::DuplicateRow, 1062)
+        );
     }
 }
 
@@ -303,7 +332,9 @@ fn large_rows_go_whole_or_name_the_setting() {
         let packet = "--max-allowed-packet=64M";
         let source = Server::builder(flavor).arg(packet).start();
         let target = Server::builder(flavor).arg(packet).start();
-        let small = Server::builder(flavor).arg("--max-allowed-packet=4M").start();
+        let small = Server::builder(flavor)
+            .arg("--max-allowed-packet=4M")
+            .start();
         source.exec(
             "CREATE DATABASE shop; USE shop; CREATE TABLE t (id INT PRIMARY KEY, a LONGBLOB, n INT, b LONGTEXT, c BLOB);
              INSERT INTO t VALUES (1, REPEAT(x'00ff61', 7000000), NULL, '', NULL), (2, 'x', 5, REPEAT('y', 3000000), '');
@@ -314,7 +345,11 @@ fn large_rows_go_whole_or_name_the_setting() {
         assert_eq!(source.query(sums), target.query(sums));
         let error = Driver::new(&small).run(&source, Stop::End).unwrap_err();
         assert_eq!(error.errno(), 1153, "{}", error.full_text());
-        assert!(error.full_text().contains("max_allowed_packet"), "{}", error.full_text());
+        assert!(
+            error.full_text().contains("max_allowed_packet"),
+            "{}",
+            error.full_text()
+        );
     }
 }
 
@@ -330,5 +365,45 @@ fn a_target_serves_one_relaylite_and_keeps_its_own_database() {
         assert!(first.watermark().unwrap().is_none());
         drop(first);
         connect(&target).unwrap();
+    }
+}
+
+#[test]
+fn tables_met_for_the_first_time_are_made() {
+    for flavor in Flavor::both() {
+        let (source, target, other) = (
+            Server::start(flavor),
+            Server::start(flavor),
+            Server::start(flavor),
+        );
+        source.exec(
+            "CREATE DATABASE shop; USE shop; CREATE TABLE parent (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY);
+             CREATE TABLE t (id INT PRIMARY KEY, p INT UNSIGNED, e ENUM('it''s', 'b\\\\') NOT NULL DEFAULT 'it''s', n
+               DECIMAL(9,3) DEFAULT 1.5, at DATETIME(3) DEFAULT CURRENT_TIMESTAMP(3), g INT AS (id * 2) STORED, d DATE
+               DEFAULT '2001-01-01', b BIT(5) DEFAULT b'101', k CHAR(9) CHARACTER SET latin1 DEFAULT 'x',
+               UNIQUE KEY named (n, k(3)), FOREIGN KEY (p) REFERENCES parent (id) ON DELETE CASCADE)",
+        );
+        let mut known = Driver::new(&other);
+        known.run(&source, Stop::End).unwrap();
+        let lane = known.lane("shop").unwrap();
+        let tables = ["t", "parent"]
+            .map(|name| lane.table(name).unwrap().unwrap().as_ref().clone())
+            .to_vec();
+        // The CREATE statements are not in the file that the target begins with.
+        source.exec(
+            "FLUSH BINARY LOGS; START TRANSACTION; INSERT INTO shop.parent VALUES (1), (2);
+             INSERT INTO shop.t (id, p, n) VALUES (1, 1, 1), (2, 2, 2); DELETE FROM shop.parent WHERE id = 1; COMMIT",
+        );
+        let mut driver = Driver::new(&target).with_source(tables);
+        if let Err(error) = driver.run(&source, Stop::End) {
+            // The foreign key needs a table of the open transaction: made, and the transaction is applied anew.
+            assert_eq!(error.kind(), ErrorKind::TargetBusy, "{}", error.full_text());
+            driver.rollback().unwrap();
+            driver.run(&source, Stop::End).unwrap();
+        }
+        assert_same(&source, &target, "shop", &["t", "parent"]);
+        let columns = "SELECT column_name, column_type, is_nullable, column_default, collation_name, generation_expression
+                       FROM information_schema.columns WHERE table_schema = 'shop' ORDER BY table_name, ordinal_position";
+        assert_eq!(source.query_strings(columns), target.query_strings(columns));
     }
 }

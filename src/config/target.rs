@@ -50,7 +50,9 @@ impl TargetConfig {
             if dir.is_empty() {
                 return Err(bad("the target URL names no directory; write sqlite:DIR"));
             }
-            return Ok(Self::Sqlite { dir: PathBuf::from(dir) });
+            return Ok(Self::Sqlite {
+                dir: PathBuf::from(dir),
+            });
         }
         if !url.starts_with("mysql://") {
             return Err(bad(
@@ -147,7 +149,10 @@ mod tests {
     fn urls_of_both_kinds_parse() {
         let sqlite = TargetConfig::parse("sqlite:/var/lib/x y", None).unwrap();
         assert_eq!(sqlite.to_string(), "sqlite:/var/lib/x y");
-        let target = mysql("mysql://rep:p%40ss:w@db.example:3307?ssl_mode=verify_ca&ssl_ca=/ca.pem", None);
+        let target = mysql(
+            "mysql://rep:p%40ss:w@db.example:3307?ssl_mode=verify_ca&ssl_ca=/ca.pem",
+            None,
+        );
         assert_eq!((target.host.as_str(), target.port), ("db.example", 3307));
         assert_eq!(target.user, "rep");
         assert_eq!(target.password.expose_secret(), "p@ss:w");

@@ -81,7 +81,10 @@ impl Driver {
     }
 
     pub(crate) fn with_source(mut self, tables: Vec<Table>) -> Self {
-        self.source.tables = tables.into_iter().map(|table| (table.name.clone(), table)).collect();
+        self.source.tables = tables
+            .into_iter()
+            .map(|table| (table.name.clone(), table))
+            .collect();
         self
     }
 
@@ -135,7 +138,9 @@ impl Driver {
     fn has(&mut self, database: &str, at: &Checkpoint) -> Result<bool> {
         let done = self.lane(database)?.checkpoint();
         Ok(done.is_some_and(|done| {
-            done.position.order(&at.position).is_some_and(std::cmp::Ordering::is_ge)
+            done.position
+                .order(&at.position)
+                .is_some_and(std::cmp::Ordering::is_ge)
         }))
     }
 
@@ -213,8 +218,11 @@ impl Driver {
         reading: &mut Reading,
         at: &Checkpoint,
     ) -> Result<()> {
-        let databases: Vec<String> =
-            statement.databases(&query.database).iter().map(|name| name.to_string()).collect();
+        let databases: Vec<String> = statement
+            .databases(&query.database)
+            .iter()
+            .map(|name| name.to_string())
+            .collect();
         for database in databases {
             if self.has(&database, at)? {
                 continue;
@@ -223,7 +231,14 @@ impl Driver {
             let source = &self.source;
             let lane = self.lanes.get_mut(&database).unwrap();
             lane.begin()?;
-            let ddl = Ddl { query, statement, context, source, database: &database, at };
+            let ddl = Ddl {
+                query,
+                statement,
+                context,
+                source,
+                database: &database,
+                at,
+            };
             if lane.ddl(&ddl)? == DdlOutcome::Unfinished {
                 lane.finish_ddl(&ddl)?;
             }
@@ -281,13 +296,25 @@ pub(crate) fn rows_of(server: &Server, database: &str, table: &str) -> Vec<Vec<O
 pub(crate) fn assert_same(source: &Server, target: &Server, database: &str, tables: &[&str]) {
     for table in tables {
         let wanted = rows_of(source, database, table);
-        assert!(!wanted.is_empty(), "{database}.{table} is empty on the source");
-        assert_eq!(rows_of(target, database, table), wanted, "{database}.{table}");
+        assert!(
+            !wanted.is_empty(),
+            "{database}.{table} is empty on the source"
+        );
+        assert_eq!(
+            rows_of(target, database, table),
+            wanted,
+            "{database}.{table}"
+        );
     }
 }
 
 /// The pairs of servers that everything must work between.
 pub(crate) fn pairs() -> [(Flavor, Flavor); 4] {
     use Flavor::{MariaDb, MySql};
-    [(MariaDb, MariaDb), (MySql, MySql), (MySql, MariaDb), (MariaDb, MySql)]
+    [
+        (MariaDb, MariaDb),
+        (MySql, MySql),
+        (MySql, MariaDb),
+        (MariaDb, MySql),
+    ]
 }

@@ -53,7 +53,12 @@ pub(super) struct Batch {
 impl Batch {
     /// An empty batch.
     pub(super) fn new(kind: BatchKind) -> Self {
-        Self { kind, params: Vec::new(), rows: 0, bytes: 0 }
+        Self {
+            kind,
+            params: Vec::new(),
+            rows: 0,
+            bytes: 0,
+        }
     }
 
     /// Adds a row's parameters.
@@ -113,7 +118,10 @@ mod tests {
             batch.push(vec![Param::Int(n), Param::NULL], 16);
         }
         let pieces = batch.into_pieces();
-        assert_eq!(pieces.iter().map(|(rows, _)| *rows).collect::<Vec<_>>(), [4, 2, 1]);
+        assert_eq!(
+            pieces.iter().map(|(rows, _)| *rows).collect::<Vec<_>>(),
+            [4, 2, 1]
+        );
         let all: Vec<Param> = pieces.into_iter().flat_map(|(_, params)| params).collect();
         assert_eq!(all.len(), 14);
         assert_eq!(all.get(12), Some(&Param::Int(6)));

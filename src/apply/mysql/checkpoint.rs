@@ -44,9 +44,10 @@ type Row = (String, String, u64, String, u32);
 
 /// Makes the tables that are not there yet.
 pub(super) fn create_tables(connection: &mut Connection) -> Result<()> {
-    let missing = match connection
-        .select_text::<u64>("SELECT COUNT(*) FROM relaylite.ddl", "looking for relaylite's own tables")
-    {
+    let missing = match connection.select_text::<u64>(
+        "SELECT COUNT(*) FROM relaylite.ddl",
+        "looking for relaylite's own tables",
+    ) {
         Ok(_) => false,
         Err(error) if matches!(error.errno(), ER_BAD_DB | ER_NO_SUCH_TABLE) => true,
         Err(error) => return Err(error),
@@ -63,7 +64,11 @@ pub(super) fn create_tables(connection: &mut Connection) -> Result<()> {
 fn statements(script: &str) -> Vec<String> {
     let lines = script.lines().filter(|line| !line.starts_with("--"));
     let text = lines.collect::<Vec<_>>().join("\n");
-    text.split(';').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect()
+    text.split(';')
+        .map(str::trim)
+        .filter(|s| !s.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// All databases' checkpoints.
@@ -80,7 +85,9 @@ pub(super) fn read_dropped(connection: &mut Connection) -> Result<Vec<(String, C
 /// Forgets how far a database is.
 pub(super) fn remove(connection: &mut Connection, database: &str) -> Result<()> {
     let sql = format!("DELETE FROM relaylite.checkpoint WHERE source_database = {NAME}");
-    connection.execute(&sql, vec![database.into()], "removing a checkpoint").map(drop)
+    connection
+        .execute(&sql, vec![database.into()], "removing a checkpoint")
+        .map(drop)
 }
 
 fn read_where(connection: &mut Connection, which: &str) -> Result<Vec<(String, Checkpoint)>> {
@@ -157,7 +164,9 @@ pub(super) fn read_watermark(connection: &mut Connection) -> Result<Option<Check
 pub(super) fn write_watermark(connection: &mut Connection, at: &Checkpoint) -> Result<()> {
     let sql = "REPLACE INTO relaylite.watermark (id, source_id, file, pos, executed, source_timestamp) \
                VALUES (1, ?, ?, ?, ?, ?)";
-    connection.execute(sql, columns(at), "writing the watermark").map(drop)
+    connection
+        .execute(sql, columns(at), "writing the watermark")
+        .map(drop)
 }
 
 /// The DDL of a database that was begun and not checkpointed.
@@ -170,9 +179,17 @@ pub(super) fn read_intent(connection: &mut Connection, database: &str) -> Result
         vec![database.into()],
         "reading which DDL was begun",
     )?;
-    Ok(rows.into_iter().next().map(|(file, pos, event_timestamp, statement, tables_before)| {
-        Intent { end: Position::new(file, pos), event_timestamp, statement, tables_before }
-    }))
+    Ok(rows
+        .into_iter()
+        .next()
+        .map(
+            |(file, pos, event_timestamp, statement, tables_before)| Intent {
+                end: Position::new(file, pos),
+                event_timestamp,
+                statement,
+                tables_before,
+            },
+        ))
 }
 
 /// Remembers that a DDL is about to run.
@@ -191,13 +208,17 @@ pub(super) fn write_intent(
         Value::Bytes(intent.statement.clone()),
         intent.tables_before.as_str().into(),
     ];
-    connection.execute(sql, params, "noting a DDL statement").map(drop)
+    connection
+        .execute(sql, params, "noting a DDL statement")
+        .map(drop)
 }
 
 /// Forgets the DDL in the open transaction.
 pub(super) fn remove_intent(connection: &mut Connection, database: &str) -> Result<()> {
     let sql = format!("DELETE FROM relaylite.ddl WHERE source_database = {NAME}");
-    connection.execute(&sql, vec![database.into()], "striking out a DDL statement").map(drop)
+    connection
+        .execute(&sql, vec![database.into()], "striking out a DDL statement")
+        .map(drop)
 }
 
 fn columns(at: &Checkpoint) -> Vec<Value> {
@@ -215,8 +236,11 @@ fn parse((source_id, file, pos, executed, timestamp): Row) -> Result<Checkpoint>
         GtidSet::default()
     } else {
         executed.parse().map_err(|error: Error| {
-            Error::new(ErrorKind::Target, "the target's table in `relaylite` holds no GTID set")
-                .with_source(error)
+            Error::new(
+                ErrorKind::Target,
+                "the target's table in `relaylite` holds no GTID set",
+            )
+            .with_source(error)
         })?
     };
     Ok(Checkpoint {
@@ -235,6 +259,10 @@ mod tests {
     fn the_script_splits_into_its_statements() {
         let statements = statements(TABLES);
         assert_eq!(statements.len(), 4);
-        assert!(statements.iter().all(|s| s.starts_with("CREATE ") && s.contains("relaylite")));
+        assert!(
+            statements
+                .iter()
+                .all(|s| s.starts_with("CREATE ") && s.contains("relaylite"))
+        );
     }
 }

@@ -64,14 +64,19 @@ struct Waiter(Option<Runtime>);
 
 impl Waiter {
     fn new() -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         Ok(Self(Some(runtime)))
     }
 
     fn wait<F: Future>(&self, future: F) -> Result<F::Output> {
         match &self.0 {
             Some(runtime) => Ok(tokio::task::block_in_place(|| runtime.block_on(future))),
-            None => Err(Error::new(ErrorKind::Internal, "a connection outlived its runtime")),
+            None => Err(Error::new(
+                ErrorKind::Internal,
+                "a connection outlived its runtime",
+            )),
         }
     }
 }
@@ -151,10 +156,15 @@ impl Connector {
                 let Some(plain) = &self.plain else {
                     return Err(Error::new(
                         ErrorKind::Preflight,
-                        format!("the target {} offers no TLS, but ssl_mode asks for it", self.login),
+                        format!(
+                            "the target {} offers no TLS, but ssl_mode asks for it",
+                            self.login
+                        ),
                     ));
                 };
-                self.attempt(plain).await.map_err(|error| self.refused(error))
+                self.attempt(plain)
+                    .await
+                    .map_err(|error| self.refused(error))
             }
             result => result.map_err(|error| self.refused(error)),
         }
@@ -172,14 +182,24 @@ impl Connector {
         match &error {
             mysql_async::Error::Server(server) => {
                 let (kind, code) = (server_kind(server.code), server.code);
-                let kind = if kind == ErrorKind::Target { ErrorKind::Access } else { kind };
-                Error::new(kind, format!("the target refused the login of {}", self.login))
-                    .with_errno(code)
-                    .with_source(error)
+                let kind = if kind == ErrorKind::Target {
+                    ErrorKind::Access
+                } else {
+                    kind
+                };
+                Error::new(
+                    kind,
+                    format!("the target refused the login of {}", self.login),
+                )
+                .with_errno(code)
+                .with_source(error)
             }
             mysql_async::Error::Io(mysql_async::IoError::Tls(_)) => Error::new(
                 ErrorKind::Preflight,
-                format!("no TLS session with the target {}; check ssl_mode and ssl_ca", self.login),
+                format!(
+                    "no TLS session with the target {}; check ssl_mode and ssl_ca",
+                    self.login
+                ),
             )
             .with_source(error),
             _ => Error::new(
@@ -207,7 +227,9 @@ fn tls_options(tls: &TlsConfig) -> Option<SslOpts> {
         .with_danger_accept_invalid_certs(checks_nothing)
         .with_danger_skip_domain_validation(tls.mode != SslMode::VerifyIdentity);
     let options = match &tls.ca {
-        Some(ca) => options.with_root_certs(vec![path(ca)]).with_disable_built_in_roots(true),
+        Some(ca) => options
+            .with_root_certs(vec![path(ca)])
+            .with_disable_built_in_roots(true),
         None => options,
     };
     (tls.mode != SslMode::Disabled).then_some(options)
@@ -217,13 +239,11 @@ fn tls_options(tls: &TlsConfig) -> Option<SslOpts> {
 fn server_kind(code: u16) -> ErrorKind {
     match code {
         // Too many connections; shutdown, also while starting; locks; killed.
-        1040 | 1203 | 1053 | ER_LOCK_WAIT_TIMEOUT | ER_LOCK_DEADLOCK | 1317 | 1927 | 3024 | 3572 => {
-            ErrorKind::TargetBusy
-        }
+        1040 | 1203 | 1053 | ER_LOCK_WAIT_TIMEOUT | ER_LOCK_DEADLOCK | 1317 | 1927 | 3024
+        | 3572 => ErrorKind::TargetBusy,
         // Login and grants, host blocked, read-only server.
-        1044 | 1045 | 1129 | 1130 | 1142 | 1143 | 1227 | 1290 | 1370 | 1419 | 1698 | 1836 | 4052 => {
-            ErrorKind::Access
-        }
+        1044 | 1045 | 1129 | 1130 | 1142 | 1143 | 1227 | 1290 | 1370 | 1419 | 1698 | 1836
+        | 4052 => ErrorKind::Access,
         1062 | 1169 | 1586 => ErrorKind::DuplicateRow,
         1021 | 1114 => ErrorKind::DiskFull,
         _ => ErrorKind::Target,
@@ -292,7 +312,12 @@ impl Connection {
 
     /// Says goodbye to the server, so that it frees locks at once.
     pub(super) fn close(self) {
-        let Self { conn, waiter, broken, .. } = self;
+        let Self {
+            conn,
+            waiter,
+            broken,
+            ..
+        } = self;
         if !broken {
             // A server that is gone by now frees them anyway.
             let _ = waiter.wait(conn.disconnect());
@@ -316,11 +341,12 @@ impl Connection {
             mysql_async::Error::Server(server) if server.code == ER_NET_PACKET_TOO_LARGE => {
                 self.packet_too_large(doing, None).with_source(error)
             }
-            mysql_async::Error::Server(server) => {
-                Error::new(server_kind(server.code), format!("the target {login} failed {doing}"))
-                    .with_errno(server.code)
-                    .with_source(error)
-            }
+            mysql_async::Error::Server(server) => Error::new(
+                server_kind(server.code),
+                format!("the target {login} failed {doing}"),
+            )
+            .with_errno(server.code)
+            .with_source(error),
             mysql_async::Error::Io(_)
             | mysql_async::Error::Driver(
                 DriverError::ConnectionClosed | DriverError::PacketOutOfOrder,
@@ -330,8 +356,11 @@ impl Connection {
             )
             .with_errno(2013)
             .with_source(error),
-            _ => Error::new(ErrorKind::Target, format!("the target {login} failed {doing}"))
-                .with_source(error),
+            _ => Error::new(
+                ErrorKind::Target,
+                format!("the target {login} failed {doing}"),
+            )
+            .with_source(error),
         }
     }
 
@@ -355,9 +384,13 @@ impl Connection {
             "SELECT VERSION(), @@max_allowed_packet, @@innodb_flush_log_at_trx_commit, @@log_bin, @@sync_binlog",
             doing,
         )?;
-        let Some((version, packet_bytes_max, flush, log_bin, sync_binlog)) = rows.into_iter().next()
+        let Some((version, packet_bytes_max, flush, log_bin, sync_binlog)) =
+            rows.into_iter().next()
         else {
-            return Err(Error::new(ErrorKind::Protocol, "the target did not tell its version"));
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                "the target did not tell its version",
+            ));
         };
         Ok(Server {
             mariadb: version.to_ascii_lowercase().contains("mariadb"),
@@ -372,8 +405,13 @@ impl Connection {
 
 /// `10.11.19-MariaDB-log` is 101119.
 fn version_number(version: &str) -> u32 {
-    let digits = version.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
-    let mut parts = digits.split('.').map(|part| part.parse::<u32>().unwrap_or(0).min(99));
+    let digits = version
+        .split(|c: char| !c.is_ascii_digit() && c != '.')
+        .next()
+        .unwrap_or_default();
+    let mut parts = digits
+        .split('.')
+        .map(|part| part.parse::<u32>().unwrap_or(0).min(99));
     let mut part = || parts.next().unwrap_or(0);
     part() * 10_000 + part() * 100 + part()
 }

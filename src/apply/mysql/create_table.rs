@@ -56,7 +56,11 @@ fn statement(database: &str, table: &Table, mariadb: bool) -> String {
             IndexKind::Spatial => "SPATIAL KEY",
             IndexKind::Vector => "VECTOR KEY",
         };
-        lines.push(format!("{kind} {} {}", quote(&index.name), key_parts(&index.parts)));
+        lines.push(format!(
+            "{kind} {} {}",
+            quote(&index.name),
+            key_parts(&index.parts)
+        ));
     }
     lines.extend(table.foreign_keys.iter().map(foreign_key));
     format!(
@@ -72,23 +76,45 @@ fn statement(database: &str, table: &Table, mariadb: bool) -> String {
 fn column(column: &Column, mariadb: bool) -> String {
     let mut text = format!("{} {}", quote(&column.name), column_type(&column.ty));
     if let Some(generated) = &column.generated {
-        let kind = if generated.stored { "STORED" } else { "VIRTUAL" };
-        let _ = write!(text, " GENERATED ALWAYS AS ({}) {kind}", generated.expression);
+        let kind = if generated.stored {
+            "STORED"
+        } else {
+            "VIRTUAL"
+        };
+        let _ = write!(
+            text,
+            " GENERATED ALWAYS AS ({}) {kind}",
+            generated.expression
+        );
         // MariaDB takes no NOT NULL here; whether NULL comes out is up to the expression.
         if !column.nullable && !mariadb {
             text.push_str(" NOT NULL");
         }
     } else {
         // Said in either case: a TIMESTAMP would otherwise get a default of its own.
-        text.push_str(if column.nullable { " NULL" } else { " NOT NULL" });
+        text.push_str(if column.nullable {
+            " NULL"
+        } else {
+            " NOT NULL"
+        });
+        let bit = matches!(column.ty, ColumnType::Bit { .. });
         match &column.default {
+            // As a string, the digits would be bytes of the BIT.
+            Some(DefaultValue::Literal(digits)) if bit && digits.parse::<u64>().is_ok() => {
+                let _ = write!(text, " DEFAULT {digits}");
+            }
             Some(DefaultValue::Literal(literal)) => {
                 let _ = write!(text, " DEFAULT {}", string(literal));
             }
             Some(DefaultValue::Bytes(bytes)) => {
-                text.push_str(" DEFAULT x'");
+                // MariaDB takes no hexadecimal string for a BIT.
+                text.push_str(if bit { " DEFAULT b'" } else { " DEFAULT x'" });
                 for byte in bytes {
-                    let _ = write!(text, "{byte:02x}");
+                    let _ = if bit {
+                        write!(text, "{byte:08b}")
+                    } else {
+                        write!(text, "{byte:02x}")
+                    };
                 }
                 text.push('\'');
             }
@@ -113,7 +139,12 @@ fn column(column: &Column, mariadb: bool) -> String {
 fn column_type(ty: &ColumnType) -> String {
     let sign = |unsigned: bool| if unsigned { " UNSIGNED" } else { "" };
     match ty {
-        ColumnType::Int { bytes, unsigned, display_width, zerofill } => {
+        ColumnType::Int {
+            bytes,
+            unsigned,
+            display_width,
+            zerofill,
+        } => {
             let word = match bytes {
                 1 => "TINYINT",
                 2 => "SMALLINT",
@@ -131,7 +162,11 @@ fn column_type(ty: &ColumnType) -> String {
         ColumnType::Double { unsigned, digits } => {
             format!("DOUBLE{}{}", float_digits(*digits), sign(*unsigned))
         }
-        ColumnType::Decimal { precision, scale, unsigned } => {
+        ColumnType::Decimal {
+            precision,
+            scale,
+            unsigned,
+        } => {
             format!("DECIMAL({precision},{scale}){}", sign(*unsigned))
         }
         ColumnType::Bit { bits } => format!("BIT({bits})"),
@@ -144,7 +179,10 @@ fn column_type(ty: &ColumnType) -> String {
         ColumnType::VarChar { length, collation } => {
             format!("VARCHAR({length}){}", charset(collation))
         }
-        ColumnType::Text { length_bytes, collation } => {
+        ColumnType::Text {
+            length_bytes,
+            collation,
+        } => {
             format!("{}TEXT{}", size_word(*length_bytes), charset(collation))
         }
         ColumnType::Binary { length } => format!("BINARY({length})"),
@@ -179,15 +217,24 @@ fn size_word(length_bytes: u8) -> &'static str {
 }
 
 fn charset(collation: &Collation) -> String {
-    format!(" CHARACTER SET {} COLLATE {}", collation.charset, collation.name)
+    format!(
+        " CHARACTER SET {} COLLATE {}",
+        collation.charset, collation.name
+    )
 }
 
 fn key_parts(parts: &[KeyPart]) -> String {
     let parts: Vec<String> = parts
         .iter()
         .map(|part| match part {
-            KeyPart::Column { name, descending: false } => quote(name),
-            KeyPart::Column { name, descending: true } => format!("{} DESC", quote(name)),
+            KeyPart::Column {
+                name,
+                descending: false,
+            } => quote(name),
+            KeyPart::Column {
+                name,
+                descending: true,
+            } => format!("{} DESC", quote(name)),
             KeyPart::Prefix { name, length } => format!("{}({length})", quote(name)),
             KeyPart::Expression(expression) => format!("({expression})"),
         })
@@ -196,11 +243,21 @@ fn key_parts(parts: &[KeyPart]) -> String {
 }
 
 fn foreign_key(key: &ForeignKey) -> String {
-    let names = |names: &[String]| names.iter().map(|n| quote(n)).collect::<Vec<_>>().join(", ");
-    let constraint =
-        key.name.as_ref().map_or(String::new(), |name| format!("CONSTRAINT {} ", quote(name)));
-    let database =
-        key.parent_database.as_ref().map_or(String::new(), |name| format!("{}.", quote(name)));
+    let names = |names: &[String]| {
+        names
+            .iter()
+            .map(|n| quote(n))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let constraint = key
+        .name
+        .as_ref()
+        .map_or(String::new(), |name| format!("CONSTRAINT {} ", quote(name)));
+    let database = key
+        .parent_database
+        .as_ref()
+        .map_or(String::new(), |name| format!("{}.", quote(name)));
     format!(
         "{constraint}FOREIGN KEY ({}) REFERENCES {database}{} ({}) ON DELETE {} ON UPDATE {}",
         names(&key.columns),
@@ -212,7 +269,11 @@ fn foreign_key(key: &ForeignKey) -> String {
 }
 
 fn strings(texts: &[String]) -> String {
-    texts.iter().map(|text| string(text)).collect::<Vec<_>>().join(",")
+    texts
+        .iter()
+        .map(|text| string(text))
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// A string literal, for a session without NO_BACKSLASH_ESCAPES.

@@ -85,8 +85,14 @@ pub(super) enum Progress {
 /// not count: after a change of the source the same statement stands elsewhere.
 pub(super) fn progress(left: Option<&Intent>, now: &Intent) -> Progress {
     match left {
-        Some(left) if left.event_timestamp == now.event_timestamp && left.statement == now.statement => {
-            if left.tables_before == now.tables_before { Progress::Again } else { Progress::Done }
+        Some(left)
+            if left.event_timestamp == now.event_timestamp && left.statement == now.statement =>
+        {
+            if left.tables_before == now.tables_before {
+                Progress::Again
+            } else {
+                Progress::Done
+            }
         }
         _ => Progress::New,
     }
@@ -110,7 +116,12 @@ impl<'a> Passage<'a> {
         {
             blank_start_transaction(&mut text);
         }
-        Self { at: ddl.at, query: ddl.query, statement: ddl.statement, text }
+        Self {
+            at: ddl.at,
+            query: ddl.query,
+            statement: ddl.statement,
+            text,
+        }
     }
 
     /// Whether it is the lane of this database that runs the statement.
@@ -150,7 +161,9 @@ impl<'a> Passage<'a> {
         let tables = self.statement.tables(default);
         for (database, table) in &tables {
             let definition = show_create(worker, database, table)?;
-            let definition = definition.as_deref().map_or("none".into(), without_auto_increment);
+            let definition = definition
+                .as_deref()
+                .map_or("none".into(), without_auto_increment);
             let _ = writeln!(text, "{} {definition}", quote(table));
         }
         if matches!(self.statement, Statement::RenameTables(_)) {
@@ -170,7 +183,11 @@ impl<'a> Passage<'a> {
                 let _ = writeln!(text, "{rows:?}");
             }
         }
-        let digest = worker.select("SELECT SHA2(?, 256)", vec![text.into()], "computing a digest")?;
+        let digest = worker.select(
+            "SELECT SHA2(?, 256)",
+            vec![text.into()],
+            "computing a digest",
+        )?;
         let missing = || Error::new(ErrorKind::Protocol, "the target computed no digest");
         digest.into_iter().next().ok_or_else(missing)
     }
@@ -199,17 +216,25 @@ impl<'a> Passage<'a> {
             let zone: String = zone.chars().filter(|c| !matches!(c, '\'' | '\\')).collect();
             let _ = write!(sql, ", time_zone = '{zone}'");
         }
-        worker.query(&sql, "setting a session for DDL (an unknown time zone is loaded with mysql_tzinfo_to_sql)")?;
+        worker.query(
+            &sql,
+            "setting a session for DDL (an unknown time zone is loaded with mysql_tzinfo_to_sql)",
+        )?;
         if let Some(wanted) = query.explicit_defaults_for_timestamp {
             set_if_other(worker, "explicit_defaults_for_timestamp", wanted.into())?;
         }
-        if let Some(wanted) = query.default_collation_utf8mb4.filter(|_| !worker.server.mariadb)
+        if let Some(wanted) = query
+            .default_collation_utf8mb4
+            .filter(|_| !worker.server.mariadb)
             && let Some(wanted) = collation::by_id(wanted)
         {
             set_default_collation(worker, &wanted.name)?;
         }
         if !query.database.is_empty() {
-            match worker.query(&format!("USE {}", quote(&query.database)), "choosing a database") {
+            match worker.query(
+                &format!("USE {}", quote(&query.database)),
+                "choosing a database",
+            ) {
                 // A statement that names its databases does not need it.
                 Err(error) if error.errno() == ER_BAD_DB => {}
                 result => result?,
@@ -227,7 +252,8 @@ impl<'a> Passage<'a> {
         match worker.query(&format!("SET SESSION collation_server = {server}"), doing) {
             Err(error) if UNKNOWN_CHARSET.contains(&error.errno()) => {
                 // Only a database that names no charset gets the server's.
-                if matches!(self.statement, Statement::CreateDatabase { charset, .. } if charset.is_empty()) {
+                if matches!(self.statement, Statement::CreateDatabase { charset, .. } if charset.is_empty())
+                {
                     return Err(self.refused(error, worker));
                 }
             }
@@ -235,7 +261,11 @@ impl<'a> Passage<'a> {
         }
         // A server that lacks the collation still reads text of the charset.
         for (number, exact, by_charset) in [
-            (connection, "collation_connection", "character_set_connection"),
+            (
+                connection,
+                "collation_connection",
+                "character_set_connection",
+            ),
             (client, "character_set_client", "character_set_client"),
         ] {
             match worker.query(&format!("SET SESSION {exact} = {number}"), doing) {
@@ -243,7 +273,10 @@ impl<'a> Passage<'a> {
                     let Some(known) = collation::by_id(number) else {
                         return Err(self.refused(error, worker));
                     };
-                    worker.query(&format!("SET SESSION {by_charset} = {}", known.charset), doing)?;
+                    worker.query(
+                        &format!("SET SESSION {by_charset} = {}", known.charset),
+                        doing,
+                    )?;
                 }
                 result => result?,
             }
@@ -262,7 +295,10 @@ impl<'a> Passage<'a> {
                         and start again: it then counts as done";
             (ErrorKind::Schema, cure)
         } else {
-            (error.kind(), "remove the cause on the target and start again")
+            (
+                error.kind(),
+                "remove the cause on the target and start again",
+            )
         };
         let what = format!("the target ({server}) refused `{}`; {cure}", self.shown());
         let error = Error::new(kind, what).with_errno(errno).with_source(error);
@@ -274,14 +310,19 @@ impl<'a> Passage<'a> {
 
     /// The beginning of the statement, for messages.
     fn shown(&self) -> String {
-        String::from_utf8_lossy(&self.text).chars().take(SHOWN_CHARS).collect()
+        String::from_utf8_lossy(&self.text)
+            .chars()
+            .take(SHOWN_CHARS)
+            .collect()
     }
 }
 
 /// CREATE TABLE … START TRANSACTION is only understood from a binlog; the rows that follow come as rows anyway.
 fn blank_start_transaction(text: &mut [u8]) {
     const WORDS: &[u8] = b"START TRANSACTION";
-    let at = text.windows(WORDS.len()).rposition(|words| words.eq_ignore_ascii_case(WORDS));
+    let at = text
+        .windows(WORDS.len())
+        .rposition(|words| words.eq_ignore_ascii_case(WORDS));
     if let Some(words) = at.and_then(|at| text.get_mut(at..at + WORDS.len())) {
         words.fill(b' ');
     }
@@ -296,26 +337,38 @@ fn without_auto_increment(definition: &str) -> std::borrow::Cow<'_, str> {
         return definition.into();
     };
     let (head, tail) = definition.split_at(options + at);
-    let tail = tail.trim_start_matches(WORD).trim_start_matches(|c: char| c.is_ascii_digit());
+    let tail = tail
+        .trim_start_matches(WORD)
+        .trim_start_matches(|c: char| c.is_ascii_digit());
     format!("{head}{tail}").into()
 }
 
 /// The names of an event's SQL mode that the target knows and that matter to DDL.
 fn sql_mode(bits: u64, mariadb: bool) -> String {
-    let own = if mariadb { MARIADB_SQL_MODES.as_slice() } else { &[] };
+    let own = if mariadb {
+        MARIADB_SQL_MODES.as_slice()
+    } else {
+        &[]
+    };
     let modes = SQL_MODES.iter().chain(own);
-    let names: Vec<&str> =
-        modes.filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, name)| *name).collect();
+    let names: Vec<&str> = modes
+        .filter(|(bit, _)| bits >> bit & 1 == 1)
+        .map(|(_, name)| *name)
+        .collect();
     names.join(",")
 }
 
 /// Sets a variable only where it differs: setting it at all may take a privilege.
 fn set_if_other(worker: &mut Connection, name: &str, wanted: u64) -> Result<()> {
-    let current: Vec<u64> = worker.select_text(&format!("SELECT @@SESSION.{name}"), "asking for a variable")?;
+    let current: Vec<u64> =
+        worker.select_text(&format!("SELECT @@SESSION.{name}"), "asking for a variable")?;
     if current.first() == Some(&wanted) {
         return Ok(());
     }
-    worker.query(&format!("SET SESSION {name} = {wanted}"), "setting a session for DDL")
+    worker.query(
+        &format!("SET SESSION {name} = {wanted}"),
+        "setting a session for DDL",
+    )
 }
 
 fn set_default_collation(worker: &mut Connection, wanted: &str) -> Result<()> {
@@ -325,7 +378,10 @@ fn set_default_collation(worker: &mut Connection, wanted: &str) -> Result<()> {
     if current.first().is_some_and(|current| current == wanted) {
         return Ok(());
     }
-    worker.query(&format!("SET SESSION {NAME} = {wanted}"), "setting a session for DDL")
+    worker.query(
+        &format!("SET SESSION {NAME} = {wanted}"),
+        "setting a session for DDL",
+    )
 }
 
 #[cfg(test)]
@@ -346,16 +402,29 @@ mod tests {
     fn a_note_counts_only_for_the_statement_it_was_made_for() {
         let now = intent(5, b"ALTER", "b");
         assert_eq!(progress(None, &now), Progress::New);
-        assert_eq!(progress(Some(&intent(4, b"ALTER", "b")), &now), Progress::New);
-        assert_eq!(progress(Some(&intent(5, b"DROP", "b")), &now), Progress::New);
-        assert_eq!(progress(Some(&intent(5, b"ALTER", "b")), &now), Progress::Again);
-        assert_eq!(progress(Some(&intent(5, b"ALTER", "a")), &now), Progress::Done);
+        assert_eq!(
+            progress(Some(&intent(4, b"ALTER", "b")), &now),
+            Progress::New
+        );
+        assert_eq!(
+            progress(Some(&intent(5, b"DROP", "b")), &now),
+            Progress::New
+        );
+        assert_eq!(
+            progress(Some(&intent(5, b"ALTER", "b")), &now),
+            Progress::Again
+        );
+        assert_eq!(
+            progress(Some(&intent(5, b"ALTER", "a")), &now),
+            Progress::Done
+        );
     }
 
     #[test]
     fn the_counter_is_no_part_of_a_definition() {
         let text = "CREATE TABLE `t` (\n  `a` int COMMENT ' AUTO_INCREMENT=1'\n) ENGINE=InnoDB AUTO_INCREMENT=57 X=1";
-        let expected = "CREATE TABLE `t` (\n  `a` int COMMENT ' AUTO_INCREMENT=1'\n) ENGINE=InnoDB X=1";
+        let expected =
+            "CREATE TABLE `t` (\n  `a` int COMMENT ' AUTO_INCREMENT=1'\n) ENGINE=InnoDB X=1";
         assert_eq!(without_auto_increment(text), expected);
         assert_eq!(without_auto_increment(expected), expected);
     }

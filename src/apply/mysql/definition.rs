@@ -46,11 +46,16 @@ pub(super) fn show_create(
     let rows = connection.select_text::<mysql_async::Row>(&sql, "reading a table's definition");
     match rows {
         Ok(rows) => {
-            let text = rows.into_iter().next().and_then(|row| row.get_opt::<String, _>(1));
+            let text = rows
+                .into_iter()
+                .next()
+                .and_then(|row| row.get_opt::<String, _>(1));
             match text {
                 Some(Ok(text)) => Ok(Some(text)),
-                _ => Err(Error::new(ErrorKind::Schema, "the target does not show its definition")
-                    .at_table(database, table)),
+                _ => Err(
+                    Error::new(ErrorKind::Schema, "the target does not show its definition")
+                        .at_table(database, table),
+                ),
             }
         }
         Err(error) if matches!(error.errno(), ER_NO_SUCH_TABLE | ER_BAD_DB) => Ok(None),
@@ -67,10 +72,18 @@ pub(super) fn read(
     database: &str,
     table: &str,
 ) -> Result<Option<Table>> {
-    let Some(text) = show_create(connection, database, table)? else { return Ok(None) };
-    let flavor = if connection.server.mariadb { Flavor::MariaDb } else { Flavor::MySql };
+    let Some(text) = show_create(connection, database, table)? else {
+        return Ok(None);
+    };
+    let flavor = if connection.server.mariadb {
+        Flavor::MariaDb
+    } else {
+        Flavor::MySql
+    };
     let context = SqlContext::new(flavor, connection.server.version_number, database);
-    understand(&text, &context).map(Some).map_err(|error| error.at_table(database, table))
+    understand(&text, &context)
+        .map(Some)
+        .map_err(|error| error.at_table(database, table))
 }
 
 /// The definition that a CREATE TABLE statement spells out.
@@ -104,12 +117,17 @@ impl Definition {
     /// What follows from a table's definition.
     pub(super) fn new(database: &str, table: Arc<Table>) -> Self {
         let expressions = table.indexes.iter().flat_map(|index| &index.parts);
-        let hidden_columns = expressions.filter(|p| matches!(p, KeyPart::Expression(_))).count();
+        let hidden_columns = expressions
+            .filter(|p| matches!(p, KeyPart::Expression(_)))
+            .count();
         Self {
             sql: TableSql::new(database, &table.name, &table.columns),
             keys: usable_keys(&table),
             hidden_columns,
-            cascades_delete: table.foreign_keys.iter().any(|fk| fk.on_delete == "CASCADE"),
+            cascades_delete: table
+                .foreign_keys
+                .iter()
+                .any(|fk| fk.on_delete == "CASCADE"),
             table,
         }
     }
@@ -117,7 +135,10 @@ impl Definition {
     /// A column by its position.
     pub(super) fn column(&self, i: usize) -> Result<&Column> {
         self.table.columns.get(i).ok_or_else(|| {
-            Error::new(ErrorKind::Internal, format!("table `{}` has no column {i}", self.table.name))
+            Error::new(
+                ErrorKind::Internal,
+                format!("table `{}` has no column {i}", self.table.name),
+            )
         })
     }
 
@@ -156,7 +177,9 @@ impl Definition {
     pub(super) fn finder(&self, before: &[Value<'_>]) -> Result<Finder<'_>> {
         let usable = |key: &&Vec<usize>| {
             key.iter().all(|i| {
-                before.get(*i).is_some_and(|v| !matches!(v, Value::Absent | Value::Null))
+                before
+                    .get(*i)
+                    .is_some_and(|v| !matches!(v, Value::Absent | Value::Null))
             })
         };
         if let Some(key) = self.keys.iter().find(usable) {
@@ -164,7 +187,10 @@ impl Definition {
         }
         let columns = self.written(before);
         if columns.is_empty() {
-            return Err(Error::new(ErrorKind::Schema, "the row image names no column to find its row by"));
+            return Err(Error::new(
+                ErrorKind::Schema,
+                "the row image names no column to find its row by",
+            ));
         }
         Ok(Finder::Row(columns))
     }
@@ -180,9 +206,14 @@ impl Definition {
         let mut slots: Vec<Slot> = Vec::with_capacity(self.table.columns.len());
         for (i, column) in self.table.columns.iter().enumerate() {
             let after = after.get(i).unwrap_or(&Value::Absent);
-            let unchanged = before.get(i).is_some_and(|before| value::same(before, after));
+            let unchanged = before
+                .get(i)
+                .is_some_and(|before| value::same(before, after));
             // ON UPDATE CURRENT_TIMESTAMP fires for a column that is not set.
-            let clock = matches!(column.ty, ColumnType::Timestamp { .. } | ColumnType::DateTime { .. });
+            let clock = matches!(
+                column.ty,
+                ColumnType::Timestamp { .. } | ColumnType::DateTime { .. }
+            );
             slots.push(match after {
                 _ if column.generated.is_some() => Slot::Leave,
                 Value::Absent if clock => Slot::Hold,
@@ -193,7 +224,11 @@ impl Definition {
             });
         }
         if slots.iter().all(|slot| *slot == Slot::Leave)
-            && let Some(i) = self.table.columns.iter().position(|c| c.generated.is_none())
+            && let Some(i) = self
+                .table
+                .columns
+                .iter()
+                .position(|c| c.generated.is_none())
             && let Some(slot) = slots.get_mut(i)
         {
             // Nothing changes; the row must be there all the same.
@@ -223,7 +258,10 @@ fn usable_keys(table: &Table) -> Vec<Vec<usize>> {
     let primary = std::iter::once(table.primary_key.as_slice());
     let unique = table.indexes.iter().filter(|i| i.kind == IndexKind::Unique);
     let candidates = primary.chain(unique.map(|index| index.parts.as_slice()));
-    candidates.filter(|parts| !parts.is_empty()).filter_map(|parts| positions(table, parts)).collect()
+    candidates
+        .filter(|parts| !parts.is_empty())
+        .filter_map(|parts| positions(table, parts))
+        .collect()
 }
 
 fn positions(table: &Table, parts: &[KeyPart]) -> Option<Vec<usize>> {
@@ -258,7 +296,8 @@ mod tests {
         assert_eq!(keyed.finder(&row).unwrap(), Finder::Key(&[2]));
         let minimal = [Value::Int(1), Value::Absent, Value::Absent];
         assert_eq!(keyed.finder(&minimal).unwrap(), Finder::Key(&[0]));
-        let keyless = definition("CREATE TABLE t (a int, b int, UNIQUE KEY (a)) DEFAULT CHARSET=utf8mb4");
+        let keyless =
+            definition("CREATE TABLE t (a int, b int, UNIQUE KEY (a)) DEFAULT CHARSET=utf8mb4");
         let row = [Value::Int(1), Value::Null];
         assert_eq!(keyless.finder(&row).unwrap(), Finder::Row(vec![0, 1]));
         assert!(keyless.finder(&[Value::Absent, Value::Absent]).is_err());
@@ -270,14 +309,29 @@ mod tests {
             "CREATE TABLE t (a int, b double, c timestamp NULL ON UPDATE CURRENT_TIMESTAMP, d int AS (a + 1)) \
              DEFAULT CHARSET=utf8mb4",
         );
-        let clock = Value::Timestamp { seconds: 5, micros: 0, fsp: 0 };
+        let clock = Value::Timestamp {
+            seconds: 5,
+            micros: 0,
+            fsp: 0,
+        };
         let before = [Value::Int(1), Value::Double(0.0), clock, Value::Int(2)];
         let after = [Value::Int(1), Value::Double(-0.0), clock, Value::Int(2)];
         use Slot::{Hold, Leave, Set};
-        assert_eq!(table.slots(&before, &after, true), [Leave, Set, Hold, Leave]);
+        assert_eq!(
+            table.slots(&before, &after, true),
+            [Leave, Set, Hold, Leave]
+        );
         assert_eq!(table.slots(&before, &after, false), [Set, Set, Set, Leave]);
-        let partly = [Value::Absent, Value::Double(1.0), Value::Absent, Value::Absent];
-        assert_eq!(table.slots(&before, &partly, true), [Leave, Set, Hold, Leave]);
+        let partly = [
+            Value::Absent,
+            Value::Double(1.0),
+            Value::Absent,
+            Value::Absent,
+        ];
+        assert_eq!(
+            table.slots(&before, &partly, true),
+            [Leave, Set, Hold, Leave]
+        );
         let nothing = definition("CREATE TABLE t (a int, b int) DEFAULT CHARSET=utf8mb4");
         let row = [Value::Int(1), Value::Null];
         assert_eq!(nothing.slots(&row, &row, true), [Hold, Leave]);
@@ -287,9 +341,16 @@ mod tests {
     fn images_must_be_as_wide_as_the_table() {
         let table = definition("CREATE TABLE t (a int, KEY k ((a + 1))) DEFAULT CHARSET=utf8mb4");
         assert!(table.check_width(&[Value::Int(1)]).is_ok());
-        assert!(table.check_width(&[Value::Int(1), Value::Int(2)]).is_ok(), "the hidden column");
+        assert!(
+            table.check_width(&[Value::Int(1), Value::Int(2)]).is_ok(),
+            "the hidden column"
+        );
         assert!(table.check_width(&[]).is_err());
-        assert!(table.check_width(&[Value::Null, Value::Null, Value::Null]).is_err());
+        assert!(
+            table
+                .check_width(&[Value::Null, Value::Null, Value::Null])
+                .is_err()
+        );
     }
 
     #[test]

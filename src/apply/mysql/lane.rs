@@ -135,7 +135,9 @@ impl MysqlLane {
             return Ok(Some(Arc::clone(known)));
         }
         let open = self.open;
-        let Some(session) = &mut self.session else { return Err(lost_connection()) };
+        let Some(session) = &mut self.session else {
+            return Err(lost_connection());
+        };
         let read = definition::read(&mut session.connection, &self.database, name);
         if !open {
             // Gives up the metadata lock that reading took.
@@ -143,7 +145,8 @@ impl MysqlLane {
         }
         let Some(table) = read? else { return Ok(None) };
         let definition = Arc::new(Definition::new(&self.database, Arc::new(table)));
-        self.definitions.insert(name.to_owned(), Arc::clone(&definition));
+        self.definitions
+            .insert(name.to_owned(), Arc::clone(&definition));
         Ok(Some(definition))
     }
 
@@ -159,7 +162,10 @@ impl MysqlLane {
 
     fn apply_rows(&mut self, name: &str, rows: &mut RowReader<'_>) -> Result<u64> {
         let Some(definition) = self.definition(name)? else {
-            return Err(Error::new(ErrorKind::Schema, "the target has no such table"));
+            return Err(Error::new(
+                ErrorKind::Schema,
+                "the target has no such table",
+            ));
         };
         self.dirty = true;
         let (session, writer) = self.session_and_writer()?;
@@ -173,7 +179,10 @@ impl MysqlLane {
         let first = self.checkpoint.is_none();
         // A checkpoint short of the statement leaves the note: the statement is still to come.
         let passed = self.intent.as_ref().is_some_and(|intent| {
-            intent.end.order(&at.position).is_some_and(std::cmp::Ordering::is_le)
+            intent
+                .end
+                .order(&at.position)
+                .is_some_and(std::cmp::Ordering::is_le)
         });
         let connection = self.connection()?;
         checkpoint::write(connection, &database, at, first)?;
@@ -215,11 +224,14 @@ impl MysqlLane {
         let progress = ddl::progress(self.intent.as_ref(), &now);
         if progress == Progress::New {
             self.intent = Some(now.clone());
-            let Some(session) = &mut self.session else { return Err(lost_connection()) };
+            let Some(session) = &mut self.session else {
+                return Err(lost_connection());
+            };
             checkpoint::write_intent(&mut session.connection, &self.database, &now)?;
         }
         // Also gives up every metadata lock, which the statement would wait for.
-        self.connection()?.query("COMMIT", "noting a DDL statement")?;
+        self.connection()?
+            .query("COMMIT", "noting a DDL statement")?;
         let result = passage.run(&mut worker, progress);
         worker.close();
         self.shared.schema_changed();
@@ -260,7 +272,9 @@ impl Lane for MysqlLane {
         if !self.open {
             self.fresh_session()?;
         }
-        Ok(self.definition(name)?.map(|definition| Arc::clone(&definition.table)))
+        Ok(self
+            .definition(name)?
+            .map(|definition| Arc::clone(&definition.table)))
     }
 
     fn adopt(&mut self, table: Table) -> Result<Arc<Table>> {
@@ -268,8 +282,11 @@ impl Lane for MysqlLane {
         self.shared.schema_changed();
         let database = self.database.clone();
         let lost = || {
-            Error::new(ErrorKind::Schema, "the target does not show the table just made")
-                .at_table(&database, &table.name)
+            Error::new(
+                ErrorKind::Schema,
+                "the target does not show the table just made",
+            )
+            .at_table(&database, &table.name)
         };
         self.table(&table.name)?.ok_or_else(lost)
     }
@@ -336,5 +353,9 @@ impl Drop for MysqlLane {
 }
 
 fn lost_connection() -> Error {
-    Error::new(ErrorKind::TargetBusy, "the connection to the target is lost").with_errno(2013)
+    Error::new(
+        ErrorKind::TargetBusy,
+        "the connection to the target is lost",
+    )
+    .with_errno(2013)
 }

@@ -46,7 +46,11 @@ pub(super) fn take(connection: &mut Connection, role: Role, database: &str) -> R
             _ => continue,
         };
         if role == Role::Rows || is_idle(connection, holder)? {
-            tracing::warn!(database, connection = holder, "ending an old session on the target");
+            tracing::warn!(
+                database,
+                connection = holder,
+                "ending an old session on the target"
+            );
             // It may be gone by now; then the next attempt gets the lock.
             let _ = connection.query(&format!("KILL {holder}"), doing);
         }
@@ -55,7 +59,10 @@ pub(super) fn take(connection: &mut Connection, role: Role, database: &str) -> R
         Role::Rows => "an old session of relaylite on the target does not end",
         Role::Ddl => "a DDL statement that was begun earlier is still running on the target",
     };
-    Err(Error::new(ErrorKind::TargetBusy, format!("{what} (database `{database}`)")))
+    Err(Error::new(
+        ErrorKind::TargetBusy,
+        format!("{what} (database `{database}`)"),
+    ))
 }
 
 /// Whether a session runs nothing.

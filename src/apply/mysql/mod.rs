@@ -108,15 +108,22 @@ impl Target for MysqlTarget {
                  out with replicate_ignore_db, or rename it on the source",
             ));
         }
-        Ok(Box::new(MysqlLane::open(Arc::clone(&self.shared), database)?))
+        Ok(Box::new(MysqlLane::open(
+            Arc::clone(&self.shared),
+            database,
+        )?))
     }
 
     fn purge_dropped(&self, watermark: &Checkpoint, is_open: &dyn Fn(&str) -> bool) -> Result<()> {
         let gone = self.shared.with_keeper(checkpoint::read_dropped)?;
         for (database, at) in gone {
-            let passed = at.position.order(&watermark.position).is_some_and(|order| order.is_le());
+            let passed = at
+                .position
+                .order(&watermark.position)
+                .is_some_and(|order| order.is_le());
             if passed && !is_open(&database) {
-                self.shared.with_keeper(|keeper| checkpoint::remove(keeper, &database))?;
+                self.shared
+                    .with_keeper(|keeper| checkpoint::remove(keeper, &database))?;
             }
         }
         Ok(())
@@ -156,7 +163,10 @@ impl Shared {
         }
         let lost = slot.take().map(|keeper| keeper.id());
         let mut keeper = self.connect()?;
-        keeper.query("SET SESSION wait_timeout = 31536000", "setting up the target's keeper")?;
+        keeper.query(
+            "SET SESSION wait_timeout = 31536000",
+            "setting up the target's keeper",
+        )?;
         take_target(&mut keeper, lost)?;
         let result = work(&mut keeper);
         *slot = Some(keeper);
@@ -188,7 +198,10 @@ fn take_target(keeper: &mut Connection, lost: Option<u32>) -> Result<()> {
             _ => {}
         }
     }
-    Err(Error::new(ErrorKind::TargetBusy, "the target does not give relaylite its lock"))
+    Err(Error::new(
+        ErrorKind::TargetBusy,
+        "the target does not give relaylite its lock",
+    ))
 }
 
 /// Makes all commits so far durable where the target does not do so by itself.

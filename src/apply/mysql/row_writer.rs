@@ -82,7 +82,9 @@ impl RowWriter {
         while rows.next(&mut images)? {
             match rows.kind() {
                 RowKind::Insert => self.insert(session, definition, &images.after)?,
-                RowKind::Update => self.update(session, definition, &images.before, &images.after)?,
+                RowKind::Update => {
+                    self.update(session, definition, &images.before, &images.after)?
+                }
                 RowKind::Delete => self.delete(session, definition, &images.before)?,
             }
             count += 1;
@@ -176,7 +178,8 @@ impl RowWriter {
         let slots = definition.slots(before, after, true);
         let name = &definition.table.name;
         let Some(shapes) = self.update_shapes.get_mut(name) else {
-            self.update_shapes.insert(name.clone(), HashSet::from([slots.clone()]));
+            self.update_shapes
+                .insert(name.clone(), HashSet::from([slots.clone()]));
             return slots;
         };
         if shapes.contains(&slots) {
@@ -193,17 +196,24 @@ impl RowWriter {
     fn push(&mut self, session: &mut Session, kind: BatchKind, params: Vec<Param>) -> Result<()> {
         let bytes = value::size(&params);
         check_packet(session, bytes)?;
-        let goes_on = self.batch.as_ref().is_some_and(|b| b.kind == kind && !b.is_full_for(bytes));
+        let goes_on = self
+            .batch
+            .as_ref()
+            .is_some_and(|b| b.kind == kind && !b.is_full_for(bytes));
         if !goes_on {
             self.flush(session)?;
         }
-        self.batch.get_or_insert_with(|| Batch::new(kind)).push(params, bytes);
+        self.batch
+            .get_or_insert_with(|| Batch::new(kind))
+            .push(params, bytes);
         Ok(())
     }
 
     /// Sends what waits.
     pub(super) fn flush(&mut self, session: &mut Session) -> Result<()> {
-        let Some(batch) = self.batch.take() else { return Ok(()) };
+        let Some(batch) = self.batch.take() else {
+            return Ok(());
+        };
         let kind = batch.kind.clone();
         let table = &kind.definition.table.name;
         for (rows, params) in batch.into_pieces() {
@@ -234,7 +244,9 @@ impl RowWriter {
         }
         if rows > 1 {
             // To be able to say which row is missing.
-            session.connection.query("SAVEPOINT relaylite", "setting a savepoint")?;
+            session
+                .connection
+                .query("SAVEPOINT relaylite", "setting a savepoint")?;
         }
         let found = self.run(session, &sql, params.clone(), false)?;
         if usize::try_from(found) == Ok(rows) {
@@ -242,7 +254,9 @@ impl RowWriter {
         }
         if rows > 1 {
             let doing = "going back to a savepoint";
-            session.connection.query("ROLLBACK TO SAVEPOINT relaylite", doing)?;
+            session
+                .connection
+                .query("ROLLBACK TO SAVEPOINT relaylite", doing)?;
         }
         let one = definition.sql.delete_by_key(&kind.columns, 1);
         for key in params.chunks(kind.columns.len().max(1)) {
@@ -262,15 +276,23 @@ impl RowWriter {
         lenient: bool,
     ) -> Result<u64> {
         check_packet(session, value::size(&params))?;
-        session.apply(RowSettings { lenient, ..self.settings })?;
-        session.connection.execute(sql, params, "changing rows").map_err(waits_for_another_lane)
+        session.apply(RowSettings {
+            lenient,
+            ..self.settings
+        })?;
+        session
+            .connection
+            .execute(sql, params, "changing rows")
+            .map_err(waits_for_another_lane)
     }
 }
 
 /// A statement that no packet can hold is refused before it costs the connection.
 fn check_packet(session: &Session, bytes: usize) -> Result<()> {
     if bytes > session.connection.server.packet_bytes_max {
-        return Err(session.connection.packet_too_large("changing rows", Some(bytes)));
+        return Err(session
+            .connection
+            .packet_too_large("changing rows", Some(bytes)));
     }
     Ok(())
 }
@@ -278,7 +300,10 @@ fn check_packet(session: &Session, bytes: usize) -> Result<()> {
 /// The parameters of some columns of an image.
 fn bind(definition: &Definition, columns: &[usize], image: &[Value<'_>]) -> Result<Vec<Param>> {
     let value = |i: &usize| image.get(*i).unwrap_or(&Value::Absent);
-    columns.iter().map(|i| value::bind(value(i), definition.column(*i)?)).collect()
+    columns
+        .iter()
+        .map(|i| value::bind(value(i), definition.column(*i)?))
+        .collect()
 }
 
 /// Index 0 is what an ENUM column holds after a source let an unknown label pass.
@@ -310,7 +335,11 @@ fn missing_key(definition: &Definition, key: &[usize], params: &[Param], what: &
         .iter()
         .zip(params)
         .map(|(i, param)| {
-            let name = definition.sql.columns.get(*i).map_or("?", |column| &column.name);
+            let name = definition
+                .sql
+                .columns
+                .get(*i)
+                .map_or("?", |column| &column.name);
             format!("{name} = {}", param.as_sql(false))
         })
         .collect();
@@ -334,12 +363,18 @@ fn waits_for_another_lane(error: Error) -> Error {
         return error;
     }
     let text = error.full_text();
-    let parent = text.rsplit_once("REFERENCES `").map_or("", |(_, parent)| parent);
-    let elsewhere = parent.split_once('`').is_some_and(|(_, rest)| rest.starts_with(".`"));
+    let parent = text
+        .rsplit_once("REFERENCES `")
+        .map_or("", |(_, parent)| parent);
+    let elsewhere = parent
+        .split_once('`')
+        .is_some_and(|(_, rest)| rest.starts_with(".`"));
     if !elsewhere {
         return error;
     }
     let errno = error.errno();
     let what = "a foreign key into another database waits for that database's lane";
-    Error::new(ErrorKind::TargetBusy, what).with_errno(errno).with_source(error)
+    Error::new(ErrorKind::TargetBusy, what)
+        .with_errno(errno)
+        .with_source(error)
 }

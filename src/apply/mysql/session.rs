@@ -36,7 +36,11 @@ pub(super) struct RowSettings {
 
 impl RowSettings {
     /// What a new session has.
-    const INITIAL: Self = Self { foreign_keys: true, unique: true, lenient: false };
+    const INITIAL: Self = Self {
+        foreign_keys: true,
+        unique: true,
+        lenient: false,
+    };
 
     /// What a row event asks for by its flags.
     pub(super) fn of_event(flags: u16) -> Self {
@@ -69,13 +73,19 @@ impl Session {
             ),
             doing,
         )?;
-        connection.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", doing)?;
+        connection.query(
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            doing,
+        )?;
         if connection.server.mariadb {
             // The source checked them already.
             connection.query("SET SESSION check_constraint_checks = 0", doing)?;
         }
         lock::take(&mut connection, Role::Rows, database)?;
-        Ok(Self { connection, settings: RowSettings::INITIAL })
+        Ok(Self {
+            connection,
+            settings: RowSettings::INITIAL,
+        })
     }
 
     /// Makes the settings those that the next statement needs.
@@ -87,7 +97,11 @@ impl Session {
             "SET SESSION foreign_key_checks = {}, unique_checks = {}, sql_mode = '{}'",
             u8::from(wanted.foreign_keys),
             u8::from(wanted.unique),
-            if wanted.lenient { LENIENT_MODE } else { STRICT_MODE },
+            if wanted.lenient {
+                LENIENT_MODE
+            } else {
+                STRICT_MODE
+            },
         );
         self.connection.query(&sql, "changing a lane's session")?;
         self.settings = wanted;

@@ -71,11 +71,16 @@ impl ColumnSql {
             ColumnType::Char { collation, .. }
             | ColumnType::VarChar { collation, .. }
             | ColumnType::Text { collation, .. } => {
-                let key = format!("CONVERT(? USING {}) COLLATE {}", collation.charset, collation.name);
+                let key = format!(
+                    "CONVERT(? USING {}) COLLATE {}",
+                    collation.charset, collation.name
+                );
                 ("?", key, "?".to_owned())
             }
             // Compared with a string, a DECIMAL would be compared as a double.
-            ColumnType::Decimal { precision, scale, .. } => {
+            ColumnType::Decimal {
+                precision, scale, ..
+            } => {
                 let cast = format!("CAST(? AS DECIMAL({precision},{scale}))");
                 ("?", cast.clone(), cast)
             }
@@ -85,7 +90,12 @@ impl ColumnSql {
             }
             _ => ("?", "?".to_owned(), "?".to_owned()),
         };
-        Self { name: quote(&column.name), value, key, exact }
+        Self {
+            name: quote(&column.name),
+            value,
+            key,
+            exact,
+        }
     }
 }
 
@@ -105,12 +115,21 @@ impl TableSql {
     /// INSERT of `rows` rows that name these columns.
     pub(super) fn insert(&self, columns: &[usize], rows: usize) -> String {
         let mut sql = format!("INSERT INTO {} (", self.name);
-        join(&mut sql, ", ", self.pick(columns), |sql, column| sql.push_str(&column.name));
+        join(&mut sql, ", ", self.pick(columns), |sql, column| {
+            sql.push_str(&column.name)
+        });
         sql.push_str(") VALUES ");
         let mut row = String::from("(");
-        join(&mut row, ",", self.pick(columns), |row, column| row.push_str(column.value));
+        join(&mut row, ",", self.pick(columns), |row, column| {
+            row.push_str(column.value)
+        });
         row.push(')');
-        join(&mut sql, ",", std::iter::repeat_n(&row, rows), |sql, row| sql.push_str(row));
+        join(
+            &mut sql,
+            ",",
+            std::iter::repeat_n(&row, rows),
+            |sql, row| sql.push_str(row),
+        );
         sql
     }
 
@@ -122,14 +141,21 @@ impl TableSql {
         {
             let _ = write!(sql, "{} IN (", column.name);
             let placeholders = std::iter::repeat_n(column.key.as_str(), rows);
-            join(&mut sql, ",", placeholders, |sql, placeholder| sql.push_str(placeholder));
+            join(&mut sql, ",", placeholders, |sql, placeholder| {
+                sql.push_str(placeholder)
+            });
             sql.push(')');
             return sql;
         }
         let mut row = String::from("(");
         self.write_key(&mut row, key);
         row.push(')');
-        join(&mut sql, " OR ", std::iter::repeat_n(&row, rows), |sql, row| sql.push_str(row));
+        join(
+            &mut sql,
+            " OR ",
+            std::iter::repeat_n(&row, rows),
+            |sql, row| sql.push_str(row),
+        );
         sql
     }
 
@@ -143,9 +169,17 @@ impl TableSql {
     /// UPDATE of one row; one slot for each column.
     pub(super) fn update_one(&self, slots: &[Slot], finder: &Finder<'_>) -> String {
         let mut sql = format!("UPDATE {} SET ", self.name);
-        let set = self.columns.iter().zip(slots).filter(|(_, slot)| **slot != Slot::Leave);
+        let set = self
+            .columns
+            .iter()
+            .zip(slots)
+            .filter(|(_, slot)| **slot != Slot::Leave);
         join(&mut sql, ", ", set, |sql, (column, slot)| {
-            let value = if *slot == Slot::Set { column.value } else { &column.name };
+            let value = if *slot == Slot::Set {
+                column.value
+            } else {
+                &column.name
+            };
             let _ = write!(sql, "{} = {value}", column.name);
         });
         sql.push_str(" WHERE ");
@@ -212,13 +246,22 @@ mod tests {
             shop().insert(&[0, 3], 2),
             "INSERT INTO `d`.`o``rders` (`id`, `doc`) VALUES (?,CONVERT(? USING utf8mb4)),(?,CONVERT(? USING utf8mb4))"
         );
-        assert_eq!(shop().insert(&[], 1), "INSERT INTO `d`.`o``rders` () VALUES ()");
+        assert_eq!(
+            shop().insert(&[], 1),
+            "INSERT INTO `d`.`o``rders` () VALUES ()"
+        );
     }
 
     #[test]
     fn deletes_by_one_column_use_in() {
-        assert_eq!(shop().delete_by_key(&[0], 3), "DELETE FROM `d`.`o``rders` WHERE `id` IN (?,?,?)");
-        assert_eq!(shop().delete_by_key(&[0], 1), "DELETE FROM `d`.`o``rders` WHERE (`id` = ?)");
+        assert_eq!(
+            shop().delete_by_key(&[0], 3),
+            "DELETE FROM `d`.`o``rders` WHERE `id` IN (?,?,?)"
+        );
+        assert_eq!(
+            shop().delete_by_key(&[0], 1),
+            "DELETE FROM `d`.`o``rders` WHERE (`id` = ?)"
+        );
         assert_eq!(
             shop().delete_by_key(&[0, 1], 2),
             "DELETE FROM `d`.`o``rders` WHERE (`id` = ? AND `name` = CONVERT(? USING latin1) COLLATE latin1_bin) OR \

@@ -52,16 +52,27 @@ pub(super) fn bind(value: &Value<'_>, column: &Column) -> Result<Param> {
         Value::JsonDiff(_) | Value::Absent => {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("a value of column `{}` that a MySQL target cannot take yet", column.name),
+                format!(
+                    "a value of column `{}` that a MySQL target cannot take yet",
+                    column.name
+                ),
             ));
         }
-        Value::Decimal { packed, precision, scale } => {
+        Value::Decimal {
+            packed,
+            precision,
+            scale,
+        } => {
             decimal::push_text(&mut text, packed, precision, scale)?;
         }
         Value::Date(date) => temporal::push_date(&mut text, date),
         Value::Time(time, fsp) => temporal::push_time(&mut text, time, fsp),
         Value::DateTime(date, time, fsp) => temporal::push_datetime(&mut text, date, time, fsp),
-        Value::Timestamp { seconds, micros, fsp } => {
+        Value::Timestamp {
+            seconds,
+            micros,
+            fsp,
+        } => {
             temporal::push_timestamp(&mut text, seconds, micros, fsp);
         }
     }
@@ -106,7 +117,11 @@ fn fits(value: &Value<'_>, ty: &ColumnType) -> bool {
                 | Ty::Inet4
                 | Ty::Inet6
         ),
-        Value::Int(_) | Value::UInt(_) | Value::Float(_) | Value::Double(_) | Value::Decimal { .. } => {
+        Value::Int(_)
+        | Value::UInt(_)
+        | Value::Float(_)
+        | Value::Double(_)
+        | Value::Decimal { .. } => {
             matches!(
                 ty,
                 Ty::Int { .. } | Ty::Float { .. } | Ty::Double { .. } | Ty::Decimal { .. }
