@@ -101,7 +101,7 @@ fn table_map() -> Vec<u8> {
 
 fn row(out: &mut Vec<u8>, n: u64) {
     // The 17th column, DOUBLE, is NULL now and then.
-    out.extend_from_slice(&[0, 0, u8::from(n % 4 == 0)]);
+    out.extend_from_slice(&[0, 0, u8::from(n.is_multiple_of(4))]);
     out.extend_from_slice(&n.to_le_bytes());
     for n in [n, n * 7, n * 13] {
         out.extend_from_slice(&(n as u32).to_le_bytes());
@@ -124,7 +124,7 @@ fn row(out: &mut Vec<u8>, n: u64) {
     out.extend_from_slice(&[0x01, 0xe2, 0x40]);
     out.extend_from_slice(&0x6600_0000_u32.to_be_bytes());
     out.extend_from_slice(&[0x45, 0xd0, 0x0f]);
-    if n % 4 != 0 {
+    if !n.is_multiple_of(4) {
         out.extend_from_slice(&(n as f64 * 1.5).to_le_bytes());
     }
     out.extend_from_slice(&(n as f32).to_le_bytes());

@@ -65,7 +65,10 @@ async fn main() -> Result<()> {
 fn wait_for(end: &RelayEnd, until: &Position, stop: &CancellationToken) {
     loop {
         let durable = end.get().end;
-        if durable.as_ref().is_some_and(|end| end.order(until).is_some_and(|order| order.is_ge())) {
+        if durable
+            .as_ref()
+            .is_some_and(|end| end.order(until).is_some_and(|order| order.is_ge()))
+        {
             stop.cancel();
             return;
         }

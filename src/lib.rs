@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod disk;
 pub mod dispatch;
 pub mod error;
 pub mod pipeline;

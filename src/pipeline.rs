@@ -11,7 +11,7 @@ mod applier;
 mod establish;
 mod live_schema;
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -27,47 +27,12 @@ use crate::config::limits::DRAIN_TIMEOUT;
 use crate::config::target::TargetConfig;
 use crate::config::{Config, Until};
 use crate::dispatch::coordinator::Ended;
-use crate::dispatch::lanes::Roster;
-use crate::dispatch::state::ApplierState;
 use crate::dispatch::stop::StopFlag;
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::dir::RelayDir;
-use crate::relay::end::RelayEnd;
-use crate::relay::io_state::IoState;
 use crate::relay::receiver::{Destination, Receiver};
 use crate::relay::recover;
-
-/// What a running pipeline publishes; `serve` reads it.
-#[derive(Clone, Default)]
-pub struct Published {
-    /// The I/O side.
-    pub io: Arc<IoState>,
-    /// The applier side.
-    pub applier: Arc<ApplierState>,
-    /// The lanes.
-    pub lanes: Roster,
-    /// The durable end of the relay log, once the source is known.
-    pub relay_end: Arc<Mutex<Option<Arc<RelayEnd>>>>,
-}
-
-impl Published {
-    fn set_relay_end(&self, end: Arc<RelayEnd>) {
-        *self
-            .relay_end
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(end);
-    }
-
-    /// End of what is received and durable.
-    pub fn received(&self) -> Option<Position> {
-        let end = self
-            .relay_end
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()?;
-        end.get().end
-    }
-}
+use crate::serve::published::Published;
 
 /// How a pipeline ended.
 #[derive(Debug)]

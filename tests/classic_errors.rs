@@ -74,7 +74,8 @@ fn the_grant_is_missing(flavor: Flavor) {
     let running = replica.follow();
     let status = replica.wait_for_status("an error", |status| status.number("Last_IO_Errno") != 0);
     drop(running);
-    assert!([1227, 1045].contains(&status.number("Last_IO_Errno")),
+    assert!(
+        [1227, 1045].contains(&status.number("Last_IO_Errno")),
         "{:#}",
         status.json
     );

@@ -238,9 +238,10 @@ fn is_same(value: &Value, text: &str, comment: &str) -> bool {
             bytes => bytes["hex"].as_str() == Some(&hex(&unquoted(text))),
         },
         // A negative number has its unsigned reading behind it, for who knows that it is one.
-        _ => text
-            .split([' ', '(', ')'])
-            .any(|number| number == value.to_string()),
+        _ => {
+            let shown = value.to_string();
+            text.split([' ', '(', ')']).any(|number| number == shown)
+        }
     }
 }
 

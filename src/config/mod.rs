@@ -86,9 +86,7 @@ impl Config {
                     "excludes until_caught_up; give one of them",
                 ));
             }
-            (Some(text), false) => {
-                Until::Position(text.parse().map_err(in_setting("until"))?)
-            },
+            (Some(text), false) => Until::Position(text.parse().map_err(in_setting("until"))?),
             (None, true) => Until::CaughtUp,
             (None, false) => Until::Stopped,
         };

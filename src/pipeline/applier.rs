@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::Published;
 use crate::apply::{SourceSchema, Target};
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
@@ -22,6 +21,7 @@ use crate::dispatch::stop::StopFlag;
 use crate::error::{Result, Retry};
 use crate::relay::reader::RelayReader;
 use crate::relay::receiver::{Destination, unix_now};
+use crate::serve::published::Published;
 
 /// The applier side, ready to run.
 pub(super) struct Applier {

@@ -60,7 +60,9 @@ impl Pipeline {
 
     /// The target's watermark, moved on where `skip_to` says so.
     fn watermark(&self) -> Result<Option<Checkpoint>> {
-        let Some(mut watermark) = self.target.watermark()? else { return Ok(None) };
+        let Some(mut watermark) = self.target.watermark()? else {
+            return Ok(None);
+        };
         if let Some(to) = &self.config.skip_to
             && watermark.position.order(to) != Some(Ordering::Greater)
             && watermark.position != *to
@@ -77,10 +79,10 @@ impl Pipeline {
         let directory = self.relay.source_directory(&from.source_id)?;
         let mut durable = recover::recover(&directory, true)?;
         let holds = durable.index.names().contains(&from.position.file)
-            && durable.end.as_ref().is_some_and(|end| {
-                end.order(&from.position)
-                    .is_some_and(Ordering::is_ge)
-            });
+            && durable
+                .end
+                .as_ref()
+                .is_some_and(|end| end.order(&from.position).is_some_and(Ordering::is_ge));
         if !holds {
             recover::reset(&directory)?;
             durable = recover::recover(&directory, true)?;

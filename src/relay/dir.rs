@@ -6,89 +6,16 @@
 //! DIR/relaylite.sock      status of the running process
 //! DIR/<source id>/        one directory per source: its files under its own names, and relay.index
 //! ```
-//! Directories are made with mode 0700 and files with 0600: they hold the source's data.
+//! All of it is readable by the owner only ([`crate::disk`]).
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::disk::{DirectoryLock, private_directory, write_atomically};
 use crate::error::{Error, ErrorKind, Result};
 
-const LOCK_FILE: &str = "relaylite.lock";
 const UUID_FILE: &str = "replica.uuid";
-
-/// Makes `path` and its parents, readable by the owner only.
-pub fn private_directory(path: &Path) -> Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| {
-            Error::new(
-                ErrorKind::Io,
-                format!("cannot make the directory {}", path.display()),
-            )
-            .with_source(error)
-        })
-}
-
-/// Opens a file for writing, readable by the owner only; with `truncate` it starts empty.
-pub fn private_file(path: &Path, truncate: bool) -> Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(truncate)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| {
-            let full = error.kind() == std::io::ErrorKind::StorageFull;
-            let kind = if full {
-                ErrorKind::DiskFull
-            } else {
-                ErrorKind::Io
-            };
-            Error::new(kind, format!("cannot write {}", path.display())).with_source(error)
-        })
-}
-
-/// An exclusive hold on a directory, ended when dropped (or when the process dies).
-#[derive(Debug)]
-pub struct DirectoryLock {
-    _file: File,
-}
-
-impl DirectoryLock {
-    /// Takes the directory, making it if it is not there.
-    ///
-    /// # Errors
-    /// `Locked` when another process has it.
-    pub fn take(directory: &Path) -> Result<Self> {
-        private_directory(directory)?;
-        let path = directory.join(LOCK_FILE);
-        let file = private_file(&path, false)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(Error::new(
-                ErrorKind::Locked,
-                format!(
-                    "{} is used by another relaylite process; stop it first, or give this one a directory of its own",
-                    directory.display()
-                ),
-            )),
-            Err(TryLockError::Error(error)) => Err(error.into()),
-        }
-    }
-
-    /// Whether a process holds `directory` now.
-    pub fn is_held(directory: &Path) -> bool {
-        let Ok(file) = File::open(directory.join(LOCK_FILE)) else {
-            return false;
-        };
-        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
-    }
-}
 
 /// The relay directory, held by this process.
 #[derive(Debug)]
@@ -180,7 +107,7 @@ fn load_or_make_uuid(path: &Path) -> Result<String> {
         )),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let uuid = random_uuid()?;
-            super::index::write_atomically(&file, format!("{uuid}\n").as_bytes())?;
+            write_atomically(&file, format!("{uuid}\n").as_bytes())?;
             Ok(uuid)
         }
         Err(error) => Err(error.into()),
@@ -224,13 +151,11 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let path = base.path().join("relay");
         let first = RelayDir::open(&path).unwrap();
-        assert!(DirectoryLock::is_held(&path));
         let refused = RelayDir::open(&path).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Locked);
         let uuid = first.replica_uuid().to_owned();
         assert!(is_uuid(&uuid) && uuid.as_bytes()[14] == b'4', "{uuid}");
         drop(first);
-        assert!(!DirectoryLock::is_held(&path));
         assert_eq!(RelayDir::open(&path).unwrap().replica_uuid(), uuid);
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,

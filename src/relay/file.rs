@@ -5,9 +5,8 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::dir::private_file;
-use super::index::sync_parent;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, MAGIC, Position};
+use crate::disk::{private_file, sync_parent};
 use crate::error::Result;
 
 /// A relay file being written. Bytes are gathered in memory until [`flush`](Self::flush).

@@ -4,13 +4,13 @@
 //! The index is rewritten whole and atomically (temporary file, fsync, rename, fsync of the directory), so it is never
 //! half-written; a file that is not in it does not exist for readers.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::binlog::position::split_file_name;
-use crate::error::{Error, ErrorKind, Result};
+use crate::disk::write_atomically;
+use crate::error::{Error, Result};
 
 /// Name of the index file. It has no number, so no binlog file can be called so.
 pub const INDEX_FILE: &str = "relay.index";
@@ -115,30 +115,6 @@ pub fn is_safe_file_name(name: &str) -> bool {
         && name.len() <= 255
         && !name.starts_with('.')
         && !name.contains(|c: char| c == '/' || c == '\\' || c.is_control())
-}
-
-/// Replaces a small file so that after a crash it holds either the old or the new bytes, whole.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
-    let mut file = super::dir::private_file(&temporary, true)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    sync_parent(path)
-}
-
-/// Makes a new, renamed or removed name in the parent directory durable.
-pub fn sync_parent(path: &Path) -> Result<()> {
-    let parent = path.parent().ok_or_else(|| {
-        Error::new(
-            ErrorKind::Internal,
-            format!("{} has no parent directory", path.display()),
-        )
-    })?;
-    File::open(parent)?.sync_all()?;
-    Ok(())
 }
 
 #[cfg(test)]

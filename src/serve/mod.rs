@@ -2,5 +2,6 @@
 
 pub mod control;
 pub mod offline;
+pub mod published;
 pub mod report;
 pub mod status;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::status::{LaneReport, StatusReport};
 use crate::apply::sqlite;
+use crate::disk::write_atomically;
 use crate::error::Result;
 use crate::relay::dir::source_directories;
-use crate::relay::index::write_atomically;
 use crate::relay::recover;
 
 /// Where a run keeps the target's URL for `status`, without a password.

@@ -7,9 +7,9 @@ use super::status::{LaneReport, StatusReport};
 use crate::binlog::position::Position;
 use crate::config::Config;
 use crate::dispatch::progress::{LaneProgress, LaneState};
-use crate::pipeline::Published;
 use crate::relay::io_state::{IoPhase, IoStatus};
 use crate::relay::receiver::unix_now;
+use crate::serve::published::Published;
 
 /// What of the configuration the report shows.
 #[derive(Debug, Clone)]

@@ -415,7 +415,11 @@ async fn check_start(source: &mut SourceConnection, start: Option<&Start>) -> Ve
             if finding.level != Level::Ok {
                 return vec![finding];
             }
-            vec![check_boundary(source, &logs, position).await.unwrap_or(finding)]
+            vec![
+                check_boundary(source, &logs, position)
+                    .await
+                    .unwrap_or(finding),
+            ]
         }
         Some(Start::Gtid(set)) => match check_gtid(source, set).await {
             Ok(finding) => vec![finding],

@@ -43,7 +43,7 @@ impl SqliteLane {
         may_have_dropped: Arc<AtomicBool>,
     ) -> Result<Self> {
         let connection = store::open(&path, database)?;
-        crate::relay::index::sync_parent(&path)?;
+        crate::disk::sync_parent(&path)?;
         let row = store::database_row(&connection)?;
         if row.name != database {
             return Err(Error::new(

@@ -27,8 +27,8 @@ use self::file_name::EXTENSION;
 use self::lane::SqliteLane;
 use super::{Lane, Target};
 use crate::checkpoint::Checkpoint;
+use crate::disk::DirectoryLock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::relay::dir::DirectoryLock;
 
 /// The directory of SQLite files, held by this process.
 #[derive(Debug)]

@@ -32,7 +32,7 @@ pub struct DatabaseRow {
 pub fn open(path: &Path, database: &str) -> Result<Connection> {
     if !path.exists() {
         // SQLite would make it readable by all; its -wal and -shm take the main file's mode.
-        crate::relay::dir::private_file(path, false)?;
+        crate::disk::private_file(path, false)?;
     }
     let connection = Connection::open(path).map_err(|error| at_path(error, path))?;
     connection.busy_timeout(Duration::from_millis(SQLITE_BUSY_TIMEOUT_MS))?;

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
+use crate::disk::write_atomically;
 use crate::error::{Error, ErrorKind, Result};
-use crate::relay::index::write_atomically;
 
 /// Its name in the target directory.
 const FILE: &str = "_relaylite_watermark.json";

@@ -61,7 +61,12 @@ fn parenthesised(cursor: &mut Cursor<'_>) -> Result<DefaultSpec> {
     if let Some(inner) = inner
         && cursor.eat_punct(')')
     {
-        return Ok(inner);
+        return Ok(match inner {
+            DefaultSpec::Value(value @ (DefaultValue::Literal(_) | DefaultValue::Bytes(_))) => {
+                DefaultSpec::InParentheses(value)
+            }
+            other => other,
+        });
     }
     cursor.rewind(mark);
     let text = cursor.parenthesised()?;
@@ -92,15 +97,39 @@ fn literal(cursor: &mut Cursor<'_>) -> Option<DefaultSpec> {
     {
         cursor.advance();
     }
-    // A charset introducer in front of a hexadecimal literal says nothing that matters to the bytes.
-    if matches!(cursor.peek(), Some(Token::Word(word)) if word.starts_with('_'))
-        && matches!(cursor.peek_at(1), Some(Token::Hex(_) | Token::Bits(_)))
-    {
+    let introduced = matches!(cursor.peek(), Some(Token::Word(word)) if word.starts_with('_'))
+        && matches!(
+            cursor.peek_at(1),
+            Some(Token::Text(_) | Token::Hex(_) | Token::Bits(_))
+        );
+    if introduced {
         cursor.advance();
     }
-    if let Some(text) = cursor.eat_text() {
-        return Some(value(text));
+    let found = match cursor.eat_text() {
+        Some(text) => Some(value(text)),
+        None => number_or_bytes(cursor),
+    };
+    match found {
+        None => cursor.rewind(mark),
+        // The introducer's charset gives bytes beyond ASCII their meaning, and the text has been through another.
+        Some(DefaultSpec::Value(found)) if introduced && !is_ascii(&found) => {
+            let text = cursor.text_between(mark, cursor.mark()).to_owned();
+            return Some(DefaultSpec::Value(DefaultValue::Expression(text)));
+        }
+        Some(_) => {}
     }
+    found
+}
+
+fn is_ascii(value: &DefaultValue) -> bool {
+    match value {
+        DefaultValue::Literal(text) => text.is_ascii(),
+        DefaultValue::Bytes(bytes) => bytes.is_ascii(),
+        _ => true,
+    }
+}
+
+fn number_or_bytes(cursor: &mut Cursor<'_>) -> Option<DefaultSpec> {
     let negative = cursor.eat_punct('-');
     if !negative {
         cursor.eat_punct('+');
@@ -116,9 +145,8 @@ fn literal(cursor: &mut Cursor<'_>) -> Option<DefaultSpec> {
         }
         _ => None,
     };
-    match found {
-        Some(_) => cursor.advance(),
-        None => cursor.rewind(mark),
+    if found.is_some() {
+        cursor.advance();
     }
     found
 }

@@ -160,6 +160,8 @@ pub enum DefaultSpec {
     Null,
     /// Anything else.
     Value(DefaultValue),
+    /// A constant in parentheses: MySQL keeps it where it would forget a bare one (BLOB, TEXT).
+    InParentheses(DefaultValue),
 }
 
 /// A column as written.

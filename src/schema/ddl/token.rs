@@ -48,8 +48,8 @@ pub struct Lexer<'a> {
     open_comments: u32,
     /// Behind `identifier.` a name may start with a digit.
     after_dot: bool,
-    /// The last token was a name.
-    after_name: bool,
+    /// The last token was a name, and this is where it ended.
+    name_end: Option<usize>,
     flavor: Flavor,
     version: u32,
     ansi_quotes: bool,
@@ -72,7 +72,7 @@ impl<'a> Lexer<'a> {
             at: 0,
             open_comments: 0,
             after_dot: false,
-            after_name: false,
+            name_end: None,
             flavor: context.flavor,
             version: context.version,
             ansi_quotes: context.has_mode(sql_mode::ANSI_QUOTES | sql_mode::ORACLE),
@@ -95,7 +95,9 @@ impl<'a> Lexer<'a> {
             '`' => Token::Quoted(self.quoted('`', false)?),
             '"' if self.ansi_quotes => Token::Quoted(self.quoted('"', false)?),
             '\'' | '"' => Token::Text(self.quoted(first, self.backslash_escapes)?),
-            c if is_name_char(c) || (c == '.' && !self.after_name && starts_fraction(rest)) => {
+            c if is_name_char(c)
+                || (c == '.' && self.name_end != Some(start) && starts_fraction(rest)) =>
+            {
                 self.word_or_number(rest)?
             }
             c => {
@@ -103,8 +105,9 @@ impl<'a> Lexer<'a> {
                 Token::Punct(c)
             }
         };
-        self.after_dot = self.after_name && token == Token::Punct('.');
-        self.after_name = matches!(token, Token::Word(_) | Token::Quoted(_));
+        self.after_dot = self.name_end.is_some() && token == Token::Punct('.');
+        let is_name = matches!(token, Token::Word(_) | Token::Quoted(_));
+        self.name_end = is_name.then_some(self.at);
         Ok(Some(Spanned {
             token,
             start,

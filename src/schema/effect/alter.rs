@@ -7,17 +7,14 @@
 use std::sync::Arc;
 
 use super::alter_key::alter_keys;
-use super::column::{column, promote_first_timestamp};
-use super::default::normalised;
+use super::column::{column, default_value, promote_first_timestamp};
 use super::fill::{ColumnOrigin, Fill, fill, is_converted};
 use super::resolve::{collation, converted};
 use super::versioning::{add_versioning, extend_keys};
 use super::{Catalog, Change};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::context::SqlContext;
-use crate::schema::ddl::statement::{
-    AlterAction, AlterTable, CharsetSpec, ColumnDef, ColumnPlace, DefaultSpec,
-};
+use crate::schema::ddl::statement::{AlterAction, AlterTable, CharsetSpec, ColumnDef, ColumnPlace};
 use crate::schema::table::{Collation, Column, Table, same_name};
 
 /// A column on its way into the new definition.
@@ -288,10 +285,9 @@ impl ColumnChange<'_> {
             }
             AlterAction::SetDefault { default, .. } => {
                 if let Some(slot) = slot {
-                    slot.column.default = match default {
-                        Some(DefaultSpec::Value(value)) => Some(normalised(value, &slot.column.ty)),
-                        Some(DefaultSpec::Null) | None => None,
-                    };
+                    slot.column.default = default
+                        .as_ref()
+                        .and_then(|default| default_value(default, &slot.column.ty, self.context));
                 }
             }
             AlterAction::SetInvisible { invisible, .. } => {

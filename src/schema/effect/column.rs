@@ -29,10 +29,10 @@ pub(super) fn column(
         Some(nullable) => nullable,
         None => !implicit_not_null,
     };
-    let default = match &def.default {
-        Some(DefaultSpec::Value(value)) => Some(normalised(value, &ty)),
-        Some(DefaultSpec::Null) | None => None,
-    };
+    let default = def
+        .default
+        .as_ref()
+        .and_then(|default| default_value(default, &ty, context));
     Ok(Column {
         name: def.name.clone(),
         ty,
@@ -43,6 +43,30 @@ pub(super) fn column(
         invisible: def.invisible,
         compressed: def.compressed,
     })
+}
+
+/// The default that the server keeps for a column of type `ty`.
+pub(super) fn default_value(
+    spec: &DefaultSpec,
+    ty: &ColumnType,
+    context: &SqlContext,
+) -> Option<DefaultValue> {
+    // MySQL takes a bare default of these types with a warning, if it is not strict, and forgets it.
+    let forgets = !context.is_mariadb()
+        && matches!(
+            ty,
+            ColumnType::Blob { .. }
+                | ColumnType::Text { .. }
+                | ColumnType::Json
+                | ColumnType::Geometry { .. }
+        );
+    match spec {
+        DefaultSpec::Value(DefaultValue::Literal(_) | DefaultValue::Bytes(_)) if forgets => None,
+        DefaultSpec::Value(value) | DefaultSpec::InParentheses(value) => {
+            Some(normalised(value, ty))
+        }
+        DefaultSpec::Null => None,
+    }
 }
 
 /// Without `explicit_defaults_for_timestamp`, the first TIMESTAMP of those written takes the time of the statement as

@@ -82,7 +82,18 @@ fn literal(text: &str, ty: &ColumnType) -> DefaultValue {
         }
         _ => None,
     };
-    DefaultValue::Literal(normal.unwrap_or_else(|| text.to_owned()))
+    match (normal, ty) {
+        (Some(normal), _) => DefaultValue::Literal(normal),
+        // A form of dates that is not read here: better no constant than another one.
+        (
+            None,
+            ColumnType::Date
+            | ColumnType::DateTime { .. }
+            | ColumnType::Timestamp { .. }
+            | ColumnType::Time { .. },
+        ) => DefaultValue::Expression(text.to_owned()),
+        (None, _) => DefaultValue::Literal(text.to_owned()),
+    }
 }
 
 /// Bits and bytes: a number for numeric columns, text for text columns.
@@ -103,6 +114,11 @@ fn from_bytes(bytes: &[u8], ty: &ColumnType) -> DefaultValue {
             if bytes.is_ascii() || collation.charset.starts_with("utf8") =>
         {
             as_text()
+        }
+        // Their charset would have to be decoded.
+        ColumnType::Char { .. } | ColumnType::VarChar { .. } | ColumnType::Text { .. } => {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            return DefaultValue::Expression(format!("x'{hex}'"));
         }
         ColumnType::Binary { length } => {
             let mut padded = bytes.to_vec();
@@ -167,14 +183,25 @@ fn decimal(text: &str, scale: u8) -> Option<String> {
     Some(format!("{sign}{whole}{point}{fraction}"))
 }
 
-/// A plain number without zeros at the end of its fraction.
+/// A plain number without needless zeros on either side.
 fn float(text: &str) -> Option<String> {
-    let (whole, fraction) = text.split_once('.')?;
-    let is_plain = fraction.bytes().all(|b| b.is_ascii_digit());
-    let fraction = fraction.trim_end_matches('0');
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text),
+    };
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_plain = whole
+        .bytes()
+        .chain(fraction.bytes())
+        .all(|b| b.is_ascii_digit());
+    let (whole, fraction) = (
+        whole.trim_start_matches('0'),
+        fraction.trim_end_matches('0'),
+    );
+    let whole = if whole.is_empty() { "0" } else { whole };
     is_plain.then(|| match fraction {
-        "" => whole.to_owned(),
-        fraction => format!("{whole}.{fraction}"),
+        "" => format!("{sign}{whole}"),
+        fraction => format!("{sign}{whole}.{fraction}"),
     })
 }
 
@@ -363,6 +390,7 @@ mod tests {
             collation: latin1,
         };
         assert_eq!(normalised(&bytes(b"AB"), &varchar), text("AB"));
-        assert_eq!(normalised(&bytes(&[0xe4]), &varchar), bytes(&[0xe4]));
+        let undecoded = DefaultValue::Expression("x'e4'".to_owned());
+        assert_eq!(normalised(&bytes(&[0xe4]), &varchar), undecoded);
     }
 }

@@ -1,0 +1,100 @@
+//! Files and directories of ours: private, held by one process, replaced whole.
+//!
+//! Directories are made with mode 0700 and files with 0600: they hold the source's data.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+
+const LOCK_FILE: &str = "relaylite.lock";
+
+/// Makes `path` and its parents, readable by the owner only.
+pub fn private_directory(path: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| {
+            Error::new(
+                ErrorKind::Io,
+                format!("cannot make the directory {}", path.display()),
+            )
+            .with_source(error)
+        })
+}
+
+/// Opens a file for writing, readable by the owner only; with `truncate` it starts empty.
+pub fn private_file(path: &Path, truncate: bool) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(truncate)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| {
+            let full = error.kind() == std::io::ErrorKind::StorageFull;
+            let kind = if full {
+                ErrorKind::DiskFull
+            } else {
+                ErrorKind::Io
+            };
+            Error::new(kind, format!("cannot write {}", path.display())).with_source(error)
+        })
+}
+
+/// An exclusive hold on a directory, ended when dropped (or when the process dies).
+#[derive(Debug)]
+pub struct DirectoryLock {
+    _file: File,
+}
+
+impl DirectoryLock {
+    /// Takes the directory, making it if it is not there.
+    ///
+    /// # Errors
+    /// `Locked` when another process has it.
+    pub fn take(directory: &Path) -> Result<Self> {
+        private_directory(directory)?;
+        let path = directory.join(LOCK_FILE);
+        let file = private_file(&path, false)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(Error::new(
+                ErrorKind::Locked,
+                format!(
+                    "{} is used by another relaylite process; stop it first, or give this one a directory of its own",
+                    directory.display()
+                ),
+            )),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// Replaces a small file so that after a crash it holds either the old or the new bytes, whole.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
+    let mut file = private_file(&temporary, true)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    sync_parent(path)
+}
+
+/// Makes a new, renamed or removed name in the parent directory durable.
+pub fn sync_parent(path: &Path) -> Result<()> {
+    let parent = path.parent().ok_or_else(|| {
+        Error::new(
+            ErrorKind::Internal,
+            format!("{} has no parent directory", path.display()),
+        )
+    })?;
+    File::open(parent)?.sync_all()?;
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! What a running pipeline publishes of itself: the stages write it, `status` reads it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::binlog::position::Position;
+use crate::dispatch::lanes::Roster;
+use crate::dispatch::state::ApplierState;
+use crate::relay::end::RelayEnd;
+use crate::relay::io_state::IoState;
+
+/// What a running pipeline publishes; `serve` reads it.
+#[derive(Clone, Default)]
+pub struct Published {
+    /// The I/O side.
+    pub io: Arc<IoState>,
+    /// The applier side.
+    pub applier: Arc<ApplierState>,
+    /// The lanes.
+    pub lanes: Roster,
+    /// The durable end of the relay log, once the source is known.
+    pub relay_end: Arc<Mutex<Option<Arc<RelayEnd>>>>,
+}
+
+impl Published {
+    /// Publishes whose durable end counts.
+    pub fn set_relay_end(&self, end: Arc<RelayEnd>) {
+        *self
+            .relay_end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(end);
+    }
+
+    /// End of what is received and durable.
+    pub fn received(&self) -> Option<Position> {
+        let end = self
+            .relay_end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()?;
+        end.get().end
+    }
+}

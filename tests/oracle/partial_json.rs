@@ -1,0 +1,1 @@
+//! Every charset of the servers, over the whole repertoire that it shares with Unicode.
