@@ -94,7 +94,7 @@ fn session(server: &Server, logging: &Logging) -> Session {
 fn edge_tables(flavor: Flavor) -> Vec<Table> {
     let kinds = column_kind::all(flavor);
     let mut tables: Vec<Table> = kinds
-        .chunks(12)
+        .chunks(16)
         .enumerate()
         .map(|(n, kinds)| Table::with_id(&format!("t{n}"), kinds))
         .collect();
@@ -118,6 +118,9 @@ fn edge_values(flavor: Flavor) {
         let mut session = session(&server, &logging);
         for table in edge_tables(flavor) {
             let has_id = table.name.starts_with('t');
+            if !has_id && logging.name != "plain" {
+                continue;
+            }
             // Met for the first time by its row events, not by its DDL.
             let is_met_late = logging.name == "noblob";
             if is_met_late {
@@ -153,7 +156,9 @@ fn random_tables(flavor: Flavor) {
         let mut random = Random::new(seed, stream);
         let mut session = session(&server, logging);
         for n in 0..6 {
-            let table = Table::random(&format!("t{n}"), &kinds, &mut random);
+            let has_virtual =
+                flavor == Flavor::MySql || logging.session == "binlog_row_image = FULL";
+            let table = Table::random(&format!("t{n}"), &kinds, has_virtual, &mut random);
             if let Err(error) = session.try_exec(table.create_sql()) {
                 eprintln!("{error}: {}", table.create_sql());
                 continue;

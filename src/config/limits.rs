@@ -23,6 +23,18 @@ pub const MYSQL_TARGET_PLACEHOLDERS_MAX: usize = 16_384;
 /// Prepared statements that one lane keeps open on a MySQL target; the least recently used one is closed.
 pub const MYSQL_TARGET_STATEMENTS_MAX: usize = 128;
 
+/// Work (steps of SQLite's virtual machine) that finding one row of a table without a key may take for free.
+pub const SQLITE_FIND_FREE_STEPS: u64 = 1_000;
+
+/// Work beyond that, in all, after which a row finder is made for the table.
+pub const SQLITE_FIND_STEPS_MAX: u64 = 300_000;
+
+/// Columns that a row finder looks at; more would not tell rows apart any better.
+pub const SQLITE_FINDER_COLUMNS_MAX: usize = 64;
+
+/// Rows that may be inserted while nobody uses the table's row finder, before it goes.
+pub const SQLITE_FINDER_IDLE_ROWS_MAX: u64 = 100_000;
+
 /// Different sets of changed columns for which a table gets UPDATE statements of its own; past it, all columns of the
 /// image are set.
 pub const MYSQL_TARGET_UPDATE_SHAPES_MAX: usize = 24;

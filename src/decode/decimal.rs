@@ -121,81 +121,74 @@ pub fn push_text(text: &mut ShortText, packed: &[u8], precision: u8, scale: u8) 
     Ok(())
 }
 
-/// The number as an integer or double that loses nothing; `None` when it has more than 15 significant digits.
+/// The number as an integer or double that loses nothing; `None` when it has more than 15 significant digits (zeros at
+/// either end are not significant).
 ///
 /// # Errors
 /// `Corrupt` when the bytes are no DECIMAL(precision, scale).
 pub fn number(packed: &[u8], precision: u8, scale: u8) -> Result<Option<Number>> {
     let mut groups = Groups::new(packed);
-    // Digits without point; `None` once they are too many.
-    let (mut digits, mut trailing, mut scale_left) = (Some(0_u64), 0_u32, scale);
+    // Digits without point and without the zeros at their end; `None` once they are too many.
+    let (mut digits, mut zeros) = (Some(0_u64), 0_u32);
     for (count, _) in group_sizes(precision, scale) {
-        let group = groups.next(count)?;
+        let mut group = groups.next(count)?;
         if group == 0 {
             // Zeros count only when something follows them.
-            trailing += u32::from(count);
+            zeros += u32::from(count);
             continue;
         }
-        let shift = trailing + u32::from(count);
-        trailing = 0;
-        digits = digits.and_then(|d| {
-            if d == 0 {
-                Some(group)
-            } else {
-                10_u64
-                    .checked_pow(shift)?
-                    .checked_mul(d)?
-                    .checked_add(group)
-            }
+        let (mut shift, mut zeros_behind) = (zeros + u32::from(count), 0);
+        while group % 10 == 0 {
+            group /= 10;
+            shift -= 1;
+            zeros_behind += 1;
+        }
+        zeros = zeros_behind;
+        digits = digits.and_then(|d| match d {
+            0 => Some(group),
+            d => 10_u64
+                .checked_pow(shift)?
+                .checked_mul(d)?
+                .checked_add(group),
         });
     }
-    let Some(mut digits) = digits else {
+    let Some(digits) = digits.filter(|d| *d <= EXACT_MAX) else {
         return Ok(None);
     };
-    if digits == 0 {
-        return Ok(Some(Number::Int(0)));
-    }
-    let mut zeros = trailing;
-    while digits % 10 == 0 {
-        digits /= 10;
-        zeros += 1;
-    }
-    // Zeros at the end are dropped from the fraction first; what is left of them belongs to the whole part.
-    let dropped = zeros.min(u32::from(scale_left));
-    scale_left -= u8::try_from(dropped).unwrap_or(scale_left);
-    let whole = 10_u64
-        .checked_pow(zeros - dropped)
-        .and_then(|p| p.checked_mul(digits));
-    let Some(magnitude) = whole.filter(|m| *m <= EXACT_MAX) else {
-        return Ok(None);
-    };
-    Ok(Some(to_number(magnitude, groups.negative, scale_left)))
+    Ok(Some(match digits {
+        0 => Number::Int(0),
+        _ => to_number(digits, groups.negative, zeros, u32::from(scale)),
+    }))
 }
 
-/// Both the digits (below 2^53) and the power of ten (up to 10^22) are exact doubles, so their quotient is the double
+/// `digits`, followed by `zeros`, of which `scale` digits are behind the point. An integer where it is one and fits.
+///
+/// Both the digits (below 2^53) and a power of ten up to 10^22 are exact doubles, so their quotient is the double
 /// nearest to the decimal; beyond that the standard library's reading of the text is.
-fn to_number(magnitude: u64, negative: bool, scale: u8) -> Number {
-    let signed = if negative {
-        -magnitude.cast_signed()
+fn to_number(digits: u64, negative: bool, zeros: u32, scale: u32) -> Number {
+    let digits = if negative {
+        -digits.cast_signed()
     } else {
-        magnitude.cast_signed()
+        digits.cast_signed()
     };
-    if scale == 0 {
-        return Number::Int(signed);
+    let places = scale.saturating_sub(zeros);
+    let whole_zeros = zeros.saturating_sub(scale);
+    if places == 0
+        && let Some(whole) = 10_i64.checked_pow(whole_zeros)
+        && let Some(whole) = whole.checked_mul(digits)
+    {
+        return Number::Int(whole);
     }
-    let real = if scale <= 22 {
+    if (1..=22).contains(&places) {
         #[expect(clippy::cast_precision_loss, reason = "15 digits fit a double")]
-        let digits = signed as f64;
-        digits / 10_f64.powi(i32::from(scale))
-    } else {
-        let mut text = ShortText::new();
-        let written = std::fmt::Write::write_fmt(&mut text, format_args!("{signed}e-{scale}"));
-        written
-            .ok()
-            .and_then(|()| text.as_str().parse().ok())
-            .unwrap_or(f64::NAN)
-    };
-    Number::Real(real)
+        let digits = digits as f64;
+        return Number::Real(digits / 10_f64.powi(places.cast_signed()));
+    }
+    let mut text = ShortText::new();
+    let exponent = i64::from(whole_zeros) - i64::from(places);
+    let written = std::fmt::Write::write_fmt(&mut text, format_args!("{digits}e{exponent}"));
+    let parsed = written.ok().and_then(|()| text.as_str().parse().ok());
+    Number::Real(parsed.unwrap_or(f64::NAN))
 }
 
 #[cfg(test)]
@@ -235,11 +228,17 @@ mod tests {
         );
         assert_eq!(number(&[0x8a, 0x00], 4, 2).unwrap(), Some(Number::Int(10)));
         assert_eq!(number(&[0x75, 0xff], 4, 2).unwrap(), Some(Number::Int(-10)));
-        // 10^18: one significant digit, but not an integer that a double's 15 digits print back.
+        // 10^18 and 10^19 have one significant digit.
+        let power =
+            |head: u8, precision| number(&[head, 0, 0, 0, 0, 0, 0, 0, 0], precision, 0).unwrap();
         assert_eq!(
-            number(&[0x81, 0, 0, 0, 0, 0, 0, 0, 0], 19, 0).unwrap(),
-            None
+            power(0x81, 19),
+            Some(Number::Int(1_000_000_000_000_000_000))
         );
+        assert_eq!(power(0x8a, 20), Some(Number::Real(1e19)));
+        // 1.5 with 29 zeros behind it, in groups of nine digits.
+        let packed = [0x81, 0x1d, 0xcd, 0x65, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(number(&packed, 31, 30).unwrap(), Some(Number::Real(1.5)));
     }
 
     #[test]

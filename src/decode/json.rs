@@ -243,29 +243,9 @@ impl Printer<'_> {
     }
 
     fn string(&mut self, text: &[u8]) -> Result<()> {
-        if std::str::from_utf8(text).is_err() {
-            return Err(Error::corrupt("JSON string is not UTF-8"));
-        }
-        self.out.push(b'"');
-        for byte in text {
-            match byte {
-                b'"' => self.out.extend_from_slice(b"\\\""),
-                b'\\' => self.out.extend_from_slice(b"\\\\"),
-                0x08 => self.out.extend_from_slice(b"\\b"),
-                b'\t' => self.out.extend_from_slice(b"\\t"),
-                b'\n' => self.out.extend_from_slice(b"\\n"),
-                0x0c => self.out.extend_from_slice(b"\\f"),
-                b'\r' => self.out.extend_from_slice(b"\\r"),
-                control @ 0..0x20 => {
-                    let hex = |n: u8| if n < 10 { b'0' + n } else { b'a' + n - 10 };
-                    self.out.extend_from_slice(b"\\u00");
-                    self.out
-                        .extend_from_slice(&[hex(control >> 4), hex(control & 15)]);
-                }
-                plain => self.out.push(*plain),
-            }
-        }
-        self.out.push(b'"');
+        let text = std::str::from_utf8(text)
+            .map_err(|error| Error::corrupt("JSON string is not UTF-8").with_source(error))?;
+        push_string(self.out, text);
         Ok(())
     }
 
@@ -329,6 +309,29 @@ impl Printer<'_> {
             }
         }
     }
+}
+
+/// Appends a string with its quotes and escapes.
+pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    for byte in text.bytes() {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            control @ 0..0x20 => {
+                let hex = |n: u8| if n < 10 { b'0' + n } else { b'a' + n - 10 };
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&[hex(control >> 4), hex(control & 15)]);
+            }
+            plain => out.push(plain),
+        }
+    }
+    out.push(b'"');
 }
 
 fn at(bytes: &[u8], offset: usize) -> Result<&[u8]> {

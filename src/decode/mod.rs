@@ -11,6 +11,7 @@ pub mod event;
 pub mod float;
 pub mod json;
 pub mod json_diff;
+pub mod json_patch;
 pub mod mariadb;
 pub mod metadata;
 pub mod network_address;

@@ -38,11 +38,41 @@ pub fn push_uuid(text: &mut ShortText, stored: &[u8]) -> Result<()> {
 /// `Corrupt` for any other length.
 pub fn push_inet(text: &mut ShortText, stored: &[u8], is_v6: bool) -> Result<()> {
     let outcome = if is_v6 {
-        write!(text, "{}", Ipv6Addr::from(padded::<16>(stored)?))
+        write_v6(text, Ipv6Addr::from(padded::<16>(stored)?).segments())
     } else {
         write!(text, "{}", Ipv4Addr::from(padded::<4>(stored)?))
     };
     outcome.map_err(|_| Error::corrupt("an address that does not print"))
+}
+
+/// The longest run of zero groups is left out, be it one group only; behind six of them, or five and `ffff`, stands an
+/// IPv4 address. Both differ from the usual form (RFC 5952).
+fn write_v6(text: &mut ShortText, groups: [u16; 8]) -> std::fmt::Result {
+    let (mut gap_start, mut gap_len, mut run) = (groups.len(), 0, 0);
+    for (at, group) in groups.iter().enumerate() {
+        run = if *group == 0 { run + 1 } else { 0 };
+        if run > gap_len {
+            (gap_start, gap_len) = (at + 1 - run, run);
+        }
+    }
+    let [.., before_v4, _, _] = groups;
+    let holds_v4 = gap_start == 0 && (gap_len == 6 || (gap_len == 5 && before_v4 == 0xffff));
+    for (at, group) in groups.into_iter().enumerate() {
+        if at == gap_start {
+            text.write_str(if at == 0 { "::" } else { ":" })?;
+        }
+        if (gap_start..gap_start + gap_len).contains(&at) {
+            continue;
+        }
+        if holds_v4 && at == 6 {
+            let [.., high, low] = groups;
+            let address = u32::from(high) << 16 | u32::from(low);
+            return write!(text, "{}", Ipv4Addr::from(address));
+        }
+        let colon = if at + 1 < groups.len() { ":" } else { "" };
+        write!(text, "{group:x}{colon}")?;
+    }
+    Ok(())
 }
 
 /// Trailing zero bytes may be missing, as of every fixed-length string in a row image.
@@ -58,4 +88,35 @@ fn padded<const N: usize>(stored: &[u8]) -> Result<[u8; N]> {
         }
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn v6(address: &str) -> String {
+        let mut text = ShortText::new();
+        let address: Ipv6Addr = address.parse().unwrap();
+        push_inet(&mut text, &address.octets(), true).unwrap();
+        text.to_string()
+    }
+
+    #[test]
+    fn v6_as_the_server_prints_it() {
+        for address in [
+            "::",
+            "::1",
+            "1::",
+            "::ffff:192.0.2.1",
+            "::192.0.2.1",
+            "2001:db8::",
+            "2001::1:0:0:1:1",
+            "1::2:0:3:0:4:0",
+            "1:0:2::3",
+        ] {
+            assert_eq!(v6(address), address);
+        }
+        assert_eq!(v6("::1:2"), "::0.1.0.2");
+        assert_eq!(v6("1:2:3:4:5:6:7:0"), "1:2:3:4:5:6:7::");
+    }
 }

@@ -56,7 +56,13 @@ impl Table {
     }
 
     /// A random table: any columns, any kind of key or none.
-    pub(super) fn random(name: &str, kinds: &[ColumnKind], random: &mut Random) -> Self {
+    /// MariaDB leaves virtual columns out of images that are not FULL, and then they cannot be followed.
+    pub(super) fn random(
+        name: &str,
+        kinds: &[ColumnKind],
+        has_virtual: bool,
+        random: &mut Random,
+    ) -> Self {
         let columns: Vec<ColumnKind> = (0..random.range(2..13))
             .map(|_| kinds[random.size(0..kinds.len())].clone())
             .collect();
@@ -83,9 +89,10 @@ impl Table {
             }
         }
         if random.percent(30) {
-            create.push_str(
-                ", g0 BIGINT AS (id + 1) STORED, g1 VARCHAR(30) AS (CONCAT(id, '-')) VIRTUAL",
-            );
+            create.push_str(", g0 BIGINT AS (id + 1) STORED");
+            if has_virtual {
+                create.push_str(", g1 VARCHAR(30) AS (CONCAT(id, '-')) VIRTUAL");
+            }
         }
         let key = keys.join(", ");
         let _ = match random.range(0..5) {

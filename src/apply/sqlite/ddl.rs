@@ -13,6 +13,7 @@ use super::binder::Bound;
 use super::catalog::{Catalog, Entry};
 use super::file_name::file_name;
 use super::lane::SqliteLane;
+use super::row_finder;
 use super::store;
 use crate::apply::{Ddl, DdlOutcome};
 use crate::error::{Error, ErrorKind, Result};
@@ -68,13 +69,15 @@ impl SqliteLane {
         if let Some(error) = view.failed.into_inner() {
             return Err(error);
         }
+        // TEMP triggers must not be in the way of what happens to their tables.
+        row_finder::drop_all(&self.connection)?;
         let mut outcome = DdlOutcome::Done;
         for change in changes? {
             if self.apply_change(change, ddl)? == DdlOutcome::Unfinished {
                 outcome = DdlOutcome::Unfinished;
             }
         }
-        self.forget_writers();
+        self.forget_writers()?;
         Ok(outcome)
     }
 
@@ -85,6 +88,7 @@ impl SqliteLane {
             ddl,
             failed: RefCell::new(None),
         };
+        row_finder::drop_all(&self.connection)?;
         for change in effect::effect(ddl.statement, ddl.context, &view)? {
             if let Change::RenameTable { from, to } = change
                 && from.0 == ddl.database
@@ -93,8 +97,7 @@ impl SqliteLane {
                 self.drop_table(&from.1)?;
             }
         }
-        self.forget_writers();
-        Ok(())
+        self.forget_writers()
     }
 
     fn apply_change(&mut self, change: Change, ddl: &Ddl<'_>) -> Result<DdlOutcome> {

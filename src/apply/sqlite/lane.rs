@@ -10,6 +10,7 @@ use rusqlite::Connection;
 
 use super::binder::Scratch;
 use super::catalog::{Catalog, Entry};
+use super::row_finder;
 use super::store;
 use super::table::{TableWriter, Written};
 use crate::apply::{Ddl, DdlOutcome, Lane};
@@ -43,6 +44,7 @@ impl SqliteLane {
         may_have_dropped: Arc<AtomicBool>,
     ) -> Result<Self> {
         let connection = store::open(&path, database)?;
+        row_finder::register(&connection)?;
         crate::disk::sync_parent(&path)?;
         let row = store::database_row(&connection)?;
         if row.name != database {
@@ -87,14 +89,16 @@ impl SqliteLane {
             rowid_alias,
         };
         self.catalog.put(&self.connection, entry)?;
-        self.forget_writers();
+        self.forget_writers()?;
         Ok(table)
     }
 
     /// Forgets everything prepared for the tables' former definitions.
-    pub(super) fn forget_writers(&mut self) {
+    pub(super) fn forget_writers(&mut self) -> Result<()> {
         self.writers.clear();
+        row_finder::drop_all(&self.connection)?;
         self.connection.flush_prepared_statement_cache();
+        Ok(())
     }
 
     fn entry(&self, name: &str) -> Result<&Entry> {
@@ -109,6 +113,7 @@ impl SqliteLane {
     /// Rebuilds a table whose key no longer fits SQLite's rowid.
     pub(super) fn give_up_rowid_alias(&mut self, name: &str) -> Result<()> {
         let entry = self.entry(name)?.clone();
+        row_finder::drop_all(&self.connection)?;
         for sql in sqlite::rebuild_without_rowid_alias(&entry.table, &entry.sqlite_name) {
             self.connection.execute_batch(&sql)?;
         }
@@ -119,8 +124,7 @@ impl SqliteLane {
                 ..entry
             },
         )?;
-        self.forget_writers();
-        Ok(())
+        self.forget_writers()
     }
 }
 
@@ -203,7 +207,7 @@ impl Lane for SqliteLane {
             let row = store::database_row(&self.connection)?;
             self.collation = row.collation;
             self.dropped = row.dropped;
-            self.forget_writers();
+            self.forget_writers()?;
         }
         Ok(())
     }

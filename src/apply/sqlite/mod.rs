@@ -10,9 +10,12 @@ mod catalog;
 mod ddl;
 mod failure;
 pub mod file_name;
+mod generated;
 mod lane;
+mod row_finder;
 pub mod store;
 mod table;
+mod table_sql;
 mod watermark;
 
 pub use watermark::load as watermark;

@@ -1,25 +1,31 @@
 //! Row changes of one table as prepared statements.
 //!
 //! # Which row
-//! A row is found by its primary key where the before image holds it; else by every column that the image holds,
-//! compared byte for byte and NULL-safe, and of several equal rows exactly one is changed. A change that finds no row is
-//! an error (MySQL 1032), never passed over.
+//! A row is found by the first key whose columns the before image holds: the primary key, or a unique key without NULLs.
+//! Such a key is as fine here as on the source or finer, and SQLite has an index for it. Else it is found by every column that
+//! the image holds, compared byte for byte and NULL-safe, and of several equal rows exactly one is changed: see
+//! [`super::row_finder`]. A change that finds no row is an error (MySQL 1032), never passed over.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection};
 
-use super::binder::{Binder, Scratch};
+use super::binder::{Binder, Bound, Scratch};
+use super::generated::GeneratedColumns;
+use super::row_finder::RowFinder;
+use super::table_sql::TableSql;
 use crate::config::limits::SQLITE_UPDATE_SHAPES_MAX;
+use crate::decode::json_diff::JsonDiffs;
 use crate::decode::rows::{RowImages, RowKind, RowReader};
 use crate::decode::value::Value;
+use crate::decode::{json, json_patch};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::sqlite::{self, quote_identifier};
-use crate::schema::table::{KeyPart, Table};
+use crate::schema::sqlite;
+use crate::schema::table::Table;
 
-/// Which columns a statement names: one bit a column.
+/// Which columns an UPDATE sets, one bit a column, and by which key it finds the row.
 type Shape = Vec<u64>;
 
 /// Whether all rows of an event were applied.
@@ -31,20 +37,29 @@ pub(super) enum Written {
     KeyTooLarge(u64),
 }
 
+/// How the rows of an event are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Way {
+    /// By the columns of the key with this number.
+    Key(usize, Vec<usize>),
+    /// By these columns, which are all that the image holds.
+    Search(Vec<usize>),
+}
+
 /// Writes one table.
 #[derive(Debug)]
 pub(super) struct TableWriter {
     /// The definition that this was made for.
     pub(super) table: Arc<Table>,
-    quoted_name: String,
-    quoted_columns: Vec<String>,
+    sql: TableSql,
     binders: Vec<Binder>,
-    /// Primary key as column numbers; empty when a row cannot be found by it.
-    key: Vec<usize>,
+    /// Keys that find a row, the primary one first, with the DELETE by each.
+    keys: Vec<(Vec<usize>, String)>,
+    generated: GeneratedColumns,
+    finder: RowFinder,
     /// The column that is SQLite's rowid, when it may hold what a rowid cannot.
     unsigned_rowid: Option<usize>,
     insert_all: String,
-    delete_by_key: String,
     updates: HashMap<Shape, String>,
 }
 
@@ -59,33 +74,26 @@ impl TableWriter {
             .iter()
             .map(Binder::new)
             .collect::<Result<_>>()?;
-        let key = key_columns(&table);
-        let unsigned_rowid = key
-            .first()
-            .copied()
+        let unsigned_rowid = sqlite::rowid_column(&table)
             .filter(|at| rowid_alias && sqlite::is_unsigned_bigint(&table, *at));
-        let quoted_columns: Vec<_> = table
-            .columns
-            .iter()
-            .map(|column| quote_identifier(&column.name))
-            .collect();
-        let mut this = Self {
-            quoted_name: quote_identifier(sqlite_name),
-            quoted_columns,
-            binders,
-            key,
-            unsigned_rowid,
-            insert_all: String::new(),
-            delete_by_key: String::new(),
-            updates: HashMap::new(),
-            table,
+        let sql = TableSql::new(&table, sqlite_name);
+        let delete = |key: &[usize]| {
+            let mut text = sql.delete();
+            sql.push_key_condition(&mut text, key, 1);
+            text
         };
-        let all: Vec<_> = (0..this.quoted_columns.len()).collect();
-        this.insert_all = this.insert_sql(&all);
-        let mut sql = format!("DELETE FROM {} WHERE ", this.quoted_name);
-        this.push_key_condition(&mut sql, 1);
-        this.delete_by_key = sql;
-        Ok(this)
+        let keys = sqlite::lookup_keys(&table).into_iter();
+        Ok(Self {
+            keys: keys.map(|key| (key.clone(), delete(&key))).collect(),
+            insert_all: sql.insert(),
+            generated: GeneratedColumns::of(&table),
+            finder: RowFinder::default(),
+            updates: HashMap::new(),
+            sql,
+            binders,
+            unsigned_rowid,
+            table,
+        })
     }
 
     /// Applies a row event.
@@ -100,7 +108,13 @@ impl TableWriter {
         scratch: &mut Scratch,
     ) -> Result<Written> {
         match rows.kind() {
-            RowKind::Insert => self.insert_rows(connection, rows, images, scratch),
+            RowKind::Insert => {
+                let written = self.insert_rows(connection, rows, images, scratch)?;
+                if let Written::All(count) = written {
+                    self.finder.inserted(connection, &self.sql, count)?;
+                }
+                Ok(written)
+            }
             RowKind::Update => self.update_rows(connection, rows, images, scratch),
             RowKind::Delete => self.delete_rows(connection, rows, images, scratch),
         }
@@ -150,7 +164,8 @@ impl TableWriter {
         let columns: Vec<usize> = (0..self.binders.len())
             .filter(|at| present.is_some_and(|present| present.contains(*at)))
             .collect();
-        let mut statement = connection.prepare_cached(&self.insert_with_defaults_sql(&columns)?)?;
+        let mut statement =
+            connection.prepare_cached(&self.sql.insert_with_defaults(&self.table, &columns)?)?;
         while rows.next(images)? {
             if self.key_is_too_large(&images.after) {
                 return Ok(rewind(rows, mark, done));
@@ -166,23 +181,33 @@ impl TableWriter {
     }
 
     fn delete_rows<'a>(
-        &self,
+        &mut self,
         connection: &Connection,
         rows: &mut RowReader<'a>,
         images: &mut RowImages<'a>,
         scratch: &mut Scratch,
     ) -> Result<Written> {
         let mut done = 0;
-        let condition = self.condition_columns(rows)?;
-        let mut statement = if condition == self.key {
-            connection.prepare_cached(&self.delete_by_key)?
-        } else {
-            let mut sql = format!("DELETE FROM {} WHERE ", self.quoted_name);
-            self.push_row_condition(&mut sql, &condition, 1);
-            connection.prepare_cached(&sql)?
+        let way = self.way(rows)?;
+        let mut statement = match &way {
+            Way::Key(number, _) => connection.prepare_cached(self.delete_by_key(*number))?,
+            Way::Search(_) => {
+                let mut sql = self.sql.delete();
+                self.sql.push_rowid_condition(&mut sql, 1)?;
+                connection.prepare_cached(&sql)?
+            }
         };
         while rows.next(images)? {
-            self.bind_columns(&mut statement, 1, &condition, &images.before, scratch)?;
+            match &way {
+                Way::Key(_, key) => {
+                    self.bind_columns(&mut statement, 1, key, &images.before, scratch)?
+                }
+                Way::Search(columns) => {
+                    let row =
+                        self.search(connection, "delete", columns, &images.before, scratch)?;
+                    statement.raw_bind_parameter(1, row)?;
+                }
+            }
             let changed = statement
                 .raw_execute()
                 .map_err(|error| self.at_row(error.into(), &images.before))?;
@@ -205,40 +230,136 @@ impl TableWriter {
         let mut mark = self.mark(rows);
         let mut prepared: Option<(Shape, CachedStatement<'_>)> = None;
         let (mut changed, mut shape) = (Vec::new(), Shape::new());
-        let condition = self.condition_columns(rows)?;
+        let way = self.way(rows)?;
         while rows.next(images)? {
             if self.key_is_too_large(&images.after) {
                 return Ok(rewind(rows, mark, done));
             }
             changed_columns(images, &mut changed);
             if !changed.is_empty() {
-                shape_of(&changed, &condition, self.binders.len(), &mut shape);
+                self.generated.check(&images.after, &changed)?;
+                shape_of(&changed, &way, self.binders.len(), &mut shape);
                 if prepared.as_ref().is_none_or(|(known, _)| *known != shape) {
-                    let sql = self.update_sql(&shape, &changed, &condition);
+                    let sql = self.update_sql(&shape, &changed, &way)?;
                     prepared = Some((shape.clone(), connection.prepare_cached(sql)?));
                 }
-                let Some((_, statement)) = &mut prepared else {
-                    continue;
-                };
-                self.bind_columns(statement, 1, &changed, &images.after, scratch)?;
-                self.bind_columns(
-                    statement,
-                    changed.len() + 1,
-                    &condition,
-                    &images.before,
-                    scratch,
-                )?;
-                let count = statement
-                    .raw_execute()
-                    .map_err(|error| self.at_row(error.into(), &images.after))?;
-                if count != 1 {
-                    return Err(self.missing("update", &images.before));
+                if let Some((_, statement)) = &mut prepared {
+                    self.update_row(connection, statement, &changed, &way, images, scratch)?;
                 }
             }
             done += 1;
             mark = self.mark(rows);
         }
         Ok(Written::All(done))
+    }
+
+    fn update_row(
+        &mut self,
+        connection: &Connection,
+        statement: &mut CachedStatement<'_>,
+        changed: &[usize],
+        way: &Way,
+        images: &RowImages<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let first = changed.len() + 1;
+        let row = match way {
+            Way::Key(_, key) => {
+                self.bind_columns(statement, first, key, &images.before, scratch)?;
+                None
+            }
+            Way::Search(columns) => {
+                let row = self.search(connection, "update", columns, &images.before, scratch)?;
+                statement.raw_bind_parameter(first, row)?;
+                Some(row)
+            }
+        };
+        for (n, at) in changed.iter().enumerate() {
+            if let Some(Value::JsonDiff(_)) = images.after.get(*at) {
+                let document = self.patched(connection, *at, way, row, images, scratch)?;
+                statement.raw_bind_parameter(n + 1, Bound(ValueRef::Text(&document)))?;
+            } else {
+                self.bind_columns(statement, n + 1, &[*at], &images.after, scratch)?;
+            }
+        }
+        let count = statement
+            .raw_execute()
+            .map_err(|error| self.at_row(error.into(), &images.after))?;
+        if count != 1 {
+            return Err(self.missing("update", &images.before));
+        }
+        Ok(())
+    }
+
+    /// The text of a JSON document behind its partial update.
+    fn patched(
+        &self,
+        connection: &Connection,
+        at: usize,
+        way: &Way,
+        row: Option<i64>,
+        images: &RowImages<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<u8>> {
+        let Some(Value::JsonDiff(diffs)) = images.after.get(at) else {
+            return Err(Error::new(ErrorKind::Internal, "no partial update"));
+        };
+        let mut document = Vec::new();
+        if let Some(Value::Json(before)) = images.before.get(at) {
+            json::push_text(&mut document, before)?;
+        } else {
+            let mut sql = format!(
+                "SELECT {} FROM {} WHERE ",
+                self.sql.column(at),
+                self.sql.name
+            );
+            match way {
+                Way::Key(_, key) => self.sql.push_key_condition(&mut sql, key, 1),
+                Way::Search(_) => self.sql.push_rowid_condition(&mut sql, 1)?,
+            }
+            let mut statement = connection.prepare_cached(&sql)?;
+            match (way, row) {
+                (Way::Key(_, key), _) => {
+                    self.bind_columns(&mut statement, 1, key, &images.before, scratch)?
+                }
+                (Way::Search(_), row) => statement.raw_bind_parameter(1, row)?,
+            }
+            let mut rows = statement.raw_query();
+            let row = rows
+                .next()?
+                .ok_or_else(|| self.missing("update", &images.before))?;
+            match row.get_ref(0)? {
+                ValueRef::Text(text) => document.extend_from_slice(text),
+                _ => return Err(self.missing("update", &images.before)),
+            }
+        }
+        json_patch::apply(&mut document, JsonDiffs::new(diffs))?;
+        Ok(document)
+    }
+
+    /// The rowid of a row with these values.
+    fn search(
+        &mut self,
+        connection: &Connection,
+        what: &str,
+        columns: &[usize],
+        before: &[Value<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<i64> {
+        self.finder.improve(connection, &self.sql, columns)?;
+        loop {
+            let mut statement =
+                connection.prepare_cached(&self.finder.find_sql(&self.sql, columns)?)?;
+            self.bind_columns(&mut statement, 1, columns, before, scratch)?;
+            if let Some(row) = self.finder.find(&mut statement)? {
+                return Ok(row);
+            }
+            drop(statement);
+            // Rowids change when somebody runs VACUUM; then the table itself is searched.
+            if !self.finder.give_up(connection, &self.sql)? {
+                return Err(self.missing(what, before));
+            }
+        }
     }
 
     fn bind_columns(
@@ -261,18 +382,24 @@ impl TableWriter {
         Ok(())
     }
 
-    /// The columns that find a row: the key where the event's before images hold it, else all that they hold.
-    fn condition_columns(&self, rows: &RowReader<'_>) -> Result<Vec<usize>> {
+    /// How the rows of an event are found: by a key where their before images hold one, else by all that they hold.
+    fn way(&self, rows: &RowReader<'_>) -> Result<Way> {
         let before = rows.event().before;
         let holds = |at: &usize| before.is_some_and(|present| present.contains(*at));
-        if !self.key.is_empty() && self.key.iter().all(holds) {
-            return Ok(self.key.clone());
+        for (number, (key, _)) in self.keys.iter().enumerate() {
+            if key.iter().all(holds) {
+                return Ok(Way::Key(number, key.clone()));
+            }
         }
         let columns: Vec<usize> = (0..self.binders.len()).filter(holds).collect();
         if columns.is_empty() {
             return Err(Error::corrupt("a row change whose image names no column"));
         }
-        Ok(columns)
+        Ok(Way::Search(columns))
+    }
+
+    fn delete_by_key(&self, number: usize) -> &str {
+        self.keys.get(number).map_or("", |(_, sql)| sql)
     }
 
     fn key_is_too_large(&self, after: &[Value<'_>]) -> bool {
@@ -287,87 +414,21 @@ impl TableWriter {
         self.unsigned_rowid.map(|_| rows.clone())
     }
 
-    fn insert_sql(&self, columns: &[usize]) -> String {
-        let mut sql = format!("INSERT INTO {} (", self.quoted_name);
-        for (n, at) in columns.iter().enumerate() {
-            push_separated(&mut sql, n, ", ", self.column(*at));
-        }
-        sql.push_str(") VALUES (");
-        for n in 0..columns.len() {
-            push_separated(&mut sql, n, ", ", &format!("?{}", n + 1));
-        }
-        sql.push(')');
-        sql
-    }
-
-    fn insert_with_defaults_sql(&self, columns: &[usize]) -> Result<String> {
-        let mut sql = format!("INSERT INTO {} (", self.quoted_name);
-        for (n, column) in self.quoted_columns.iter().enumerate() {
-            push_separated(&mut sql, n, ", ", column);
-        }
-        sql.push_str(") VALUES (");
-        for (n, column) in self.table.columns.iter().enumerate() {
-            let value = match columns.iter().position(|at| *at == n) {
-                Some(parameter) => format!("?{}", parameter + 1),
-                None => sqlite::default_literal(column)?,
-            };
-            push_separated(&mut sql, n, ", ", &value);
-        }
-        sql.push(')');
-        Ok(sql)
-    }
-
-    fn update_sql(&mut self, shape: &Shape, changed: &[usize], condition: &[usize]) -> &str {
+    fn update_sql(&mut self, shape: &Shape, changed: &[usize], way: &Way) -> Result<&str> {
         if self.updates.len() >= SQLITE_UPDATE_SHAPES_MAX {
             self.updates.clear();
         }
         if !self.updates.contains_key(shape) {
-            let mut sql = format!("UPDATE {} SET ", self.quoted_name);
-            for (n, at) in changed.iter().enumerate() {
-                push_separated(
-                    &mut sql,
-                    n,
-                    ", ",
-                    &format!("{} = ?{}", self.column(*at), n + 1),
-                );
-            }
-            sql.push_str(" WHERE ");
-            if condition == self.key {
-                self.push_key_condition(&mut sql, changed.len() + 1);
-            } else {
-                self.push_row_condition(&mut sql, condition, changed.len() + 1);
+            let mut sql = self.sql.update(changed);
+            match way {
+                Way::Key(_, key) => self
+                    .sql
+                    .push_key_condition(&mut sql, key, changed.len() + 1),
+                Way::Search(_) => self.sql.push_rowid_condition(&mut sql, changed.len() + 1)?,
             }
             self.updates.insert(shape.clone(), sql);
         }
-        self.updates.get(shape).map_or("", String::as_str)
-    }
-
-    fn column(&self, at: usize) -> &str {
-        self.quoted_columns.get(at).map_or("", String::as_str)
-    }
-
-    fn push_key_condition(&self, sql: &mut String, first: usize) {
-        for (n, at) in self.key.iter().enumerate() {
-            push_separated(
-                sql,
-                n,
-                " AND ",
-                &format!("{} = ?{}", self.column(*at), first + n),
-            );
-        }
-    }
-
-    fn push_row_condition(&self, sql: &mut String, columns: &[usize], first: usize) {
-        let _ = write!(
-            sql,
-            "rowid = (SELECT rowid FROM {} WHERE ",
-            self.quoted_name
-        );
-        for (n, at) in columns.iter().enumerate() {
-            let condition = format!("{} COLLATE BINARY IS ?{}", self.column(*at), first + n);
-            push_separated(sql, n, " AND ", &condition);
-        }
-        sql.push_str(" LIMIT 1)");
+        Ok(self.updates.get(shape).map_or("", String::as_str))
     }
 
     fn missing(&self, what: &str, before: &[Value<'_>]) -> Error {
@@ -397,11 +458,11 @@ impl TableWriter {
 
     /// The key's columns and, where they are numbers, their values: texts may be nobody's business.
     fn key_text(&self, row: &[Value<'_>]) -> String {
-        if self.key.is_empty() {
-            return "a table without a primary key".to_owned();
-        }
+        let Some((key, _)) = self.keys.first() else {
+            return "a table without a key".to_owned();
+        };
         let mut text = String::from("key ");
-        for (n, at) in self.key.iter().enumerate() {
+        for (n, at) in key.iter().enumerate() {
             let value = match row.get(*at) {
                 Some(Value::Int(n)) => n.to_string(),
                 Some(Value::UInt(n)) => n.to_string(),
@@ -411,7 +472,7 @@ impl TableWriter {
                 &mut text,
                 n,
                 ", ",
-                &format!("{} = {value}", self.column(*at)),
+                &format!("{} = {value}", self.sql.column(*at)),
             );
         }
         text
@@ -430,23 +491,6 @@ fn push_separated(sql: &mut String, n: usize, separator: &str, text: &str) {
         sql.push_str(separator);
     }
     sql.push_str(text);
-}
-
-/// The primary key as column numbers, where all its parts are whole columns.
-fn key_columns(table: &Table) -> Vec<usize> {
-    let column = |part: &KeyPart| match part {
-        KeyPart::Column { name, .. } => table
-            .columns
-            .iter()
-            .position(|column| column.name.eq_ignore_ascii_case(name)),
-        _ => None,
-    };
-    table
-        .primary_key
-        .iter()
-        .map(column)
-        .collect::<Option<_>>()
-        .unwrap_or_default()
 }
 
 /// The columns whose value differs, or is only in the after image.
@@ -472,17 +516,17 @@ fn is_same(before: &Value<'_>, after: &Value<'_>) -> bool {
     }
 }
 
-/// Two bits a column: set by the statement, used to find the row.
-fn shape_of(changed: &[usize], condition: &[usize], width: usize, shape: &mut Shape) {
+/// One bit for each column that is set; the number of the key that finds the row, behind.
+fn shape_of(changed: &[usize], way: &Way, width: usize, shape: &mut Shape) {
     shape.clear();
-    shape.resize((2 * width).div_ceil(64), 0);
-    let bits = changed
-        .iter()
-        .copied()
-        .chain(condition.iter().map(|at| width + at));
-    for bit in bits {
+    shape.resize(width.div_ceil(64), 0);
+    for bit in changed {
         if let Some(word) = shape.get_mut(bit / 64) {
             *word |= 1 << (bit % 64);
         }
     }
+    shape.push(match way {
+        Way::Key(number, _) => u64::try_from(*number).unwrap_or(u64::MAX),
+        Way::Search(_) => u64::MAX,
+    });
 }

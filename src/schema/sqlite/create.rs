@@ -21,7 +21,7 @@ pub(super) fn whole_key(table: &Table) -> Option<Vec<usize>> {
 }
 
 /// The column that can be SQLite's rowid: a primary key of one integer column.
-pub(super) fn rowid_column(table: &Table) -> Option<usize> {
+pub fn rowid_column(table: &Table) -> Option<usize> {
     let key = whole_key(table)?;
     let [place] = key.as_slice() else { return None };
     let is_int = matches!(table.columns.get(*place)?.ty, ColumnType::Int { .. });

@@ -99,21 +99,22 @@ fn integer(text: &str) -> String {
     }
 }
 
-/// A number where 15 digits hold it, else all digits as text.
+/// A number where 15 digits hold it, zeros at either end aside; else all digits as text.
 fn decimal(text: &str) -> String {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let significant = match text.contains('.') {
-        true => digits.trim_start_matches('0').trim_end_matches('0').len(),
-        false => digits.trim_start_matches('0').len(),
-    };
-    let is_number = !digits.is_empty() && text.parse::<f64>().is_ok();
-    if is_number && significant <= EXACT_DIGITS {
-        // A fraction of zeros would make a REAL of what is stored as an INTEGER.
-        match text.split_once('.') {
-            Some((whole, fraction)) if fraction.bytes().all(|b| b == b'0') => integer(whole),
-            _ => text.to_owned(),
+    let significant = digits.trim_matches('0').len();
+    let number = text.parse::<f64>().ok().filter(|_| !digits.is_empty());
+    match number {
+        Some(number) if significant <= EXACT_DIGITS => {
+            let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+            // A fraction of zeros would make a REAL of what is stored as an INTEGER.
+            let is_whole = fraction.bytes().all(|b| b == b'0');
+            match whole.parse::<i64>() {
+                Ok(whole) if is_whole => whole.to_string(),
+                _ if is_whole => format!("{number:?}"),
+                _ => text.to_owned(),
+            }
         }
-    } else {
-        quote_text(text)
+        _ => quote_text(text),
     }
 }

@@ -27,6 +27,29 @@ pub fn create_index_sql(table: &Table, sqlite_name: &str) -> Vec<String> {
     statements
 }
 
+/// The keys by which a row can be found, as column numbers, the primary key first: each has an index in SQLite, and no two rows
+/// are equal in all its columns. Unique keys that allow NULL are none.
+pub fn lookup_keys(table: &Table) -> Vec<Vec<usize>> {
+    let unique = table
+        .indexes
+        .iter()
+        .filter(|index| index.kind == IndexKind::Unique);
+    let parts = std::iter::once(&table.primary_key).chain(unique.map(|index| &index.parts));
+    let key = |(n, parts): (usize, &Vec<KeyPart>)| -> Option<Vec<usize>> {
+        let place = |part: &KeyPart| match part {
+            KeyPart::Column { name, .. } => table.column_index(name),
+            // What differs in a prefix differs as a whole, and short columns are indexed whole.
+            KeyPart::Prefix { name, .. } if is_short(table, name) => table.column_index(name),
+            KeyPart::Prefix { .. } | KeyPart::Expression(_) => None,
+        };
+        let key: Vec<usize> = parts.iter().map(place).collect::<Option<_>>()?;
+        let is_null = |at: &usize| table.columns.get(*at).is_none_or(|column| column.nullable);
+        let is_sure = n == 0 || !key.iter().any(is_null);
+        (!key.is_empty() && is_sure).then_some(key)
+    };
+    parts.enumerate().filter_map(key).collect()
+}
+
 /// CREATE INDEX for one index; `None` when SQLite cannot have it or has it already.
 pub(super) fn one_index_sql(table: &Table, index: &Index, sqlite_name: &str) -> Option<String> {
     if !matches!(index.kind, IndexKind::Plain | IndexKind::Unique) {

@@ -18,10 +18,11 @@ mod rename;
 pub use alter::{AlterPlan, AlterSession, alter_plan};
 pub use create::{
     create_table_sql, has_rowid_alias, is_unsigned_bigint, rebuild_without_rowid_alias,
+    rowid_column,
 };
 pub use declared::{Affinity, affinity, column_definition, declared_type};
 pub use default::{DefaultForAbsent, default_for_absent, default_literal};
-pub use index::{create_index_sql, index_name};
+pub use index::{create_index_sql, index_name, lookup_keys};
 pub use name::{quote_identifier, quote_text, sqlite_name};
 pub use nocase::is_nocase;
 pub use rename::rename_table_sql;

@@ -1,0 +1,90 @@
+//! Generated columns that a row image leaves out.
+//!
+//! MariaDB leaves virtual columns out of MINIMAL and NOBLOB images. Their values are columns like others in the target; an
+//! UPDATE that changes what such a column is made of must not leave the former value there.
+
+use crate::decode::value::Value;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::table::Table;
+
+/// The generated columns of a table.
+#[derive(Debug)]
+pub(super) struct GeneratedColumns {
+    /// A column, its name, and the columns that it is made of, directly or not.
+    columns: Vec<(usize, String, Vec<usize>)>,
+}
+
+impl GeneratedColumns {
+    /// Those of `table`.
+    pub(super) fn of(table: &Table) -> Self {
+        let generated = table.columns.iter().enumerate();
+        let mut columns: Vec<(usize, String, Vec<usize>)> = generated
+            .filter_map(|(at, column)| {
+                let expression = column.generated.as_ref()?.expression.to_lowercase();
+                let names = table.columns.iter().enumerate();
+                let used =
+                    names.filter(|(_, other)| mentions(&expression, &other.name.to_lowercase()));
+                Some((at, column.name.clone(), used.map(|(at, _)| at).collect()))
+            })
+            .collect();
+        // A generated column may be made of an earlier one.
+        for n in 0..columns.len() {
+            let (earlier, rest) = columns.split_at_mut(n);
+            let Some((.., used)) = rest.first_mut() else {
+                continue;
+            };
+            for (at, _, below) in earlier {
+                if used.contains(at) {
+                    used.extend_from_slice(below);
+                }
+            }
+        }
+        Self { columns }
+    }
+
+    /// Checks that an UPDATE brings the values that follow from what it changes.
+    ///
+    /// # Errors
+    /// `Unsupported` when the value of a generated column is not known.
+    pub(super) fn check(&self, after: &[Value<'_>], changed: &[usize]) -> Result<()> {
+        for (at, name, used) in &self.columns {
+            let is_absent = after.get(*at) == Some(&Value::Absent);
+            if is_absent && changed.iter().any(|column| used.contains(column)) {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!(
+                        "the row image holds what the generated column `{name}` is made of, but not its value; set \
+                         binlog_row_image=FULL on the source"
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a name stands in an expression, not as a part of a longer one.
+fn mentions(expression: &str, name: &str) -> bool {
+    let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$');
+    expression.match_indices(name).any(|(at, _)| {
+        let before = expression
+            .get(..at)
+            .and_then(|text| text.chars().next_back());
+        let behind = expression
+            .get(at + name.len()..)
+            .and_then(|text| text.chars().next());
+        !is_part(before) && !is_part(behind)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_whole_words() {
+        assert!(mentions("a+1", "a"));
+        assert!(mentions("concat(`b c`,'x')", "b c"));
+        assert!(!mentions("aa + a1 + _a", "a"));
+    }
+}
