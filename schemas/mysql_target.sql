@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS relaylite.watermark (
 -- a crash this row says which statement may have been done already.
 CREATE TABLE IF NOT EXISTS relaylite.ddl (
   source_database VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
+  file VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'binlog file of the source',
+  pos BIGINT UNSIGNED NOT NULL COMMENT 'offset behind the statement',
   event_timestamp INT UNSIGNED NOT NULL COMMENT 'when the source ran it, seconds since 1970',
   statement LONGBLOB NOT NULL COMMENT 'in the charset of the session that ran it',
   tables_before CHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'digest of the definitions of its tables before it',

@@ -14,11 +14,11 @@ const MAY_USE: [(&str, &str); 15] = [
     ("binlog", ""),
     ("wire", "binlog"),
     ("config", "binlog"),
-    ("decode", "binlog"),
+    ("schema", "binlog"),
     ("checkpoint", "binlog"),
     ("source", "wire binlog"),
     ("relay", "source binlog disk"),
-    ("schema", "decode binlog"),
+    ("decode", "schema binlog"),
     ("dispatch", "relay decode apply checkpoint schema binlog"),
     ("apply", "decode checkpoint schema wire binlog disk"),
     (

@@ -1,6 +1,6 @@
 //! Where replication starts when there is no checkpoint.
 
-use crate::support::compare::{assert_database_equal, assert_equal};
+use crate::support::compare::{assert_database_equal, assert_equal, database_path, open};
 use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, Server};
 
@@ -10,6 +10,8 @@ on_both!(
     from_latest,
     a_checkpoint_wins_over_start,
     until_a_position,
+    a_table_that_is_gone_is_read_from_full_metadata,
+    a_position_within_an_event_is_refused,
 );
 
 const BEFORE: &str =
@@ -31,6 +33,78 @@ fn from_file_and_position(flavor: Flavor) {
         std::fs::metadata(relay_file).unwrap().len(),
         server.position().1
     );
+}
+
+/// The source has another table of that name by now; the event itself says what it held then.
+fn a_table_that_is_gone_is_read_from_full_metadata(flavor: Flavor) {
+    let server = Server::builder(flavor)
+        .arg("--binlog-row-metadata=FULL")
+        .start();
+    server.exec(
+        "CREATE DATABASE old; CREATE TABLE old.t (id BIGINT UNSIGNED PRIMARY KEY, n VARCHAR(9) CHARACTER SET latin1, \
+         e ENUM('x', 'y'), d DECIMAL(9,2), f DATETIME(3), b VARBINARY(8))",
+    );
+    let (file, pos) = server.position();
+    server.exec(
+        "INSERT INTO old.t VALUES (7, 'é', 'y', -1.50, '2001-02-03 04:05:06.789', x'00ff'); DROP TABLE old.t; \
+         CREATE TABLE old.other (id INT PRIMARY KEY); INSERT INTO old.other VALUES (1)",
+    );
+    let end_of_insert = end_of_insert(&server, pos);
+    let replica = Replica::of(&server)
+        .start(format!("{file}:{pos}"))
+        .arg("--until")
+        .arg(format!("{file}:{end_of_insert}"));
+    assert_eq!(replica.follow().wait(), 0, "{}", replica.log());
+    let target = open(&database_path(&replica.target_dir(), "old"));
+    let row: (i64, String, String, f64, String, Vec<u8>) = target
+        .query_row("SELECT id, n, e, d, f, b FROM t", [], |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+                row.get(5)?,
+            ))
+        })
+        .unwrap();
+    let expected = (
+        7,
+        "é".into(),
+        "y".into(),
+        -1.5,
+        "2001-02-03 04:05:06.789".into(),
+        vec![0, 255],
+    );
+    assert_eq!(row, expected);
+    Replica::run_until_caught_up(&Replica::of(&server).start(format!("{file}:{pos}")));
+}
+
+/// Where the first transaction after `pos` ends.
+fn end_of_insert(server: &Server, pos: u64) -> u64 {
+    let events = server.query_strings(&format!("SHOW BINLOG EVENTS FROM {pos}"));
+    let xid = events
+        .iter()
+        .find(|event| event[2].as_deref() == Some("Xid"))
+        .unwrap();
+    xid[4].as_deref().unwrap().parse().unwrap()
+}
+
+fn a_position_within_an_event_is_refused(flavor: Flavor) {
+    let server = Server::start(flavor);
+    server.exec(BEFORE);
+    let (file, pos) = server.position();
+    let mut replica = Replica::of(&server).start(format!("{file}:{}", pos - 5));
+    assert_eq!(replica.try_until_caught_up(), 1);
+    let log = replica.log();
+    assert!(
+        log.contains("1236") && log.contains(&format!("--start {file}:{pos}")),
+        "{log}"
+    );
+    // Nothing was kept of the wrong start: the right one works in the same directories.
+    replica.set_start("earliest");
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
 }
 
 fn from_gtid(flavor: Flavor) {

@@ -42,7 +42,7 @@ pub const MYSQL_TARGET_UPDATE_SHAPES_MAX: usize = 24;
 /// Idle time after which a lane asks whether its connection to a MySQL target still stands.
 pub const MYSQL_TARGET_PING_AFTER_MS: u64 = 10_000;
 
-/// Time that a lane's statement waits for a table that another session of the MySQL target holds.
+/// Time that a lane waits for what another session of the MySQL target holds: a table, or the lock of an old session.
 pub const MYSQL_TARGET_LOCK_WAIT_S: u32 = 60;
 /// Largest ignorable event that covers a gap in a relay file; stock mysqlbinlog reads events of this size.
 pub const RELAY_FILLER_BYTES_MAX: u64 = 1 << 20;

@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_named() {
-        let cases: [(&str, fn(&mut Layer)); 6] = [
+        type Edit = fn(&mut Layer);
+        let cases: [(&str, Edit); 6] = [
             ("`source`", |l| l.source = None),
             ("`server_id`", |l| l.server_id = None),
             ("`server_id`", |l| l.server_id = Some(0)),

@@ -111,55 +111,62 @@ impl PlannedColumn {
         matches!(self.0, Step::Json(_))
     }
 
-    /// Reads a value that is present and not NULL.
+    /// Reads a value that is present and not NULL into its slot.
+    ///
+    /// Into a slot, not as a result: a value is made of pieces of several widths, and copying it right after they were
+    /// written stalls the processor for longer than all the rest takes (measured: four times slower).
     #[inline]
-    pub(super) fn read<'a>(self, r: &mut Bytes<'a>) -> Result<Value<'a>> {
-        Ok(match self.0 {
-            Step::I8 => Value::Int(i64::from(r.u8()?.cast_signed())),
-            Step::U8 => Value::UInt(u64::from(r.u8()?)),
-            Step::I16 => Value::Int(i64::from(r.i16()?)),
-            Step::U16 => Value::UInt(u64::from(r.u16()?)),
-            Step::I24 => Value::Int(i64::from((r.u24()? << 8).cast_signed() >> 8)),
-            Step::U24 => Value::UInt(u64::from(r.u24()?)),
-            Step::I32 => Value::Int(i64::from(r.i32()?)),
-            Step::U32 => Value::UInt(u64::from(r.u32()?)),
-            Step::I64 => Value::Int(r.i64()?),
-            Step::U64 => Value::UInt(r.u64()?),
-            Step::F32 => Value::Float(f32::from_le_bytes(r.array()?)),
-            Step::F64 => Value::Double(f64::from_le_bytes(r.array()?)),
+    pub(super) fn read<'a>(self, r: &mut Bytes<'a>, slot: &mut Value<'a>) -> Result<()> {
+        match self.0 {
+            Step::I8 => *slot = Value::Int(i64::from(r.u8()?.cast_signed())),
+            Step::U8 => *slot = Value::UInt(u64::from(r.u8()?)),
+            Step::I16 => *slot = Value::Int(i64::from(r.i16()?)),
+            Step::U16 => *slot = Value::UInt(u64::from(r.u16()?)),
+            Step::I24 => *slot = Value::Int(i64::from((r.u24()? << 8).cast_signed() >> 8)),
+            Step::U24 => *slot = Value::UInt(u64::from(r.u24()?)),
+            Step::I32 => *slot = Value::Int(i64::from(r.i32()?)),
+            Step::U32 => *slot = Value::UInt(u64::from(r.u32()?)),
+            Step::I64 => *slot = Value::Int(r.i64()?),
+            Step::U64 => *slot = Value::UInt(r.u64()?),
+            Step::F32 => *slot = Value::Float(f32::from_le_bytes(r.array()?)),
+            Step::F64 => *slot = Value::Double(f64::from_le_bytes(r.array()?)),
             Step::Decimal {
                 len,
                 precision,
                 scale,
-            } => Value::Decimal {
-                packed: r.take(usize::from(len))?,
-                precision,
-                scale,
-            },
-            Step::Bytes(prefix) => Value::Bytes(prefixed(r, prefix)?),
-            Step::Enum(len) => match len {
-                1 => Value::Enum(u16::from(r.u8()?)),
-                _ => Value::Enum(r.u16()?),
-            },
-            Step::Set(len) => Value::Set(r.uint(usize::from(len))?),
-            Step::Bit { len, bits } => Value::Bit(r.uint_be(usize::from(len))?, bits),
-            Step::Json(prefix) | Step::Array(prefix) => Value::Json(prefixed(r, prefix)?),
-            Step::Geometry(prefix) => Value::Geometry(prefixed(r, prefix)?),
-            Step::Vector(prefix) => Value::Vector(prefixed(r, prefix)?),
-            Step::Compressed(prefix) => Value::Compressed(prefixed(r, prefix)?),
-            Step::Nothing => Value::Null,
-            temporal => return read_temporal(temporal, r),
-        })
+            } => {
+                *slot = Value::Decimal {
+                    packed: r.take(usize::from(len))?,
+                    precision,
+                    scale,
+                };
+            }
+            Step::Bytes(prefix) => *slot = Value::Bytes(prefixed(r, prefix)?),
+            Step::Enum(1) => *slot = Value::Enum(u16::from(r.u8()?)),
+            Step::Enum(_) => *slot = Value::Enum(r.u16()?),
+            Step::Set(len) => *slot = Value::Set(r.uint(usize::from(len))?),
+            Step::Bit { len, bits } => *slot = Value::Bit(r.uint_be(usize::from(len))?, bits),
+            Step::Json(prefix) | Step::Array(prefix) => *slot = Value::Json(prefixed(r, prefix)?),
+            Step::Geometry(prefix) => *slot = Value::Geometry(prefixed(r, prefix)?),
+            Step::Vector(prefix) => *slot = Value::Vector(prefixed(r, prefix)?),
+            Step::Compressed(prefix) => *slot = Value::Compressed(prefixed(r, prefix)?),
+            Step::Nothing => *slot = Value::Null,
+            temporal => return read_temporal(temporal, r, slot),
+        }
+        Ok(())
     }
 
     /// Reads the diffs that a partial update has in place of a JSON value.
-    pub(super) fn read_diff<'a>(self, r: &mut Bytes<'a>) -> Result<Value<'a>> {
+    pub(super) fn read_diff<'a>(self, r: &mut Bytes<'a>, slot: &mut Value<'a>) -> Result<()> {
         match self.0 {
-            Step::Json(prefix) => Ok(Value::JsonDiff(prefixed(r, prefix)?)),
-            _ => Err(Error::corrupt(
-                "a partial update of a column that is not JSON",
-            )),
+            Step::Json(prefix) => *slot = Value::JsonDiff(prefixed(r, prefix)?),
+            _ => {
+                return Err(Error::corrupt(
+                    "a partial update of a column that is not JSON",
+                ));
+            }
         }
+        Ok(())
     }
 }
 
@@ -176,43 +183,48 @@ fn prefixed<'a>(r: &mut Bytes<'a>, prefix: u8) -> Result<&'a [u8]> {
 }
 
 #[inline]
-fn read_temporal<'a>(step: Step, r: &mut Bytes<'a>) -> Result<Value<'a>> {
-    Ok(match step {
+fn read_temporal<'a>(step: Step, r: &mut Bytes<'a>, slot: &mut Value<'a>) -> Result<()> {
+    match step {
         Step::DateTime2(fsp) => {
             let (date, time) = temporal::read_datetime2(r, fsp)?;
-            Value::DateTime(date, time, fsp)
+            *slot = Value::DateTime(date, time, fsp);
         }
         Step::Timestamp2(fsp) => {
             let (seconds, micros) = temporal::read_timestamp2(r, fsp)?;
-            Value::Timestamp {
+            *slot = Value::Timestamp {
                 seconds,
                 micros,
                 fsp,
-            }
+            };
         }
-        Step::Date => Value::Date(temporal::read_date(r)?),
-        Step::Time2(fsp) => Value::Time(temporal::read_time2(r, fsp)?, fsp),
-        Step::Year => Value::Year(match r.u8()? {
-            0 => 0,
-            n => 1900 + u16::from(n),
-        }),
-        Step::Time => Value::Time(temporal::read_time(r)?, 0),
+        Step::Date => *slot = Value::Date(temporal::read_date(r)?),
+        Step::Time2(fsp) => *slot = Value::Time(temporal::read_time2(r, fsp)?, fsp),
+        Step::Year => {
+            *slot = Value::Year(match r.u8()? {
+                0 => 0,
+                n => 1900 + u16::from(n),
+            });
+        }
+        Step::Time => *slot = Value::Time(temporal::read_time(r)?, 0),
         Step::DateTime => {
             let (date, time) = temporal::read_datetime(r)?;
-            Value::DateTime(date, time, 0)
+            *slot = Value::DateTime(date, time, 0);
         }
-        Step::Timestamp => Value::Timestamp {
-            seconds: u64::from(r.u32()?),
-            micros: 0,
-            fsp: 0,
-        },
+        Step::Timestamp => {
+            *slot = Value::Timestamp {
+                seconds: u64::from(r.u32()?),
+                micros: 0,
+                fsp: 0,
+            };
+        }
         _ => {
             return Err(Error::new(
                 ErrorKind::Internal,
                 "a column's step has no reader",
             ));
         }
-    })
+    }
+    Ok(())
 }
 
 fn compile_column(column: WireColumn, unsigned: impl Fn() -> bool) -> Result<Step> {

@@ -141,11 +141,6 @@ impl<'a> RowsEvent<'a> {
         })
     }
 
-    /// Whether this is the last row event of its statement.
-    pub fn ends_statement(&self) -> bool {
-        self.flags & FLAG_STMT_END != 0
-    }
-
     /// Whether it holds no rows and only ends a statement.
     pub fn is_dummy(&self) -> bool {
         self.table_id == DUMMY_TABLE_ID && self.rows.is_empty()
@@ -256,19 +251,14 @@ impl<'a> RowReader<'a> {
         &self.event
     }
 
-    /// Bytes of rows not yet read.
-    pub fn bytes_left(&self) -> usize {
-        self.rows.len()
-    }
-
     /// Reads the next row into `row`; false when there is none.
     ///
     /// # Errors
     /// `Corrupt` when the row does not fit its columns.
     pub fn next(&mut self, row: &mut RowImages<'a>) -> Result<bool> {
-        row.before.clear();
-        row.after.clear();
         if self.rows.is_empty() {
+            row.before.clear();
+            row.after.clear();
             if std::mem::take(&mut self.bare_row_left) {
                 row.after.resize(self.plan.width(), Value::Absent);
                 return Ok(true);
@@ -276,14 +266,16 @@ impl<'a> RowReader<'a> {
             return Ok(false);
         }
         let whole = self.rows.len();
-        if let Some(present) = self.event.before {
-            self.image(present, &mut row.before)?;
+        match self.event.before {
+            Some(present) => self.image(present, &mut row.before)?,
+            None => row.before.clear(),
         }
-        if let Some(present) = self.event.after {
-            match self.value_options()? {
+        match self.event.after {
+            Some(present) => match self.value_options()? {
                 Some(diffs) => self.partial_image(present, diffs, &mut row.after)?,
                 None => self.image(present, &mut row.after)?,
-            }
+            },
+            None => row.after.clear(),
         }
         if self.rows.len() == whole {
             // No column and no byte: there would be no end of such rows.
@@ -297,24 +289,25 @@ impl<'a> RowReader<'a> {
         // A copy of the cursor stays in registers; it is written back once.
         let mut rows = self.rows;
         let mut nulls = NullBits::new(rows.take(present.count.div_ceil(8))?);
-        out.reserve(self.plan.width());
+        out.resize(self.plan.width(), Value::Absent);
+        let slots = self.plan.columns().zip(out);
         if present.all {
-            for column in self.plan.columns() {
-                out.push(if nulls.next() {
-                    Value::Null
+            for (column, slot) in slots {
+                if nulls.next() {
+                    *slot = Value::Null;
                 } else {
-                    column.read(&mut rows)?
-                });
+                    column.read(&mut rows, slot)?;
+                }
             }
         } else {
-            for (i, column) in self.plan.columns().enumerate() {
-                out.push(if !present.contains(i) {
-                    Value::Absent
+            for (i, (column, slot)) in slots.enumerate() {
+                if !present.contains(i) {
+                    *slot = Value::Absent;
                 } else if nulls.next() {
-                    Value::Null
+                    *slot = Value::Null;
                 } else {
-                    column.read(&mut rows)?
-                });
+                    column.read(&mut rows, slot)?;
+                }
             }
         }
         self.rows = rows;
@@ -349,17 +342,18 @@ impl<'a> RowReader<'a> {
     ) -> Result<()> {
         let mut diffs = NullBits::new(diffs);
         let mut nulls = NullBits::new(self.rows.take(present.count.div_ceil(8))?);
-        for (i, column) in self.plan.columns().enumerate() {
+        out.resize(self.plan.width(), Value::Absent);
+        for (i, (column, slot)) in self.plan.columns().zip(out).enumerate() {
             let diff = column.is_json() && diffs.next();
-            out.push(if !present.contains(i) {
-                Value::Absent
+            if !present.contains(i) {
+                *slot = Value::Absent;
             } else if nulls.next() {
-                Value::Null
+                *slot = Value::Null;
             } else if diff {
-                column.read_diff(&mut self.rows)?
+                column.read_diff(&mut self.rows, slot)?;
             } else {
-                column.read(&mut self.rows)?
-            });
+                column.read(&mut self.rows, slot)?;
+            }
         }
         Ok(())
     }
@@ -456,7 +450,7 @@ mod tests {
         // UPDATE, MINIMAL: before holds both (7, NULL), after only the second.
         let body = body(&[2, 0xff, 0x02, 2, 7, 0, 0, 0, 0, 8, 0, 0, 0]);
         let event = RowsEvent::parse(event_kind::UPDATE_ROWS_V2, &body, &format()).unwrap();
-        assert!(event.ends_statement() && event.flags & FLAG_SQL_FOREIGN_KEYS != 0);
+        assert!(event.flags & FLAG_STMT_END != 0 && event.flags & FLAG_SQL_FOREIGN_KEYS != 0);
         assert_eq!(event.table_id, 108);
         let plan = plan(&TWO_INTS);
         let rows = all(&plan, &event).unwrap();

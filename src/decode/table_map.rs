@@ -9,7 +9,6 @@ use crate::binlog::bytes::Bytes;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::kind;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::check::{self, WireTable};
 
 /// Most columns a table can have (`MAX_FIELDS`).
 const COLUMNS_MAX: usize = 4096;
@@ -73,29 +72,6 @@ impl TableMap {
     /// Whether a column is unsigned, where the event says so.
     pub fn unsigned(&self, column: usize) -> Option<bool> {
         self.metadata.columns.get(column)?.unsigned
-    }
-}
-
-impl WireTable for TableMap {
-    fn names(&self) -> (&str, &str) {
-        (&self.database, &self.table)
-    }
-
-    fn column_count(&self) -> usize {
-        self.columns.len()
-    }
-
-    fn column(&self, at: usize) -> Option<check::WireColumn<'_>> {
-        let column = self.columns.get(at)?;
-        let metadata = self.metadata.columns.get(at);
-        Some(check::WireColumn {
-            kind: column.kind,
-            kind_name: wt::name(column.kind),
-            meta: column.meta,
-            name: metadata.and_then(|metadata| metadata.name.as_deref()),
-            unsigned: metadata.and_then(|metadata| metadata.unsigned),
-            labels: metadata.and_then(|metadata| Some(metadata.labels.as_ref()?.len())),
-        })
     }
 }
 

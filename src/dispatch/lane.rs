@@ -236,8 +236,14 @@ impl LaneWorker {
             self.tables.clear();
         }
         let (database, table, id) = (map.database.clone(), map.table.clone(), map.table_id);
-        let mapped = MappedTable::new(map, body, self.lane.as_mut(), self.context.source.as_ref())
-            .map_err(|error| error.at_table(&database, &table))?;
+        let mapped = MappedTable::new(
+            map,
+            body,
+            format.flavor,
+            self.lane.as_mut(),
+            self.context.source.as_ref(),
+        )
+        .map_err(|error| error.at_table(&database, &table))?;
         self.tables.insert(id, mapped);
         Ok(())
     }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use super::described::described;
 use crate::apply::{Lane, SourceSchema};
+use crate::binlog::flavor::Flavor;
 use crate::decode::plan::RowPlan;
 use crate::decode::table_map::TableMap;
+use crate::decode::wire_type;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::check;
+use crate::schema::check::{self, WireTable};
 use crate::schema::table::{ColumnType, Table};
 
 /// A mapped table, ready for its row events.
@@ -29,12 +32,13 @@ impl MappedTable {
     pub fn new(
         map: TableMap,
         raw: &[u8],
+        flavor: Flavor,
         lane: &mut dyn Lane,
         source: &dyn SourceSchema,
     ) -> Result<Self> {
         let table = match lane.table(&map.table)? {
             Some(table) => table,
-            None => adopt(&map, lane, source)?,
+            None => adopt(&map, flavor, lane, source)?,
         };
         check::fits(&table, &map)?;
         let plan = RowPlan::compile(&map, |column| is_unsigned(&table, column))?;
@@ -52,16 +56,57 @@ impl MappedTable {
     }
 }
 
-fn adopt(map: &TableMap, lane: &mut dyn Lane, source: &dyn SourceSchema) -> Result<Arc<Table>> {
-    let Some(table) = source.table(&map.database, &map.table)? else {
-        return Err(Error::new(
+/// Makes a table known that is met for the first time: as the source has it, where that fits the event; else as the
+/// event itself describes it.
+fn adopt(
+    map: &TableMap,
+    flavor: Flavor,
+    lane: &mut dyn Lane,
+    source: &dyn SourceSchema,
+) -> Result<Arc<Table>> {
+    let misfit = match source.table(&map.database, &map.table)? {
+        Some(table) => match check::fits(&table, map) {
+            Ok(()) => return lane.adopt(table),
+            Err(error) => error,
+        },
+        None => Error::new(
             ErrorKind::Schema,
-            "the binlog changes a table that neither the target nor the source knows any more; start at a later \
-             position, or with binlog_row_metadata=FULL on the source",
-        ));
+            "the binlog changes a table that neither the target nor the source knows any more",
+        ),
     };
-    check::fits(&table, map)?;
-    lane.adopt(table)
+    let described = described(map, flavor).filter(|table| check::fits(table, map).is_ok());
+    match described {
+        Some(table) => lane.adopt(table),
+        None => Err(Error::new(
+            ErrorKind::Schema,
+            "a table met for the first time cannot be read: start at a later position, or from before the table was \
+             made; with binlog_row_metadata=FULL the binlog itself says what the source no longer knows",
+        )
+        .with_source(misfit)),
+    }
+}
+
+impl WireTable for TableMap {
+    fn names(&self) -> (&str, &str) {
+        (&self.database, &self.table)
+    }
+
+    fn column_count(&self) -> usize {
+        self.columns.len()
+    }
+
+    fn column(&self, at: usize) -> Option<check::WireColumn<'_>> {
+        let column = self.columns.get(at)?;
+        let metadata = self.metadata.columns.get(at);
+        Some(check::WireColumn {
+            kind: column.kind,
+            kind_name: wire_type::name(column.kind),
+            meta: column.meta,
+            name: metadata.and_then(|metadata| metadata.name.as_deref()),
+            unsigned: metadata.and_then(|metadata| metadata.unsigned),
+            labels: metadata.and_then(|metadata| Some(metadata.labels.as_ref()?.len())),
+        })
+    }
 }
 
 fn is_unsigned(table: &Table, column: usize) -> bool {

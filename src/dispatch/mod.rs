@@ -4,6 +4,7 @@ pub mod barrier;
 pub mod batch;
 pub mod budget;
 pub mod coordinator;
+pub mod described;
 pub mod group;
 pub mod lane;
 pub mod lanes;

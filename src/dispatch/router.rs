@@ -7,7 +7,6 @@ use super::batch::{DdlTask, Item};
 use super::group::{Group, Route};
 use super::lanes::Lanes;
 use super::statement::{self, Meaning};
-use crate::binlog::flavor::Flavor;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::{Gtid, GtidSet, MariaDbGtidEvent, MySqlGtidEvent};
 use crate::binlog::header::FLAG_IGNORABLE;
@@ -474,11 +473,6 @@ impl Router {
             offset: step.end,
         };
         self.group.clear();
-    }
-
-    /// Which family wrote the events.
-    pub fn flavor(&self) -> Flavor {
-        self.format.flavor
     }
 }
 

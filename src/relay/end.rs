@@ -55,12 +55,6 @@ impl RelayEnd {
         self.changed.notify_all();
     }
 
-    /// Publishes a changed file list (after a purge).
-    pub fn publish_index(&self, index: Arc<Index>) {
-        self.lock().durable.index = index;
-        self.changed.notify_all();
-    }
-
     /// The snapshot now.
     pub fn get(&self) -> Durable {
         self.lock().durable.clone()

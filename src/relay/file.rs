@@ -86,11 +86,6 @@ impl RelayFile {
         self.whole = self.offset();
     }
 
-    /// Bytes gathered and not yet written.
-    pub fn pending_len(&self) -> usize {
-        self.pending.len()
-    }
-
     /// Writes what was gathered (to the page cache; durability is the syncer's).
     pub fn flush(&mut self) -> Result<()> {
         (&*self.file).write_all(&self.pending)?;

@@ -104,12 +104,6 @@ impl RelayReader {
         self.durable = self.end.wait_beyond(&self.position(), timeout);
     }
 
-    /// Takes the durable end as it is now; returns it.
-    pub fn refresh(&mut self) -> &Durable {
-        self.durable = self.end.get();
-        &self.durable
-    }
-
     /// The next event, or `None` when everything durable was given; [`wait`](Self::wait) then.
     ///
     /// # Errors

@@ -96,11 +96,6 @@ impl RelayWriter {
         &self.heard
     }
 
-    /// The files as of now.
-    pub fn set_index(&mut self, index: Arc<Index>) {
-        self.index = index;
-    }
-
     /// Takes one batch: everything whole in it is written and handed to the syncer.
     ///
     /// # Errors

@@ -134,7 +134,7 @@ fn each_bad_setting_is_found() {
 
         for start in ["binlog.999999:4", "binlog.000001:999999"] {
             let found = findings(&good, Some(start));
-            assert_fails(&found, "start", 1236, "its end is now binlog.");
+            assert_fails(&found, "start", 1236, "the source is now at binlog.");
             assert_eq!(
                 errors(&found)[0].to_error().unwrap().kind(),
                 ErrorKind::Dump

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use relaylite::apply::mysql::MysqlTarget;
-use relaylite::apply::{Ddl, Lane, SourceSchema, Target};
+use relaylite::apply::{Ddl, DdlOutcome, Lane, SourceSchema, Target};
 use relaylite::binlog::checksum;
 use relaylite::binlog::format::FormatDescription;
 use relaylite::binlog::frame::{Frame, next_frame};
@@ -161,17 +161,14 @@ impl Driver {
             Event::Rows(rows) => self.rows(&rows, reading, at)?,
             Event::Xid(_) => return self.commit(reading, at, stop),
             Event::Query(query) => {
-                let flavor = match format.flavor {
-                    relaylite::binlog::flavor::Flavor::MariaDb => ddl::Flavor::MariaDb,
-                    _ => ddl::Flavor::MySql,
-                };
-                let mut context = SqlContext::new(flavor, format.version, query.database.as_str());
+                let mut context =
+                    SqlContext::new(format.flavor, format.version, query.database.as_str());
                 context.sql_mode = query.sql_mode;
                 let text = String::from_utf8_lossy(&query.sql);
                 match ddl::parse(&text, &context)? {
                     Statement::Commit => return self.commit(reading, at, stop),
                     statement if statement.is_ddl() => {
-                        self.ddl(&query, &statement, reading, at)?;
+                        self.ddl(&query, &statement, &context, reading, at)?;
                         return self.commit(reading, at, stop);
                     }
                     _ => {}
@@ -217,6 +214,7 @@ impl Driver {
         &mut self,
         query: &Query,
         statement: &Statement,
+        context: &SqlContext,
         reading: &mut Reading,
         at: &Checkpoint,
     ) -> Result<()> {
@@ -233,15 +231,17 @@ impl Driver {
             let source = &self.source;
             let lane = self.lanes.get_mut(&database).unwrap();
             lane.begin()?;
-            let context = SqlContext::new(ddl::Flavor::MySql, 0, ""); // the target runs the source's words itself
-            lane.ddl(&Ddl {
+            let ddl = Ddl {
                 query,
                 statement,
-                context: &context,
+                context,
                 source,
                 database: &database,
                 at,
-            })?;
+            };
+            if lane.ddl(&ddl)? == DdlOutcome::Unfinished {
+                lane.finish_ddl(&ddl)?;
+            }
             reading.touched.insert(database);
         }
         Ok(())

@@ -399,12 +399,16 @@ fn launch(
     options: &[String],
 ) -> Result<Process, String> {
     let socket = directory.join("s");
+    // Servers that share a directory for temporary tables remove each other's.
+    let temporary = directory.join("tmp");
+    fs::create_dir_all(&temporary).map_err(|error| error.to_string())?;
     let mut args = vec![
         "--no-defaults".to_owned(),
         format!("--datadir={}", directory.join("data").display()),
         format!("--port={port}"),
         "--bind-address=127.0.0.1".to_owned(),
         format!("--socket={}", socket.display()),
+        format!("--tmpdir={}", temporary.display()),
         format!("--pid-file={}", directory.join("pid").display()),
         format!("--log-error={}", directory.join("error.log").display()),
     ];

@@ -30,6 +30,8 @@ const ER_NO_SUCH_TABLE: u16 = 1146;
 /// A DDL statement that was begun, as [`DATABASE`] remembers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Intent {
+    /// Where the statement ends in the source's binlog: what a checkpoint must reach to be behind it.
+    pub end: Position,
     /// When the source ran it.
     pub event_timestamp: u32,
     /// Its text.
@@ -169,9 +171,10 @@ pub(super) fn write_watermark(connection: &mut Connection, at: &Checkpoint) -> R
 
 /// The DDL of a database that was begun and not checkpointed.
 pub(super) fn read_intent(connection: &mut Connection, database: &str) -> Result<Option<Intent>> {
-    let rows: Vec<(u32, Vec<u8>, String)> = connection.select(
+    let rows: Vec<(String, u64, u32, Vec<u8>, String)> = connection.select(
         &format!(
-            "SELECT event_timestamp, statement, tables_before FROM relaylite.ddl WHERE source_database = {NAME}"
+            "SELECT file, pos, event_timestamp, statement, tables_before FROM relaylite.ddl \
+             WHERE source_database = {NAME}"
         ),
         vec![database.into()],
         "reading which DDL was begun",
@@ -179,11 +182,14 @@ pub(super) fn read_intent(connection: &mut Connection, database: &str) -> Result
     Ok(rows
         .into_iter()
         .next()
-        .map(|(event_timestamp, statement, tables_before)| Intent {
-            event_timestamp,
-            statement,
-            tables_before,
-        }))
+        .map(
+            |(file, pos, event_timestamp, statement, tables_before)| Intent {
+                end: Position::new(file, pos),
+                event_timestamp,
+                statement,
+                tables_before,
+            },
+        ))
 }
 
 /// Remembers that a DDL is about to run.
@@ -192,10 +198,12 @@ pub(super) fn write_intent(
     database: &str,
     intent: &Intent,
 ) -> Result<()> {
-    let sql = "REPLACE INTO relaylite.ddl (source_database, event_timestamp, statement, tables_before) \
-               VALUES (?, ?, ?, ?)";
+    let sql = "REPLACE INTO relaylite.ddl (source_database, file, pos, event_timestamp, statement, tables_before) \
+               VALUES (?, ?, ?, ?, ?, ?)";
     let params = vec![
         database.into(),
+        (&*intent.end.file).into(),
+        Value::UInt(intent.end.offset),
         intent.event_timestamp.into(),
         Value::Bytes(intent.statement.clone()),
         intent.tables_before.as_str().into(),

@@ -1,8 +1,9 @@
 //! One blocking connection to the target server, with its errors in relaylite's words.
 //!
 //! # Threading
-//! A [`Connection`] drives its own single-threaded runtime: it belongs to one thread at a time and must not be used
-//! from inside an asynchronous task.
+//! A [`Connection`] drives its own single-threaded runtime: it belongs to one thread at a time. It blocks; inside a task
+//! of a multi-threaded runtime it takes that worker out of the pool meanwhile, inside a single-threaded runtime it must
+//! not be used.
 //!
 //! # Invariants
 //! Statement text is UTF-8 or the source's own bytes; values go as parameters of prepared statements, never into the
@@ -58,10 +59,42 @@ pub(super) struct Server {
     pub durable_commits: bool,
 }
 
+/// What a connection waits with.
+struct Waiter(Option<Runtime>);
+
+impl Waiter {
+    fn new() -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    fn wait<F: Future>(&self, future: F) -> Result<F::Output> {
+        match &self.0 {
+            Some(runtime) => Ok(tokio::task::block_in_place(|| runtime.block_on(future))),
+            None => Err(Error::new(
+                ErrorKind::Internal,
+                "a connection outlived its runtime",
+            )),
+        }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // A plain drop may block, which panics inside an asynchronous task.
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// A connection that is logged in.
 pub(super) struct Connection {
-    runtime: Runtime,
     conn: Conn,
+    // Behind the connection, which is dropped first.
+    waiter: Waiter,
     /// Whether the server is gone, or the protocol out of step.
     broken: bool,
     last_used: Instant,
@@ -97,13 +130,11 @@ impl Connector {
     /// # Errors
     /// `Network` when it cannot be reached, `Access` when it refuses the login.
     pub(super) fn connect(&self) -> Result<Connection> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let conn = runtime.block_on(self.login())?;
+        let waiter = Waiter::new()?;
+        let conn = waiter.wait(self.login())??;
         let mut connection = Connection {
-            runtime,
             conn,
+            waiter,
             broken: false,
             last_used: Instant::now(),
             login: self.login.clone(),
@@ -237,7 +268,7 @@ impl Connection {
 
     /// Asks for a sign of life.
     pub(super) fn ping(&mut self) -> Result<()> {
-        let result = self.runtime.block_on(self.conn.ping());
+        let result = self.waiter.wait(self.conn.ping())?;
         self.finish(result, "answering a ping")
     }
 
@@ -248,14 +279,14 @@ impl Connection {
 
     /// Runs one statement in whatever charset the session is set to.
     pub(super) fn query_bytes(&mut self, sql: &[u8], doing: &str) -> Result<()> {
-        let result = self.runtime.block_on(self.conn.query_drop(sql));
+        let result = self.waiter.wait(self.conn.query_drop(sql))?;
         self.finish(result, doing)
     }
 
     /// Runs a prepared statement; returns how many rows it found (UPDATE) or changed.
     pub(super) fn execute(&mut self, sql: &str, params: Vec<Value>, doing: &str) -> Result<u64> {
         let params = positional(params);
-        let result = self.runtime.block_on(self.conn.exec_drop(sql, params));
+        let result = self.waiter.wait(self.conn.exec_drop(sql, params))?;
         self.finish(result, doing)?;
         Ok(self.conn.affected_rows())
     }
@@ -266,7 +297,7 @@ impl Connection {
         T: FromRow + Send + 'static,
     {
         let params = positional(params);
-        let result = self.runtime.block_on(self.conn.exec(sql, params));
+        let result = self.waiter.wait(self.conn.exec(sql, params))?;
         self.finish(result, doing)
     }
 
@@ -275,21 +306,21 @@ impl Connection {
     where
         T: FromRow + Send + 'static,
     {
-        let result = self.runtime.block_on(self.conn.query(sql));
+        let result = self.waiter.wait(self.conn.query(sql))?;
         self.finish(result, doing)
     }
 
     /// Says goodbye to the server, so that it frees locks at once.
     pub(super) fn close(self) {
         let Self {
-            runtime,
             conn,
+            waiter,
             broken,
             ..
         } = self;
         if !broken {
             // A server that is gone by now frees them anyway.
-            let _ = runtime.block_on(conn.disconnect());
+            let _ = waiter.wait(conn.disconnect());
         }
     }
 

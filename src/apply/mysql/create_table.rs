@@ -97,14 +97,24 @@ fn column(column: &Column, mariadb: bool) -> String {
         } else {
             " NOT NULL"
         });
+        let bit = matches!(column.ty, ColumnType::Bit { .. });
         match &column.default {
+            // As a string, the digits would be bytes of the BIT.
+            Some(DefaultValue::Literal(digits)) if bit && digits.parse::<u64>().is_ok() => {
+                let _ = write!(text, " DEFAULT {digits}");
+            }
             Some(DefaultValue::Literal(literal)) => {
                 let _ = write!(text, " DEFAULT {}", string(literal));
             }
             Some(DefaultValue::Bytes(bytes)) => {
-                text.push_str(" DEFAULT x'");
+                // MariaDB takes no hexadecimal string for a BIT.
+                text.push_str(if bit { " DEFAULT b'" } else { " DEFAULT x'" });
                 for byte in bytes {
-                    let _ = write!(text, "{byte:02x}");
+                    let _ = if bit {
+                        write!(text, "{byte:08b}")
+                    } else {
+                        write!(text, "{byte:02x}")
+                    };
                 }
                 text.push('\'');
             }

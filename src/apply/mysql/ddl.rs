@@ -7,7 +7,8 @@
 //! # After a crash
 //! DDL commits by itself, apart from the checkpoint behind it. So before a statement runs, the lane notes it together
 //! with a digest of the definitions of its tables ([`Intent`]); the note goes away with the checkpoint. When a lane finds
-//! a note, the next DDL it gets is the one noted, because the order in a database is the source's:
+//! a note, the next DDL it gets is the one noted, because the order in a database is the source's. It waits until the
+//! session that began it is over (`lock`), then looks at the tables again:
 //! - definitions as they were: the statement did not happen, and runs ([`Progress::Again`]);
 //! - definitions changed: it happened ([`Progress::Done`]). It also counts as done when somebody made the change by hand
 //!   because the target does not know the source's words. Only DROP TABLE of several tables runs again, without minding
@@ -23,6 +24,7 @@ use super::connection::Connection;
 use super::definition::show_create;
 use super::statement::quote;
 use crate::apply::Ddl;
+use crate::checkpoint::Checkpoint;
 use crate::decode::query::Query;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::collation;
@@ -79,7 +81,8 @@ pub(super) enum Progress {
     Done,
 }
 
-/// What a note of an earlier attempt says about the statement at hand; `now` is what would be noted now.
+/// What a note of an earlier attempt says about the statement at hand; `now` is what would be noted now. Positions do
+/// not count: after a change of the source the same statement stands elsewhere.
 pub(super) fn progress(left: Option<&Intent>, now: &Intent) -> Progress {
     match left {
         Some(left)
@@ -97,6 +100,7 @@ pub(super) fn progress(left: Option<&Intent>, now: &Intent) -> Progress {
 
 /// A statement on its way to the target.
 pub(super) struct Passage<'a> {
+    at: &'a Checkpoint,
     query: &'a Query,
     statement: &'a Statement,
     /// As it is sent.
@@ -113,6 +117,7 @@ impl<'a> Passage<'a> {
             blank_start_transaction(&mut text);
         }
         Self {
+            at: ddl.at,
             query: ddl.query,
             statement: ddl.statement,
             text,
@@ -128,6 +133,7 @@ impl<'a> Passage<'a> {
     /// What to note before the statement runs.
     pub(super) fn intent(&self, worker: &mut Connection) -> Result<Intent> {
         Ok(Intent {
+            end: self.at.position.clone(),
             event_timestamp: self.query.timestamp,
             statement: self.text.clone(),
             tables_before: self.digest(worker)?,
@@ -135,12 +141,7 @@ impl<'a> Passage<'a> {
     }
 
     /// Runs the statement, unless it is done already.
-    pub(super) fn run(
-        &self,
-        worker: &mut Connection,
-        noted: &Intent,
-        progress: Progress,
-    ) -> Result<()> {
+    pub(super) fn run(&self, worker: &mut Connection, progress: Progress) -> Result<()> {
         let drops = matches!(self.statement, Statement::DropTables { .. });
         if progress == Progress::Done && !drops {
             tracing::info!(statement = %self.shown(), "ddl was done on the target already");
@@ -149,12 +150,6 @@ impl<'a> Passage<'a> {
         self.set_session(worker)?;
         match worker.query_bytes(&self.text, "running the source's DDL") {
             Err(error) if progress == Progress::Done && error.errno() == ER_BAD_TABLE => Ok(()),
-            // Cut off from the client, the first attempt may have gone on and finished meanwhile.
-            Err(_)
-                if progress == Progress::Again && self.digest(worker)? != noted.tables_before =>
-            {
-                Ok(())
-            }
             result => result.map_err(|error| self.refused(error, worker)),
         }
     }
@@ -392,9 +387,11 @@ fn set_default_collation(worker: &mut Connection, wanted: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::binlog::position::Position;
 
     fn intent(timestamp: u32, statement: &[u8], tables: &str) -> Intent {
         Intent {
+            end: Position::new("binlog.000001", 4),
             event_timestamp: timestamp,
             statement: statement.to_vec(),
             tables_before: tables.to_owned(),

@@ -25,6 +25,7 @@ use super::connection::Connection;
 use super::create_table;
 use super::ddl::{self, Passage, Progress};
 use super::definition::{self, Definition};
+use super::lock::{self, Role};
 use super::row_writer::RowWriter;
 use super::session::Session;
 use crate::apply::{Ddl, DdlOutcome, Lane};
@@ -40,10 +41,9 @@ pub(super) struct MysqlLane {
     shared: Arc<Shared>,
     session: Option<Session>,
     checkpoint: Option<Checkpoint>,
-    /// A DDL statement that an earlier life began; looked at when the next DDL comes.
+    /// The DDL statement that was begun and has no checkpoint behind it yet, by this life or an earlier one: the row
+    /// in `relaylite.ddl`.
     intent: Option<Intent>,
-    /// Whether `relaylite.ddl` has a row to strike out at the next commit.
-    intent_noted: bool,
     open: bool,
     /// Whether the open transaction holds rows, sent or waiting.
     dirty: bool,
@@ -65,7 +65,6 @@ impl MysqlLane {
             session: None,
             checkpoint: None,
             intent: None,
-            intent_noted: false,
             open: false,
             dirty: false,
             failed: false,
@@ -85,7 +84,6 @@ impl MysqlLane {
         let intent = checkpoint::read_intent(&mut session.connection, &self.database)?;
         session.connection.query("COMMIT", "ending a read")?;
         self.checkpoint = checkpoint;
-        self.intent_noted = intent.is_some();
         self.intent = intent;
         self.session = Some(session);
         Ok(())
@@ -179,16 +177,23 @@ impl MysqlLane {
         writer.flush(session)?;
         let database = self.database.clone();
         let first = self.checkpoint.is_none();
-        let intent_noted = self.intent_noted;
+        // A checkpoint short of the statement leaves the note: the statement is still to come.
+        let passed = self.intent.as_ref().is_some_and(|intent| {
+            intent
+                .end
+                .order(&at.position)
+                .is_some_and(std::cmp::Ordering::is_le)
+        });
         let connection = self.connection()?;
         checkpoint::write(connection, &database, at, first)?;
-        if intent_noted {
+        if passed {
             checkpoint::remove_intent(connection, &database)?;
         }
         connection.query("COMMIT", "committing")?;
         self.checkpoint = Some(at.clone());
-        self.intent_noted = false;
-        self.intent = None;
+        if passed {
+            self.intent = None;
+        }
         self.end_transaction();
         Ok(())
     }
@@ -199,7 +204,7 @@ impl MysqlLane {
         self.writer.clear();
     }
 
-    fn run_ddl(&mut self, ddl: &Ddl<'_>) -> Result<()> {
+    fn run_ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
         if self.dirty {
             return Err(Error::new(
                 ErrorKind::Internal,
@@ -209,14 +214,16 @@ impl MysqlLane {
         let passage = Passage::new(ddl);
         self.shared.schema_changed();
         if !passage.is_run_by(&self.database) {
-            return Ok(());
+            // This lane's checkpoint must not say that it is done before it is.
+            return Ok(DdlOutcome::Unfinished);
         }
         let mut worker = self.shared.connect()?;
+        // An earlier attempt, cut off from its client, may still be running.
+        lock::take(&mut worker, Role::Ddl, &self.database)?;
         let now = passage.intent(&mut worker)?;
         let progress = ddl::progress(self.intent.as_ref(), &now);
         if progress == Progress::New {
             self.intent = Some(now.clone());
-            self.intent_noted = true;
             let Some(session) = &mut self.session else {
                 return Err(lost_connection());
             };
@@ -225,10 +232,10 @@ impl MysqlLane {
         // Also gives up every metadata lock, which the statement would wait for.
         self.connection()?
             .query("COMMIT", "noting a DDL statement")?;
-        let result = passage.run(&mut worker, &now, progress);
+        let result = passage.run(&mut worker, progress);
         worker.close();
         self.shared.schema_changed();
-        result
+        result.map(|()| DdlOutcome::Done)
     }
 
     /// Makes a table met for the first time, without touching the open transaction.
@@ -304,11 +311,10 @@ impl Lane for MysqlLane {
 
     fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
         self.guarded(|lane| lane.run_ddl(ddl))
-            .map(|()| DdlOutcome::Done)
     }
 
     fn finish_ddl(&mut self, _ddl: &Ddl<'_>) -> Result<()> {
-        // The target moves tables between databases by itself, in the first lane's `ddl`.
+        // The lane of the statement's first database has run it, and committed.
         Ok(())
     }
 

@@ -11,13 +11,13 @@
 //! ```
 //!
 //! # Invariants
-//! - One relaylite per target: a user lock that the keeper holds. One session per lane: a user lock per database.
+//! - One relaylite per target: a user lock that the keeper holds. One session per lane, and one for its DDL: a user lock
+//!   each (`lock`).
 //! - DDL commits by itself on these servers. Before it a row in `relaylite.ddl` says what is about to run; it goes away
 //!   with the checkpoint behind the statement. See `ddl` for what a restart makes of one that is left.
 //!
 //! # Threading
-//! [`MysqlTarget`] is shared; each lane belongs to one thread at a time. All of it blocks, and none of it may be called
-//! from inside an asynchronous task.
+//! [`MysqlTarget`] is shared; each lane belongs to one thread at a time. All of it blocks.
 //!
 //! # Durability
 //! A COMMIT is durable where the target says so (`innodb_flush_log_at_trx_commit = 1`, and `sync_binlog = 1` where it
@@ -30,6 +30,7 @@ mod create_table;
 mod ddl;
 mod definition;
 mod lane;
+mod lock;
 mod row_writer;
 mod session;
 mod statement;

@@ -8,22 +8,20 @@
 //!   ENUM value, an implicit default).
 //! - `autocommit` is off: a transaction begins with its first statement. READ COMMITTED, so that lanes do not block
 //!   each other by gap locks.
-//! - The user lock of the database is held as long as the session lives: a session of an earlier life, cut off in the
-//!   middle of a transaction, is ended first, and with it what it still might commit.
+//! - The lock of the database is held as long as the session lives: a session of an earlier life, cut off in the middle
+//!   of a transaction, is ended first, and with it what it still might commit.
 
 use super::connection::Connection;
+use super::lock::{self, Role};
 use crate::config::limits;
 use crate::decode::rows::{
     FLAG_NO_FOREIGN_KEY_CHECKS, FLAG_RELAXED_UNIQUE_CHECKS, FLAG_SQL_FOREIGN_KEYS,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 const STRICT_MODE: &str =
     "STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION";
 const LENIENT_MODE: &str = "ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION";
-
-/// How often an old session is asked to end before the lane gives up for now.
-const KILL_ATTEMPTS: u32 = 3;
 
 /// The settings that row events ask for, as they are in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,12 +81,11 @@ impl Session {
             // The source checked them already.
             connection.query("SET SESSION check_constraint_checks = 0", doing)?;
         }
-        let mut session = Self {
+        lock::take(&mut connection, Role::Rows, database)?;
+        Ok(Self {
             connection,
             settings: RowSettings::INITIAL,
-        };
-        session.lock(database)?;
-        Ok(session)
+        })
     }
 
     /// Makes the settings those that the next statement needs.
@@ -109,36 +106,5 @@ impl Session {
         self.connection.query(&sql, "changing a lane's session")?;
         self.settings = wanted;
         Ok(())
-    }
-
-    /// Takes the database's lock. The target as a whole is locked by this process, so whoever holds the lock is a
-    /// session of an earlier life that the server has not missed yet.
-    fn lock(&mut self, database: &str) -> Result<()> {
-        let doing = "locking a database for its lane";
-        for _ in 0..KILL_ATTEMPTS {
-            let name = "CONCAT('relaylite:', LEFT(SHA2(?, 256), 50))";
-            let sql = format!("SELECT GET_LOCK({name}, 2), IS_USED_LOCK({name})");
-            let params = vec![database.into(), database.into()];
-            let rows: Vec<(Option<u8>, Option<u64>)> =
-                self.connection.select(&sql, params, doing)?;
-            match rows.first() {
-                Some((Some(1), _)) => return Ok(()),
-                Some((_, Some(holder))) => {
-                    tracing::warn!(
-                        database,
-                        connection = holder,
-                        "ending an old session on the target"
-                    );
-                    // It may be gone by now; then the next attempt gets the lock.
-                    let _ = self.connection.query(&format!("KILL {holder}"), doing);
-                }
-                _ => {}
-            }
-        }
-        Err(Error::new(
-            ErrorKind::TargetBusy,
-            "an earlier session of relaylite still holds its lock on the target",
-        )
-        .at_table(database, "*"))
     }
 }

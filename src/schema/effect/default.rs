@@ -185,6 +185,10 @@ fn decimal(text: &str, scale: u8) -> Option<String> {
 
 /// A plain number without needless zeros on either side.
 fn float(text: &str) -> Option<String> {
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text),
+    };
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let is_plain = whole
         .bytes()
@@ -196,8 +200,8 @@ fn float(text: &str) -> Option<String> {
     );
     let whole = if whole.is_empty() { "0" } else { whole };
     is_plain.then(|| match fraction {
-        "" => whole.to_owned(),
-        fraction => format!("{whole}.{fraction}"),
+        "" => format!("{sign}{whole}"),
+        fraction => format!("{sign}{whole}.{fraction}"),
     })
 }
 
