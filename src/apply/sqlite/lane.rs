@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use rusqlite::Connection;
 
-use super::binder::Scratch;
+use super::binder::{Binder, Scratch};
 use super::catalog::{Catalog, Entry};
 use super::row_finder;
 use super::store;
@@ -72,6 +72,11 @@ impl SqliteLane {
 
     /// Makes a table that is not there, in the open transaction.
     pub(super) fn create_table(&mut self, table: Table) -> Result<Arc<Table>> {
+        // What cannot be stored is said now, not at the first row.
+        table
+            .columns
+            .iter()
+            .try_for_each(|column| Binder::new(column).map(drop))?;
         let sqlite_name = self.catalog.free_sqlite_name(&table.name);
         let rowid_alias = sqlite::has_rowid_alias(&table);
         self.connection.execute_batch(&sqlite::create_table_sql(
