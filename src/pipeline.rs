@@ -28,9 +28,9 @@ use crate::config::target::TargetConfig;
 use crate::config::{Config, Until};
 use crate::dispatch::coordinator::Ended;
 use crate::dispatch::stop::StopFlag;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::relay::dir::RelayDir;
-use crate::relay::receiver::{Destination, Receiver};
+use crate::relay::receiver::{Destination, Receiver, pause, unix_now};
 use crate::relay::recover;
 use crate::serve::published::Published;
 
@@ -45,7 +45,7 @@ pub enum Outcome {
     Failed(Error),
 }
 
-/// A pipeline, ready to run: directories are held, nothing is connected.
+/// A pipeline, ready to run: relay directory and target are held, the source is not connected.
 pub struct Pipeline {
     config: Config,
     relay: RelayDir,
@@ -55,34 +55,42 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Takes the relay and target directories.
+    /// Takes the target: a directory, or a server, which is waited for when it cannot be reached yet. `None` when
+    /// stopped meanwhile.
     ///
     /// # Errors
-    /// `Locked` when another process has one of them; `Io`, `Target`.
-    pub fn open(mut config: Config) -> Result<Self> {
-        let relay = RelayDir::open(&config.relay_dir)?;
+    /// `Locked` when another process has the target; `Access`, `Target`, `Io`.
+    pub async fn open(
+        mut config: Config,
+        relay: RelayDir,
+        published: Published,
+        stop: &CancellationToken,
+    ) -> Result<Option<Self>> {
         config.source.replica_uuid = relay.replica_uuid().to_owned();
-        let target: Arc<dyn Target> = match &config.target {
-            TargetConfig::Sqlite { dir } => Arc::new(SqliteTarget::open(dir)?),
-            TargetConfig::Mysql(mysql) => Arc::new(MysqlTarget::connect(mysql)?),
+        let target = loop {
+            let error = match open_target(&config.target) {
+                Ok(target) => break target,
+                Err(error) if error.kind().retry() == Retry::Backoff => error,
+                Err(error) => return Err(error),
+            };
+            published.applier.set_error(&error, unix_now());
+            tracing::warn!(errno = error.errno(), error = %error.full_text(), "the target cannot be reached yet");
+            if !pause(config.connect_retry, stop).await {
+                return Ok(None);
+            }
         };
         let until = Arc::new(OnceLock::new());
         if let Until::Position(position) = &config.until {
             // Nobody else has it yet.
             let _ = until.set(position.clone());
         }
-        Ok(Self {
+        Ok(Some(Self {
             config,
             relay,
             target,
-            published: Published::default(),
+            published,
             until,
-        })
-    }
-
-    /// What it publishes.
-    pub fn published(&self) -> Published {
-        self.published.clone()
+        }))
     }
 
     /// Runs until stopped, `until` is reached, or an error ends it (with `exit_on_error`).
@@ -212,6 +220,13 @@ impl Pipeline {
             flag: Arc::new(Mutex::new(Arc::new(StopFlag::default()))),
         }
     }
+}
+
+fn open_target(config: &TargetConfig) -> Result<Arc<dyn Target>> {
+    Ok(match config {
+        TargetConfig::Sqlite { dir } => Arc::new(SqliteTarget::open(dir)?),
+        TargetConfig::Mysql(mysql) => Arc::new(MysqlTarget::connect(mysql)?),
+    })
 }
 
 /// How a session ended.

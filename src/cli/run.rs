@@ -11,8 +11,10 @@ use super::Settings;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Outcome, Pipeline};
+use crate::relay::dir::RelayDir;
 use crate::serve::control::Control;
 use crate::serve::offline;
+use crate::serve::published::Published;
 use crate::serve::report::{self, Identity};
 
 /// Threads for the network; the work is done on threads of its own.
@@ -58,8 +60,8 @@ async fn replicate(config: Config) -> Result<Outcome> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let pipeline = Pipeline::open(config)?;
-    let published = pipeline.published();
+    let relay = RelayDir::open(&relay_dir)?;
+    let published = Published::default();
     offline::remember_target(&relay_dir, &target)?;
     let control = Control::listen(&relay_dir)?;
     let serving = control.serve(|| report::report(&identity, &published));
@@ -72,8 +74,14 @@ async fn replicate(config: Config) -> Result<Outcome> {
         stop.cancel();
         std::future::pending::<()>().await;
     };
+    let running = async {
+        match Pipeline::open(config, relay, published.clone(), &stop).await? {
+            Some(pipeline) => pipeline.run(stop.clone()).await,
+            None => Ok(Outcome::Stopped),
+        }
+    };
     let outcome = tokio::select! {
-        outcome = pipeline.run(stop.clone()) => outcome?,
+        outcome = running => outcome?,
         () = serving => Outcome::Stopped,
         () = stopping => Outcome::Stopped,
     };

@@ -171,6 +171,9 @@ fn find(document: &[u8], start: usize, leg: &Leg) -> Result<Place> {
             order = index.cmp(wanted);
         }
         let end = value_end(document, at)?;
+        if !matches!(document.get(end), Some(b',' | b'}' | b']')) {
+            return Err(not_ours());
+        }
         match order {
             std::cmp::Ordering::Equal => {
                 return Ok(Place::At(Item {

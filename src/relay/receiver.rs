@@ -19,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 use super::end::RelayEnd;
 use super::io_state::{IoPhase, IoState};
 use super::writer::RelayWriter;
-use crate::binlog::checksum::Checksum;
 use crate::binlog::position::Position;
 use crate::config::source::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
@@ -145,10 +144,7 @@ impl Receiver {
     }
 
     async fn receive(&self, connection: SourceConnection, start: &StartAt) -> Result<()> {
-        let checksum = match connection.info().checksum {
-            crate::source::Checksum::None => Checksum::Off,
-            crate::source::Checksum::Crc32 => Checksum::Crc32,
-        };
+        let checksum = connection.info().checksum;
         let writer = {
             let (directory, end) = (
                 self.destination.directory.clone(),

@@ -2,9 +2,10 @@
 
 use super::dump::{self, StartAt};
 use super::event_stream::EventStream;
-use super::info::{Flavor, SourceInfo};
+use super::info::SourceInfo;
 use super::native::NativeStream;
 use super::refusal;
+use crate::binlog::flavor::Flavor;
 use crate::binlog::gtid::GtidSet;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::config::source::{DriverKind, SourceConfig, Start};

@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use super::info::{Flavor, SourceInfo};
+use super::info::SourceInfo;
+use crate::binlog::flavor::Flavor;
 use crate::binlog::gtid::{GtidSet, Uuid};
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::config::source::SourceConfig;

@@ -4,26 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::binlog::checksum::Checksum;
+use crate::binlog::flavor::Flavor;
 use crate::error::Result;
 use crate::wire::{Connection, ResultSet};
-
-/// The two families of servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flavor {
-    /// MySQL, Percona Server and what speaks like them.
-    MySql,
-    /// MariaDB.
-    MariaDb,
-}
-
-impl fmt::Display for Flavor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::MySql => "MySQL",
-            Self::MariaDb => "MariaDB",
-        })
-    }
-}
 
 /// A server's version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,15 +48,6 @@ impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
     }
-}
-
-/// `binlog_checksum`: what stands at the end of each event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Checksum {
-    /// Nothing.
-    None,
-    /// Four bytes of CRC32, also on the artificial events that come before the first FORMAT_DESCRIPTION.
-    Crc32,
 }
 
 /// The global variables that say how the source writes its binlog; older and other servers have not all of them.
@@ -163,7 +138,7 @@ impl SourceInfo {
             checksum: if value("binlog_checksum").eq_ignore_ascii_case("CRC32") {
                 Checksum::Crc32
             } else {
-                Checksum::None
+                Checksum::Off
             },
             version_text,
             account,
@@ -235,7 +210,7 @@ pub(super) mod tests {
         );
         assert_eq!(
             (&*mariadb.source_id, mariadb.checksum),
-            ("7", Checksum::None)
+            ("7", Checksum::Off)
         );
         assert!(!mariadb.has_binary_log_status() && !mariadb.has_innodb_binlog());
         assert_eq!(

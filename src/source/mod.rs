@@ -26,5 +26,6 @@ pub use blocking_client::BlockingClient;
 pub use connection::{SourceConnection, connect};
 pub use dump::StartAt;
 pub use event_stream::{EventBatch, EventStream, Frame};
-pub use info::{Checksum, Flavor, SourceInfo, Version};
+pub use info::{SourceInfo, Version};
+
 pub use preflight::{Finding, Level, preflight};

@@ -4,8 +4,10 @@
 
 use super::connection::{SourceConnection, connect};
 use super::grants::Grants;
-use super::info::{Checksum, Flavor, SourceInfo, Version};
+use super::info::{SourceInfo, Version};
 use super::refusal::grant_statement;
+use crate::binlog::checksum::Checksum;
+use crate::binlog::flavor::Flavor;
 use crate::binlog::gtid::GtidSet;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::config::source::{SourceConfig, Start};
@@ -350,7 +352,7 @@ fn check_row_metadata(info: &SourceInfo) -> Finding {
 fn check_checksum(info: &SourceInfo) -> Finding {
     match info.checksum {
         Checksum::Crc32 => Finding::ok("binlog_checksum", "CRC32"),
-        Checksum::None => Finding::warning(
+        Checksum::Off => Finding::warning(
             "binlog_checksum",
             "NONE: bytes damaged on the way or on a disk are not noticed",
             "on the source: SET GLOBAL binlog_checksum = CRC32;",

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
+use relaylite::binlog::checksum::Checksum;
 use relaylite::binlog::gtid::GtidSet;
 use relaylite::binlog::header::{HEADER_LEN, Header};
 use relaylite::binlog::kind;
 use relaylite::config::source::{DriverKind, MySqlUrl, SourceConfig, TlsConfig};
 use relaylite::error::{Error, Result};
-use relaylite::source::{self, Checksum, EventBatch, EventStream, StartAt};
+use relaylite::source::{self, EventBatch, EventStream, StartAt};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
