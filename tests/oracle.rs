@@ -8,6 +8,7 @@ mod charsets;
 mod column_kind;
 mod keyless;
 mod partial_json;
+mod special_tables;
 mod table;
 
 use crate::support::compare::{assert_database_equal, assert_equal};
@@ -134,6 +135,8 @@ fn edge_values(flavor: Flavor) {
                     session.exec(&table.update_edges_sql(shift));
                 }
                 session.exec(&format!("DELETE FROM {} WHERE id % 7 = 3", table.name));
+            } else {
+                session.exec(&table.change_keys_sql());
             }
         }
     }
@@ -159,8 +162,9 @@ fn random_tables(flavor: Flavor) {
             let has_virtual =
                 flavor == Flavor::MySql || logging.session == "binlog_row_image = FULL";
             let table = Table::random(&format!("t{n}"), &kinds, has_virtual, &mut random);
+            eprintln!("{}: {}", logging.name, table.create_sql());
             if let Err(error) = session.try_exec(table.create_sql()) {
-                eprintln!("{error}: {}", table.create_sql());
+                eprintln!("{error}");
                 continue;
             }
             for _ in 0..rows / 3 / 24 {

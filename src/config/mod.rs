@@ -144,9 +144,15 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
     let timeout = layer
         .replica_net_timeout
         .unwrap_or_else(|| NET_TIMEOUT_DEFAULT.max(heartbeat.saturating_mul(3)));
-    for (key, seconds) in [("heartbeat_period", heartbeat), ("replica_net_timeout", timeout)] {
+    for (key, seconds) in [
+        ("heartbeat_period", heartbeat),
+        ("replica_net_timeout", timeout),
+    ] {
         if seconds > SECONDS_MAX {
-            return Err(invalid(key, &format!("must be at most {SECONDS_MAX} seconds")));
+            return Err(invalid(
+                key,
+                &format!("must be at most {SECONDS_MAX} seconds"),
+            ));
         }
     }
     if timeout <= heartbeat {

@@ -138,7 +138,9 @@ impl Coordinator {
             Some(order) => Ok(order != Ordering::Less),
             None => Err(Error::new(
                 ErrorKind::Config,
-                format!("the source's files are called as in {next}: there is no {until} to stop at"),
+                format!(
+                    "the source's files are called as in {next}: there is no {until} to stop at"
+                ),
             )),
         }
     }

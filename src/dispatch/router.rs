@@ -197,8 +197,9 @@ impl Router {
         self.group.gtid = gtid;
         // A start by GTID set may lie in the middle of a file: what the set holds is not applied. MariaDB's positions
         // are no sets: a lower number may be new there.
-        self.group.is_known = gtid
-            .is_some_and(|gtid| matches!(gtid, Gtid::MySql { .. }) && self.executed.contains(&gtid));
+        self.group.is_known = gtid.is_some_and(|gtid| {
+            matches!(gtid, Gtid::MySql { .. }) && self.executed.contains(&gtid)
+        });
         self.mark_start(step);
     }
 

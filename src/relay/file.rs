@@ -107,7 +107,8 @@ impl RelayFile {
     pub fn cut_torn(&mut self) -> Result<()> {
         match self.whole.checked_sub(self.flushed) {
             Some(whole) => {
-                self.pending.truncate(usize::try_from(whole).unwrap_or(usize::MAX));
+                self.pending
+                    .truncate(usize::try_from(whole).unwrap_or(usize::MAX));
                 self.flush()?;
             }
             None => {

@@ -1,7 +1,7 @@
 //! The status report of a running process, from what its stages publish.
 
-use std::sync::{Arc, PoisonError};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::status::{LaneReport, StatusReport};
 use crate::binlog::position::Position;
@@ -97,8 +97,13 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         _ if caught_up => Some(0),
         _ => None,
     };
-    report.seconds_behind_source =
-        seconds_behind(&io, applier.running, caught_up, &lanes, applier.read.map(|at| at.timestamp));
+    report.seconds_behind_source = seconds_behind(
+        &io,
+        applier.running,
+        caught_up,
+        &lanes,
+        applier.read.map(|at| at.timestamp),
+    );
     report.replica_state = sentence(&io, applier.running, caught_up, received.as_ref());
     report.lanes = lanes.iter().map(|lane| lane_report(lane)).collect();
     report
@@ -123,7 +128,9 @@ fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<(u16, Strin
 fn slowest(lanes: &[Arc<LaneProgress>]) -> Option<Arc<Checkpoint>> {
     let committed: Option<Vec<_>> = lanes.iter().map(|lane| lane.committed()).collect();
     committed?.into_iter().min_by(|a, b| {
-        a.position.order(&b.position).unwrap_or(std::cmp::Ordering::Equal)
+        a.position
+            .order(&b.position)
+            .unwrap_or(std::cmp::Ordering::Equal)
     })
 }
 

@@ -131,7 +131,9 @@ fn bytes_that_are_no_text(flavor: Flavor) {
                 .parse()
                 .unwrap();
             let (bytes, text) = (row[1].clone().unwrap(), row[2].clone().unwrap());
-            let is_lost = text.is_empty() != bytes.is_empty();
+            // The server leaves halves of characters out, which MySQL lets into ucs2.
+            let is_half = |unit: &[u8]| (0xd8..0xe0).contains(&unit[0]);
+            let is_lost = charset == "ucs2" && bytes.chunks(2).any(is_half);
             let value = match String::from_utf8(text) {
                 Ok(text) if !is_lost && !text.contains(['?', '\u{fffd}']) => Value::Text(text),
                 _ => Value::Blob(bytes.clone()),

@@ -44,9 +44,9 @@ enum Values {
 }
 
 /// Characters of everyday text: letters in both cases, accents, scripts, what SQL and LIKE hold for special, and what
-/// needs four bytes.
-const EVERYDAY: &str = "aAbB ßéÉıİ'\"\\%_\0\n\t\u{1a}\u{7f}жΩ中한あ\u{301}\u{200d}\u{fffd}💩𝔘";
-const LATIN: &str = "aAzZ éÉß€ÿ'\\\0";
+/// needs four bytes. No NUL: NOCASE does not look behind it (docs/limits.md), which only the edge values may have.
+const EVERYDAY: &str = "aAbB ßéÉıİ'\"\\%_\n\t\u{1a}\u{7f}жΩ中한あ\u{301}\u{200d}\u{fffd}💩𝔘";
+const LATIN: &str = "aAzZ éÉß€ÿ'\\";
 
 const POINTS: &[&str] = &["POINT(0 0)", "POINT(-1.5 1e300)", "POINT(12.25 -7)"];
 const SHAPES: &[&str] = &[

@@ -159,6 +159,17 @@ impl Table {
         sql
     }
 
+    /// Finds every row of a table by its key, and moves and removes one.
+    pub(super) fn change_keys_sql(&self) -> String {
+        let (name, edges) = (&self.name, self.columns[0].edges());
+        format!(
+            "UPDATE {name} SET id = 1; DELETE FROM {name} ORDER BY c0 LIMIT 1;
+             UPDATE IGNORE {name} SET c0 = {} ORDER BY c0 DESC LIMIT 1; INSERT IGNORE INTO {name} VALUES (2, {})",
+            edges[0],
+            edges[edges.len() - 1]
+        )
+    }
+
     fn names(&self) -> String {
         let names: Vec<String> = (0..self.columns.len()).map(|at| format!("c{at}")).collect();
         names.join(", ")

@@ -229,9 +229,9 @@ fn columns(session: &mut Session, flavor: Flavor, database: &str, table: &str) -
                 (Kind::Integer, quoted)
             }
             "bit" => (Kind::Integer, format!("{quoted}+0")),
-            // Both servers round a FLOAT when they print it.
+            // Both servers round a FLOAT when they print it, and a DOUBLE(m,d).
             "float" => (Kind::Float, format!("CAST({quoted} AS DOUBLE)")),
-            "double" => (Kind::Double, quoted),
+            "double" => (Kind::Double, format!("CAST({quoted} AS DOUBLE)")),
             "decimal" => (Kind::Decimal, quoted),
             "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum"
             | "set" | "date" | "datetime" | "time" | "timestamp" | "uuid" | "inet4" | "inet6" => {

@@ -72,7 +72,10 @@ impl Catalog {
 
     fn in_other_case(&self, name: &str) -> Option<&Entry> {
         let folded = name.to_lowercase();
-        let mut same = self.entries.iter().filter(|(known, _)| known.to_lowercase() == folded);
+        let mut same = self
+            .entries
+            .iter()
+            .filter(|(known, _)| known.to_lowercase() == folded);
         same.next().map(|(_, entry)| entry)
     }
 

@@ -49,9 +49,7 @@ impl effect::Catalog for View<'_> {
 
     fn database_collation(&self, database: &str) -> Option<Collation> {
         // What the source has now under this name says nothing of a database that is dropped at this position.
-        if database == self.ddl.database
-            && (self.lane.collation.is_some() || self.lane.dropped)
-        {
+        if database == self.ddl.database && (self.lane.collation.is_some() || self.lane.dropped) {
             return self.lane.collation.clone();
         }
         self.keep(self.ddl.source.database_collation(database))
@@ -167,7 +165,11 @@ impl SqliteLane {
         Ok(DdlOutcome::Done)
     }
 
-    pub(super) fn set_database(&mut self, collation: Option<Collation>, dropped: bool) -> Result<()> {
+    pub(super) fn set_database(
+        &mut self,
+        collation: Option<Collation>,
+        dropped: bool,
+    ) -> Result<()> {
         store::set_database_row(&self.connection, collation.as_ref(), dropped)?;
         self.collation = collation;
         self.dropped = dropped;

@@ -34,7 +34,11 @@ fn is_duplicate(error: &rusqlite::Error) -> bool {
         SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE,
     };
     let code = error.sqlite_error().map(|error| error.extended_code);
-    [SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE]
-        .into_iter()
-        .any(|known| code == Some(known))
+    [
+        SQLITE_CONSTRAINT_PRIMARYKEY,
+        SQLITE_CONSTRAINT_ROWID,
+        SQLITE_CONSTRAINT_UNIQUE,
+    ]
+    .into_iter()
+    .any(|known| code == Some(known))
 }

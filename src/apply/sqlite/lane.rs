@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use rusqlite::Connection;
 
-use super::binder::Scratch;
+use super::binder::{Binder, Scratch};
 use super::catalog::{Catalog, Entry};
 use super::row_finder;
 use super::store;
@@ -80,6 +80,11 @@ impl SqliteLane {
 
     /// Makes a table that is not there, in the open transaction.
     pub(super) fn create_table(&mut self, table: Table) -> Result<Arc<Table>> {
+        // What cannot be stored is said now, not at the first row.
+        table
+            .columns
+            .iter()
+            .try_for_each(|column| Binder::new(column).map(drop))?;
         if self.dropped {
             self.set_database(self.collation.clone(), false)?;
         }

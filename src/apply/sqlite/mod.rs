@@ -12,6 +12,7 @@ mod failure;
 pub mod file_name;
 mod generated;
 mod lane;
+mod row_change;
 mod row_finder;
 pub mod store;
 mod table;

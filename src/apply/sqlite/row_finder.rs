@@ -233,3 +233,56 @@ fn drop_one(connection: &Connection, table: &TableSql) -> Result<()> {
     connection.execute_batch(&sql)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_values_have_equal_hashes_and_others_do_not() {
+        let connection = Connection::open_in_memory().unwrap();
+        register(&connection).unwrap();
+        let is_same = |a: &str, b: &str| -> bool {
+            let sql = format!("SELECT {HASH}({a}) = {HASH}({b})");
+            connection.query_row(&sql, [], |row| row.get(0)).unwrap()
+        };
+        for (a, b) in [
+            ("1", "1.0"),
+            ("0.0", "-0.0"),
+            ("NULL, 'a'", "NULL, 'a'"),
+            ("9007199254740993", "9007199254740993"),
+        ] {
+            assert!(is_same(a, b), "{a} {b}");
+        }
+        for (a, b) in [
+            ("1", "'1'"),
+            ("NULL", "0"),
+            ("'a', 'b'", "'ab', ''"),
+            ("'a'", "'A'"),
+        ] {
+            assert!(!is_same(a, b), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_behind() {
+        let connection = Connection::open_in_memory().unwrap();
+        let name = quote_identifier(&format!("{PREFIX}t"));
+        connection
+            .execute_batch(&format!(
+                "CREATE TABLE t (a); CREATE TABLE temp.{name} (hash, id);
+                 CREATE TRIGGER temp.\"{PREFIX}insert:t\" AFTER INSERT ON main.t BEGIN SELECT 1; END;
+                 CREATE TEMP TABLE other (a)"
+            ))
+            .unwrap();
+        drop_all(&connection).unwrap();
+        let left: String = connection
+            .query_row(
+                "SELECT group_concat(name) FROM temp.sqlite_schema",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(left, "other");
+    }
+}

@@ -14,6 +14,7 @@ use rusqlite::{CachedStatement, Connection};
 
 use super::binder::{Binder, Bound, Scratch};
 use super::generated::GeneratedColumns;
+use super::row_change::{Shape, Way, changed_columns, shape_of};
 use super::row_finder::RowFinder;
 use super::table_sql::TableSql;
 use crate::config::limits::SQLITE_UPDATE_SHAPES_MAX;
@@ -25,9 +26,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::sqlite;
 use crate::schema::table::Table;
 
-/// Which columns an UPDATE sets, one bit a column, and by which key it finds the row.
-type Shape = Vec<u64>;
-
 /// Whether all rows of an event were applied.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Written {
@@ -35,15 +33,6 @@ pub(super) enum Written {
     All(u64),
     /// Up to a row whose key does not fit SQLite's rowid; the reader stands before that row again.
     KeyTooLarge(u64),
-}
-
-/// How the rows of an event are found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Way {
-    /// By the columns of the key with this number.
-    Key(usize, Vec<usize>),
-    /// By these columns, which are all that the image holds.
-    Search(Vec<usize>),
 }
 
 /// Writes one table.
@@ -491,42 +480,4 @@ fn push_separated(sql: &mut String, n: usize, separator: &str, text: &str) {
         sql.push_str(separator);
     }
     sql.push_str(text);
-}
-
-/// The columns whose value differs, or is only in the after image.
-fn changed_columns(images: &RowImages<'_>, changed: &mut Vec<usize>) {
-    changed.clear();
-    for (at, after) in images.after.iter().enumerate() {
-        let same = images
-            .before
-            .get(at)
-            .is_some_and(|before| is_same(before, after));
-        if *after != Value::Absent && !same {
-            changed.push(at);
-        }
-    }
-}
-
-/// Equal to the bit: 0.0 and -0.0 are not the same stored value.
-fn is_same(before: &Value<'_>, after: &Value<'_>) -> bool {
-    match (before, after) {
-        (Value::Double(a), Value::Double(b)) => a.to_bits() == b.to_bits(),
-        (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
-        _ => before == after,
-    }
-}
-
-/// One bit for each column that is set; the number of the key that finds the row, behind.
-fn shape_of(changed: &[usize], way: &Way, width: usize, shape: &mut Shape) {
-    shape.clear();
-    shape.resize(width.div_ceil(64), 0);
-    for bit in changed {
-        if let Some(word) = shape.get_mut(bit / 64) {
-            *word |= 1 << (bit % 64);
-        }
-    }
-    shape.push(match way {
-        Way::Key(number, _) => u64::try_from(*number).unwrap_or(u64::MAX),
-        Way::Search(_) => u64::MAX,
-    });
 }

@@ -1,0 +1,105 @@
+//! Tables that the server adds columns to: generated keys, functional indexes, system versioning; and what the target
+//! cannot follow is an error.
+
+use super::LAX;
+use crate::support::compare::{assert_equal, database_path, open};
+use crate::support::relaylite::Replica;
+use crate::support::server::{Flavor, Server};
+
+#[test]
+fn columns_that_mysql_makes() {
+    let server = Server::start(Flavor::MySql);
+    for image in ["FULL", "MINIMAL", "NOBLOB"] {
+        server.exec(&format!(
+            "{LAX}; SET binlog_row_image = {image}; CREATE DATABASE {image}; USE {image};
+             SET sql_generate_invisible_primary_key = ON;
+             CREATE TABLE made (a INT, b TEXT); INSERT INTO made (a, b) VALUES (1, 'x'), (1, 'x'), (NULL, NULL);
+             UPDATE made SET b = 'y' WHERE a = 1 LIMIT 1; DELETE FROM made WHERE a IS NULL;
+             SET sql_generate_invisible_primary_key = OFF;
+             CREATE TABLE functional (id INT PRIMARY KEY, a VARCHAR(20), doc JSON, KEY ((UPPER(a))), UNIQUE KEY ((id + 1)),
+                 KEY ((CAST(doc->'$.tags' AS UNSIGNED ARRAY))), KEY many (a, (CAST(doc->'$.names' AS CHAR(10) ARRAY))));
+             INSERT INTO functional VALUES (1, 'x', '{{\"tags\": [1, 2], \"names\": [\"a\"]}}'), (2, NULL, NULL), (3, 'z', '[]');
+             UPDATE functional SET doc = JSON_SET(doc, '$.tags', JSON_ARRAY(3)) WHERE id = 1; UPDATE functional SET a = 'y', id = 4 WHERE id = 2;
+             CREATE TABLE keyless (a VARCHAR(20), doc JSON, v INT AS (LENGTH(a)) VIRTUAL, s INT AS (v + 1) STORED, KEY ((a + 0)));
+             INSERT INTO keyless (a, doc) VALUES ('x', '1'), ('x', '1'), (NULL, '{{}}');
+             UPDATE keyless SET a = 'yy' WHERE a = 'x' LIMIT 1; DELETE FROM keyless WHERE a IS NULL;
+             CREATE TABLE hidden (id INT PRIMARY KEY INVISIBLE, a INT INVISIBLE DEFAULT 7, b INT);
+             INSERT INTO hidden (id, b) VALUES (1, 1), (2, 2); UPDATE hidden SET a = 8 WHERE id = 2; DELETE FROM hidden WHERE id = 1"
+        ));
+    }
+    let replica = Replica::of(&server);
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+}
+
+#[test]
+fn history_of_system_versioned_tables() {
+    let server = Server::start(Flavor::MariaDb);
+    let mut session = server.client();
+    let history = |table: &str, start: &str, end: &str| {
+        format!(
+            "SELECT id, a, {start}, {end} FROM {table} FOR SYSTEM_TIME ALL ORDER BY id, {start}, {end}"
+        )
+    };
+    for image in ["FULL", "NOBLOB", "MINIMAL"] {
+        session.exec(&format!(
+            "SET time_zone = '+00:00', binlog_row_image = {image}; CREATE DATABASE {image}; USE {image};
+             CREATE TABLE hidden (id INT PRIMARY KEY, a VARCHAR(20)) WITH SYSTEM VERSIONING;
+             CREATE TABLE shown (id INT, a VARCHAR(20), s TIMESTAMP(6) GENERATED ALWAYS AS ROW START,
+                 e TIMESTAMP(6) GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (s, e), PRIMARY KEY (id)) WITH SYSTEM VERSIONING;
+             CREATE TABLE keyless (id INT, a VARCHAR(20)) WITH SYSTEM VERSIONING"
+        ));
+        for table in ["hidden", "shown", "keyless"] {
+            session.exec(&format!(
+                "INSERT INTO {table} (id, a) VALUES (1, 'a'), (2, 'b'), (3, NULL)"
+            ));
+            for _ in 0..3 {
+                session.exec(&format!(
+                    "UPDATE {table} SET a = CONCAT(a, '!') WHERE id < 3; DELETE FROM {table} WHERE id = 2;
+                     INSERT INTO {table} (id, a) VALUES (2, 'again'); UPDATE {table} SET id = id + 10 WHERE id = 3"
+                ));
+            }
+        }
+    }
+    let replica = Replica::of(&server);
+    replica.run_until_caught_up();
+    for image in ["FULL", "NOBLOB", "MINIMAL"] {
+        session.exec(&format!("USE {image}"));
+        let sqlite = open(&database_path(&replica.target_dir(), image));
+        for (table, start, end) in [
+            ("hidden", "row_start", "row_end"),
+            ("shown", "s", "e"),
+            ("keyless", "row_start", "row_end"),
+        ] {
+            let expected = session.query_strings(&history(table, start, end));
+            let sql = history(table, start, end).replace("FOR SYSTEM_TIME ALL", "");
+            let mut statement = sqlite.prepare(&sql).unwrap();
+            let rows = statement.query_map([], |row| {
+                let id = row.get::<_, Option<i64>>(0)?.map(|id| id.to_string());
+                Ok(vec![id, row.get(1)?, row.get(2)?, row.get(3)?])
+            });
+            let stored: Vec<Vec<Option<String>>> = rows.unwrap().map(Result::unwrap).collect();
+            assert_eq!(stored, expected, "{image}.{table}");
+        }
+    }
+}
+
+/// MariaDB leaves virtual columns out of MINIMAL images.
+#[test]
+fn a_generated_value_that_is_not_logged_is_an_error() {
+    let server = Server::start(Flavor::MariaDb);
+    server.exec(
+        "CREATE DATABASE d; USE d; CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, v INT AS (a + 1) VIRTUAL);
+         INSERT INTO t (id, a, b) VALUES (1, 1, 1), (2, 2, 2); SET binlog_row_image = MINIMAL; UPDATE t SET b = 3 WHERE id = 1",
+    );
+    let replica = Replica::of(&server);
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+    server.exec("SET binlog_row_image = MINIMAL; UPDATE d.t SET a = 5 WHERE id = 2");
+    assert_eq!(replica.try_until_caught_up(), 1);
+    assert!(
+        replica.log().contains("generated column `v`"),
+        "{}",
+        replica.log()
+    );
+}
