@@ -7,6 +7,8 @@ use crate::support::server::{Flavor, Server};
 use crate::support::workload::{self, Load};
 
 on_both!(
+    a_database_dropped_and_made_again_stays,
+    a_table_that_moved_between_databases_is_in_one_place,
     random_changes_while_running,
     random_changes_with_minimal_row_images,
     everyday_ddl_between_changes,
@@ -147,4 +149,33 @@ fn any_number_of_workers() {
         replica.run_until_caught_up();
         assert_equal(&server, &replica.target_dir());
     }
+}
+
+/// `CREATE DATABASE IF NOT EXISTS` after a drop, as dumps have it: the file must not be taken for the dropped one's.
+fn a_database_dropped_and_made_again_stays(flavor: Flavor) {
+    let server = Server::start(flavor);
+    server.exec(
+        "CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY); INSERT INTO shop.t VALUES (1);
+         DROP DATABASE shop; CREATE DATABASE IF NOT EXISTS shop; CREATE TABLE shop.t (id INT PRIMARY KEY);
+         INSERT INTO shop.t VALUES (2); CREATE DATABASE gone; CREATE TABLE gone.t (id INT); DROP DATABASE gone",
+    );
+    let replica = Replica::of(&server);
+    for round in 0..3 {
+        replica.run_until_caught_up();
+        assert_equal(&server, &replica.target_dir());
+        server.exec(&format!("INSERT INTO shop.t VALUES (1{round})"));
+    }
+    assert!(!compare::database_path(&replica.target_dir(), "gone").exists());
+}
+
+fn a_table_that_moved_between_databases_is_in_one_place(flavor: Flavor) {
+    let server = Server::start(flavor);
+    server.exec(
+        "CREATE DATABASE a; CREATE DATABASE b; CREATE TABLE a.t (id INT PRIMARY KEY, v VARCHAR(20), KEY (v));
+         INSERT INTO a.t VALUES (1, 'x'), (2, NULL); RENAME TABLE a.t TO b.t2; INSERT INTO b.t2 VALUES (3, 'y');
+         CREATE TABLE a.t (id INT PRIMARY KEY); INSERT INTO a.t VALUES (7)",
+    );
+    let replica = Replica::of(&server);
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
 }

@@ -13,6 +13,7 @@ on_both!(
     until_a_position,
     a_table_that_is_gone_is_read_from_full_metadata,
     a_position_within_an_event_is_refused,
+    from_the_whole_gtid_set_of_a_quiet_source,
 );
 
 const BEFORE: &str =
@@ -185,4 +186,28 @@ fn assert_only_new(server: &Server, replica: &Replica) {
         !replica.target_dir().join("old.db").exists(),
         "nothing from before the start"
     );
+}
+
+/// Nothing of the set may come back when a connection is made again by position.
+fn from_the_whole_gtid_set_of_a_quiet_source(flavor: Flavor) {
+    let server = Server::start(flavor);
+    server.exec("CREATE DATABASE new; CREATE TABLE new.t (id INT, v VARCHAR(9)); INSERT INTO new.t VALUES (1, 'a')");
+    let gtid = server.gtid_position();
+    let replica = Replica::of(&server)
+        .start(format!("gtid:{gtid}"))
+        .arg("--heartbeat-period")
+        .arg("1");
+    replica.run_until_caught_up();
+    replica.run_until_caught_up();
+    server.exec("INSERT INTO new.t VALUES (2, 'b')");
+    replica.run_until_caught_up();
+    let target = open(&database_path(&replica.target_dir(), "new"));
+    let rows: Vec<i64> = target
+        .prepare("SELECT id FROM t")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(rows, [2]);
 }
