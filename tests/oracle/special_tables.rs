@@ -36,7 +36,7 @@ fn columns_that_mysql_makes() {
 #[test]
 fn columns_that_mariadb_hides() {
     let server = Server::start(Flavor::MariaDb);
-    for image in ["FULL", "NOBLOB"] {
+    for image in ["FULL", "NOBLOB", "MINIMAL"] {
         server.exec(&format!(
             "{LAX}; SET binlog_row_image = {image}; CREATE DATABASE {image}; USE {image};
              CREATE TABLE long_key (id INT, a TEXT NOT NULL, UNIQUE KEY (a));
