@@ -148,6 +148,7 @@ impl Pipeline {
             stop: stop_receiver.clone(),
         };
         let mut receiving = tokio::spawn(async move { receiver.run().await });
+        let relay_log = destination.clone();
         let applier = self.applier(destination, from);
         let stop_applier = applier.stop.clone();
         let mut applying = tokio::task::spawn_blocking(move || applier.run());
@@ -172,7 +173,7 @@ impl Pipeline {
                     match ended.map_err(task_panicked)? {
                         Ok(Ended::Until) => break SessionEnd::Over(Outcome::Until),
                         Ok(Ended::Stopped) => {}
-                        Err(error) if error.kind() == ErrorKind::Corrupt => break SessionEnd::Damaged(error),
+                        Err(error) if is_relay_damaged(&relay_log, &error) => break SessionEnd::Damaged(error),
                         Err(error) => {
                             tracing::error!(errno = error.errno(), error = %error.full_text(), "applying stopped");
                             if self.config.exit_on_error {
@@ -227,6 +228,18 @@ fn open_target(config: &TargetConfig) -> Result<Arc<dyn Target>> {
         TargetConfig::Sqlite { dir } => Arc::new(SqliteTarget::open(dir)?),
         TargetConfig::Mysql(mysql) => Arc::new(MysqlTarget::connect(mysql)?),
     })
+}
+
+/// Whether the relay log no longer holds what was received where an error happened; an event that is whole and cannot
+/// be decoded would come again as it is.
+fn is_relay_damaged(relay_log: &Destination, error: &Error) -> bool {
+    let at = error.at();
+    match (error.kind(), &at.file, at.pos) {
+        (ErrorKind::Corrupt, Some(file), Some(pos)) => {
+            recover::is_damaged(&relay_log.directory, &Position::new(file.clone(), pos))
+        }
+        _ => false,
+    }
 }
 
 /// How a session ended.

@@ -1,9 +1,9 @@
 //! The errors that every guide to replication has, provoked on a real server, and recovered from without deleting
 //! anything; and statements where rows are expected.
 
-use crate::support::compare::assert_equal;
+use crate::support::compare::{assert_equal, database_path, open};
 use crate::support::process::free_port;
-use crate::support::relaylite::{Replica, relaylite};
+use crate::support::relaylite::{Replica, relaylite, wait_for};
 use crate::support::server::{Flavor, REPL_PASSWORD, Server};
 
 on_both!(
@@ -12,6 +12,7 @@ on_both!(
     the_grant_is_missing,
     the_file_was_purged,
     the_position_is_impossible,
+    the_file_was_purged_while_away,
     a_statement_instead_of_rows,
     the_source_cannot_serve_a_replica,
 );
@@ -104,6 +105,40 @@ fn the_position_is_impossible(flavor: Flavor) {
     server.exec(SHOP);
     let (file, pos) = server.position();
     starts_where_the_error_says(&server, &format!("{file}:{}", pos + 1000));
+}
+
+/// With a checkpoint it goes on where `--skip-to` says, in the words of the error, and nothing is deleted.
+fn the_file_was_purged_while_away(flavor: Flavor) {
+    let server = Server::start(flavor);
+    server.exec(SHOP);
+    let replica = Replica::of(&server);
+    replica.run_until_caught_up();
+    server.exec("INSERT INTO shop.t VALUES (3, 30); FLUSH BINARY LOGS");
+    let (kept, _) = server.position();
+    // MariaDB keeps a file for as long as it has not noticed that its reader is gone.
+    wait_for("the purge", || {
+        server.exec(&format!("PURGE BINARY LOGS TO '{kept}'"));
+        server.binlog_files()[0].0 == kept
+    });
+
+    let running = replica.follow();
+    let status = replica.wait_for_status("an error", |status| status.number("Last_IO_Errno") != 0);
+    drop(running);
+    assert_eq!(status.number("Last_IO_Errno"), 1236, "{:#}", status.json);
+    let error = status.text("Last_IO_Error");
+    let cure = error
+        .split("--skip-to ")
+        .nth(1)
+        .and_then(|cure| cure.split(' ').next());
+    let cure = cure.unwrap_or_else(|| panic!("it says how to go on: {error}"));
+
+    server.exec("INSERT INTO shop.t VALUES (4, 40)");
+    let replica = replica.arg(format!("--skip-to={cure}"));
+    replica.run_until_caught_up();
+    let sqlite = open(&database_path(&replica.target_dir(), "shop"));
+    let sql = "SELECT group_concat(id) FROM (SELECT id FROM t ORDER BY id)";
+    let ids: String = sqlite.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(ids, "1,2,4", "all but what was given up");
 }
 
 /// The I/O side stops with 1236; the text shows the current file and position, and a start from there works.

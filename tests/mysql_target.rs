@@ -5,7 +5,7 @@ mod driver;
 use relaylite::ErrorKind;
 use relaylite::apply::Target;
 
-use self::driver::{Driver, Stop, assert_same, connect, pairs, rows_of};
+use self::driver::{Driver, NoSource, Stop, assert_same, connect, pairs, rows_of};
 use crate::support::server::{Flavor, Server};
 
 /// Everything that rows hold on both servers, in several charsets.
@@ -387,7 +387,13 @@ fn tables_met_for_the_first_time_are_made() {
         known.run(&source, Stop::End).unwrap();
         let lane = known.lane("shop").unwrap();
         let tables = ["t", "parent"]
-            .map(|name| lane.table(name).unwrap().unwrap().as_ref().clone())
+            .map(|name| {
+                lane.table(name, &NoSource::default())
+                    .unwrap()
+                    .unwrap()
+                    .as_ref()
+                    .clone()
+            })
             .to_vec();
         // The CREATE statements are not in the file that the target begins with.
         source.exec(

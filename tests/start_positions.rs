@@ -9,6 +9,7 @@ on_both!(
     from_gtid,
     from_latest,
     a_checkpoint_wins_over_start,
+    killed_at_once_after_latest,
     until_a_position,
     a_table_that_is_gone_is_read_from_full_metadata,
     a_position_within_an_event_is_refused,
@@ -144,6 +145,22 @@ fn a_checkpoint_wins_over_start(flavor: Flavor) {
     replica.set_start("latest");
     replica.run_until_caught_up();
     assert_equal(&server, &replica.target_dir());
+}
+
+/// What `latest` was is settled when replication begins, not when it begins once more after a crash.
+fn killed_at_once_after_latest(flavor: Flavor) {
+    let server = Server::start(flavor);
+    server.exec(BEFORE);
+    let replica = Replica::of(&server).start("latest");
+    let running = replica.follow();
+    replica.wait_for_status("connected", |status| {
+        status.text("Replica_IO_Running") == "Yes"
+    });
+    server.exec(AFTER);
+    running.kill9();
+    server.exec("INSERT INTO new.t VALUES (3, 'c')");
+    replica.run_until_caught_up();
+    assert_only_new(&server, &replica);
 }
 
 fn until_a_position(flavor: Flavor) {

@@ -71,6 +71,11 @@ pub trait SourceSchema: Send + Sync {
     /// The table as the source has it now; `None` when it has none of that name. Blocks; seldom called.
     fn table(&self, database: &str, table: &str) -> Result<Option<Table>>;
 
+    /// Whether the source ignores the case of table names (`lower_case_table_names`).
+    fn folds_table_names(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Default collation of a database as the source has it now.
     fn database_collation(&self, database: &str)
     -> Result<Option<crate::schema::table::Collation>>;
@@ -84,8 +89,9 @@ pub trait Lane: Send {
     /// The last committed checkpoint; `None` when nothing was ever committed.
     fn checkpoint(&self) -> Option<Checkpoint>;
 
-    /// The definition in force of a table, or `None` when the target does not know it.
-    fn table(&mut self, name: &str) -> Result<Option<Arc<Table>>>;
+    /// The definition in force of a table, or `None` when the target does not know it. `source` says whether the case
+    /// of its name counts, where that matters.
+    fn table(&mut self, name: &str, source: &dyn SourceSchema) -> Result<Option<Arc<Table>>>;
 
     /// Creates a table met for the first time, in the open transaction.
     fn adopt(&mut self, table: Table) -> Result<Arc<Table>>;

@@ -79,10 +79,14 @@ fn without_passwords(arguments: &[OsString]) -> Option<(Vec<OsString>, Passwords
 /// `scheme://user:password@rest` as the URL without the password, and the password decoded.
 fn split_password(url: &str) -> Option<(String, String)> {
     let (scheme, rest) = url.split_once("://")?;
+    let (rest, options) = match rest.split_once('?') {
+        Some((rest, options)) => (rest, format!("?{options}")),
+        None => (rest, String::new()),
+    };
     let (login, address) = rest.rsplit_once('@')?;
     let (user, password) = login.split_once(':')?;
     let decoded = decode(password)?;
-    Some((format!("{scheme}://{user}@{address}"), decoded))
+    Some((format!("{scheme}://{user}@{address}{options}"), decoded))
 }
 
 fn decode(text: &str) -> Option<String> {

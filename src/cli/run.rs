@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Settings;
 use crate::config::Config;
+use crate::config::target::TargetConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Outcome, Pipeline};
 use crate::relay::dir::RelayDir;
@@ -46,7 +47,11 @@ pub(super) fn run(settings: Settings) -> Result<ExitCode> {
 async fn replicate(config: Config) -> Result<Outcome> {
     let identity = Identity::of(&config);
     let relay_dir = config.relay_dir.clone();
-    let target = config.target.to_string();
+    let target = match &config.target {
+        // `status` may be called from elsewhere.
+        TargetConfig::Sqlite { dir } => format!("sqlite:{}", std::path::absolute(dir)?.display()),
+        TargetConfig::Mysql(_) => config.target.to_string(),
+    };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         source_host = %config.source.host,

@@ -30,7 +30,7 @@ pub(super) struct StatusArgs {
     json: bool,
 }
 
-/// Exit code 0 when both sides run (or no process runs and none was expected to), 1 when a side has stopped.
+/// Exit code 0 when a process runs and neither side of it has stopped, else 1.
 pub(super) fn status(args: &StatusArgs) -> Result<ExitCode> {
     let file = args
         .config

@@ -155,7 +155,18 @@ impl Layer {
 
     /// This layer with everything that `upper` says on top.
     #[must_use]
-    pub fn under(self, upper: Self) -> Self {
+    pub fn under(mut self, upper: Self) -> Self {
+        // Settings of which one excludes the other: the upper layer's counts.
+        if upper.until.is_some() || upper.until_caught_up.is_some() {
+            self.until = None;
+            self.until_caught_up = None;
+        }
+        if upper.password_file.is_some() {
+            self.source_password = None;
+        }
+        if upper.target_password_file.is_some() {
+            self.target_password = None;
+        }
         macro_rules! merge {
             ($($field:ident),* $(,)?) => { Self { $($field: upper.$field.or(self.$field),)* } };
         }

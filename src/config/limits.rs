@@ -138,3 +138,6 @@ pub const STATUS_TIMEOUT_MS: u64 = 2_000;
 
 /// Largest status report that is read.
 pub const STATUS_BYTES_MAX: u64 = 64 << 20;
+
+/// Longest time that a setting in seconds may say: a day.
+pub const SECONDS_MAX: u64 = 86_400;

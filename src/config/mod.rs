@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use self::layer::Layer;
 use self::limits::{
-    CONNECT_RETRY_DEFAULT, HEARTBEAT_PERIOD_DEFAULT, NET_TIMEOUT_DEFAULT, WORKERS_MAX,
+    CONNECT_RETRY_DEFAULT, HEARTBEAT_PERIOD_DEFAULT, NET_TIMEOUT_DEFAULT, SECONDS_MAX, WORKERS_MAX,
 };
 use self::source::{MySqlUrl, SourceConfig, Start, TlsConfig};
 use self::target::TargetConfig;
@@ -76,6 +76,11 @@ impl Config {
                 &format!("must be from 1 to {WORKERS_MAX}"),
             ));
         }
+        let connect_retry = layer.connect_retry.unwrap_or(CONNECT_RETRY_DEFAULT);
+        if !(1..=SECONDS_MAX).contains(&connect_retry) {
+            let why = format!("must be from 1 to {SECONDS_MAX} seconds");
+            return Err(invalid("connect_retry", &why));
+        }
         let until = match (
             layer.until.as_deref(),
             layer.until_caught_up.unwrap_or(false),
@@ -102,9 +107,7 @@ impl Config {
             relay_dir: layer.relay_dir.unwrap_or_else(|| DEFAULT_RELAY_DIR.into()),
             target: TargetConfig::parse(target, password).map_err(in_setting("target"))?,
             workers,
-            connect_retry: Duration::from_secs(
-                layer.connect_retry.unwrap_or(CONNECT_RETRY_DEFAULT),
-            ),
+            connect_retry: Duration::from_secs(connect_retry),
             until,
             exit_on_error: layer.exit_on_error.unwrap_or(false),
         })
@@ -140,7 +143,18 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
     let heartbeat = layer.heartbeat_period.unwrap_or(HEARTBEAT_PERIOD_DEFAULT);
     let timeout = layer
         .replica_net_timeout
-        .unwrap_or_else(|| NET_TIMEOUT_DEFAULT.max(3 * heartbeat));
+        .unwrap_or_else(|| NET_TIMEOUT_DEFAULT.max(heartbeat.saturating_mul(3)));
+    for (key, seconds) in [
+        ("heartbeat_period", heartbeat),
+        ("replica_net_timeout", timeout),
+    ] {
+        if seconds > SECONDS_MAX {
+            return Err(invalid(
+                key,
+                &format!("must be at most {SECONDS_MAX} seconds"),
+            ));
+        }
+    }
     if timeout <= heartbeat {
         return Err(invalid(
             "replica_net_timeout",

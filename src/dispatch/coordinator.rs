@@ -71,6 +71,7 @@ struct Coordinator {
 /// the next run.
 pub fn run(run: Run) -> Result<Ended> {
     let lanes = Lanes::open(run.target.clone(), run.context.clone(), run.roster)?;
+    let from_position = run.from.position.clone();
     let mut coordinator = Coordinator {
         router: Router::new(lanes, run.from, run.reader.format().clone()),
         reader: run.reader,
@@ -78,7 +79,7 @@ pub fn run(run: Run) -> Result<Ended> {
         context: run.context,
         until: run.until,
         state: run.state,
-        watermark: None,
+        watermark: Some(from_position),
         advanced: None,
         last_duties: Instant::now(),
     };
@@ -92,7 +93,7 @@ impl Coordinator {
             if self.context.stop.is_requested() {
                 return Ok(Ended::Stopped);
             }
-            if !self.router.in_group() && self.is_until_reached() {
+            if !self.router.in_group() && self.is_until_reached()? {
                 return Ok(Ended::Until);
             }
             if self.last_duties.elapsed() >= self.duties_interval() {
@@ -128,13 +129,20 @@ impl Coordinator {
         Ok(())
     }
 
-    fn is_until_reached(&self) -> bool {
+    fn is_until_reached(&self) -> Result<bool> {
         let Some(until) = self.until.get() else {
-            return false;
+            return Ok(false);
         };
         let next = self.reader.position();
-        // Another base name is another history: what was waited for is not in this one.
-        next.order(until) != Some(Ordering::Less)
+        match next.order(until) {
+            Some(order) => Ok(order != Ordering::Less),
+            None => Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the source's files are called as in {next}: there is no {until} to stop at"
+                ),
+            )),
+        }
     }
 
     /// With many databases, moving every checkpoint costs as many fsyncs: less often then.
@@ -185,6 +193,7 @@ impl Coordinator {
         }
         self.target.set_watermark(at)?;
         self.watermark = Some(at.position.clone());
+        self.state.clear_error();
         let lanes = self.router.lanes();
         self.target
             .purge_dropped(at, &|database| lanes.is_open(database))
@@ -198,8 +207,9 @@ impl Coordinator {
         };
         self.context.stop.fail(error);
         self.router.lanes().abort();
-        // What closing has to say follows from the first error.
-        let _ = self.router.lanes().close_all();
+        if let Err(error) = self.router.lanes().close_all() {
+            self.context.stop.fail(error);
+        }
         self.context
             .stop
             .take_error()

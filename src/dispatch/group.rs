@@ -27,6 +27,8 @@ pub struct Group {
     pub start: Option<Position>,
     /// Its GTID.
     pub gtid: Option<Gtid>,
+    /// Whether its GTID was executed before the start.
+    pub is_known: bool,
     /// Source clock of its first event with a time.
     pub timestamp: u32,
     /// Tables mapped so far.
@@ -41,6 +43,7 @@ impl Group {
         self.open = false;
         self.start = None;
         self.gtid = None;
+        self.is_known = false;
         self.timestamp = 0;
         self.routes.clear();
         self.lanes.clear();

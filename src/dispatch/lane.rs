@@ -188,6 +188,9 @@ impl LaneWorker {
     fn item(&mut self, batch: &LaneBatch, item: &Item) -> Result<()> {
         match item {
             Item::Begin { gtid, file } => {
+                if self.tables.len() >= LANE_TABLE_MAPS_MAX {
+                    self.tables.clear();
+                }
                 self.current = Current {
                     gtid: *gtid,
                     file: Some(file.clone()),
@@ -231,9 +234,6 @@ impl LaneWorker {
         let known = self.tables.get(&map.table_id);
         if known.is_some_and(|known| known.is_same(body)) {
             return Ok(());
-        }
-        if self.tables.len() >= LANE_TABLE_MAPS_MAX {
-            self.tables.clear();
         }
         let (database, table, id) = (map.database.clone(), map.table.clone(), map.table_id);
         let mapped = MappedTable::new(
@@ -326,7 +326,10 @@ impl LaneWorker {
         self.current.file = Some(task.at.position.file.clone());
         let Some((before, between)) = &task.barriers else {
             self.lane.begin()?;
-            self.run_ddl(task, false)?;
+            // Alone again after a crash: the other databases have done their part already.
+            if self.run_ddl(task, false)? == DdlOutcome::Unfinished {
+                self.run_ddl(task, true)?;
+            }
             self.set_pending(&task.at);
             return Ok(());
         };

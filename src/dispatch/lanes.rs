@@ -96,8 +96,10 @@ impl Lanes {
                 format!("more than {LANES_MAX} databases at once"),
             ));
         }
-        let lane = self.target.open_lane(database)?;
+        let mut lane = self.target.open_lane(database)?;
         let checkpoint = lane.checkpoint();
+        // What a killed process committed may not be durable yet, and the watermark relies on it.
+        lane.make_durable()?;
         let has_until = checkpoint.as_ref().map(|at| at.position.clone());
         let progress = Arc::new(LaneProgress::new(database, checkpoint));
         let (sender, queue) = bounded(LANE_QUEUE_BATCHES);

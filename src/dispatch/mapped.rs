@@ -36,7 +36,7 @@ impl MappedTable {
         lane: &mut dyn Lane,
         source: &dyn SourceSchema,
     ) -> Result<Self> {
-        let table = match lane.table(&map.table)? {
+        let table = match lane.table(&map.table, source)? {
             Some(table) => table,
             None => adopt(&map, flavor, lane, source)?,
         };

@@ -57,6 +57,7 @@ impl ApplierState {
         let mut status = self.lock();
         status.read_end = Some(end);
         status.caught_up = true;
+        status.last_error = None;
     }
 
     /// The error that stopped it.

@@ -22,6 +22,8 @@ pub enum Meaning {
     End,
     /// Neither begins nor ends anything, and changes nothing by itself.
     InsideGroup,
+    /// Commits a transaction that was prepared before, in a group of its own.
+    XaCommit,
     /// Changes no table that is followed.
     PassOver,
     /// Changes rows by statement.
@@ -79,7 +81,9 @@ pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
         Statement::RollbackTo(_)
         | Statement::Savepoint(_)
         | Statement::ReleaseSavepoint(_)
-        | Statement::Xa(_) => Meaning::InsideGroup,
+        | Statement::Xa(XaCommand::End(_) | XaCommand::Prepare(_)) => Meaning::InsideGroup,
+        Statement::Xa(XaCommand::Commit { .. }) => Meaning::XaCommit,
+        Statement::Xa(XaCommand::Rollback(_)) => Meaning::PassOver,
         Statement::NoTableChange(_) => Meaning::PassOver,
         Statement::DataChange(what) => {
             if changes_system_table_only(query) {

@@ -103,13 +103,15 @@ impl Applier {
     fn run_once(&mut self) -> Result<Ended> {
         let flag = Arc::new(StopFlag::default());
         *self.flag.lock().unwrap_or_else(PoisonError::into_inner) = flag.clone();
+        if self.stop.is_cancelled() {
+            flag.request(); // the watcher may have set the flag of the run before
+        }
         let Some(from) = self.begin()? else {
             return Ok(Ended::Stopped);
         };
         let Some(reader) = self.open_reader(&from.position)? else {
             return Ok(Ended::Stopped);
         };
-        self.published.applier.clear_error();
         coordinator::run(Run {
             reader,
             from,

@@ -1,6 +1,6 @@
 //! Definitions of tables as the source has them now, for tables that the catalog does not know.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tokio::runtime::Handle;
 
@@ -19,6 +19,7 @@ use crate::source::BlockingClient;
 /// Lanes take turns; never call it from async code.
 pub(super) struct LiveSchema {
     client: Mutex<BlockingClient>,
+    folds_table_names: OnceLock<bool>,
 }
 
 /// MySQL's `ER_NO_SUCH_TABLE`.
@@ -31,6 +32,7 @@ impl LiveSchema {
     pub(super) fn new(source: SourceConfig, runtime: Handle) -> Self {
         Self {
             client: Mutex::new(BlockingClient::new(source, runtime)),
+            folds_table_names: OnceLock::new(),
         }
     }
 }
@@ -62,6 +64,16 @@ impl SourceSchema for LiveSchema {
         bootstrap::table_from_show_create(&text, &inherited, &context)
             .map(Some)
             .map_err(|error| error.at_table(database, table))
+    }
+
+    fn folds_table_names(&self) -> Result<bool> {
+        if let Some(known) = self.folds_table_names.get() {
+            return Ok(*known);
+        }
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = client.query("SELECT @@lower_case_table_names AS folds")?;
+        let folds = answer.first("folds").is_some_and(|value| value != "0");
+        Ok(*self.folds_table_names.get_or_init(|| folds))
     }
 
     fn database_collation(&self, database: &str) -> Result<Option<Collation>> {

@@ -105,8 +105,17 @@ impl RelayFile {
 
     /// Cuts everything after the last whole event, in memory and on disk.
     pub fn cut_torn(&mut self) -> Result<()> {
-        self.pending.clear();
-        self.flushed = self.whole;
+        match self.whole.checked_sub(self.flushed) {
+            Some(whole) => {
+                self.pending
+                    .truncate(usize::try_from(whole).unwrap_or(usize::MAX));
+                self.flush()?;
+            }
+            None => {
+                self.pending.clear();
+                self.flushed = self.whole;
+            }
+        }
         self.file.set_len(self.whole)?;
         (&*self.file).seek(SeekFrom::Start(self.whole))?;
         Ok(())

@@ -64,6 +64,7 @@ impl Receiver {
     pub async fn run(&self) -> Result<()> {
         let mut damaged_at: Option<Position> = None;
         loop {
+            self.state.set_phase(IoPhase::Connecting);
             let error = match self.connect_and_receive().await {
                 Ok(()) => {
                     self.state.set_phase(IoPhase::No);

@@ -116,3 +116,23 @@ fn remove(directory: &Path, name: &str) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+/// Whether no whole event stands at `position` any more, although one was received there.
+pub fn is_damaged(directory: &Path, position: &Position) -> bool {
+    let looked = || -> Result<bool> {
+        let length = fs::metadata(directory.join(position.file.as_ref()))?.len();
+        let end = Position {
+            file: position.file.clone(),
+            offset: length,
+        };
+        let index = Arc::new(Index::load(directory)?);
+        let end = Arc::new(RelayEnd::new(Durable {
+            end: Some(end),
+            index,
+        }));
+        Ok(RelayReader::open(directory, end, position)?
+            .next_event()?
+            .is_none())
+    };
+    looked().unwrap_or(true)
+}

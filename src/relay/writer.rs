@@ -31,6 +31,10 @@ use crate::config::limits::RELAY_FILLER_BYTES_MAX;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{EventBatch, Frame};
 
+/// Largest distance between our offset and the low half of the source's that counts as a gap; beyond it the source is
+/// behind us.
+const MAX_GAP: u32 = 0x7fff_ffff;
+
 /// Where the common header keeps `log_pos`.
 const LOG_POS_FIELD: std::ops::Range<usize> = 13..17;
 
@@ -160,7 +164,7 @@ impl RelayWriter {
         match header.kind {
             kind::HEARTBEAT | kind::HEARTBEAT_V2 => {
                 self.heard.heartbeats += 1;
-                Ok(())
+                self.cover_skipped(&header, event)
             }
             kind::ROTATE if is_made_up(&header) => self.announce(event),
             kind::FORMAT_DESCRIPTION => self.format_description(&header, event),
@@ -172,6 +176,24 @@ impl RelayWriter {
                 Ok(())
             }
         }
+    }
+
+    /// A heartbeat says how far the source has come without sending anything: over transactions that were skipped by
+    /// GTID. They are covered, so that a reconnect goes on behind them.
+    fn cover_skipped(&mut self, header: &Header, event: &[u8]) -> Result<()> {
+        let (Some(file), None) = (&self.file, &self.announced) else {
+            return Ok(());
+        };
+        // The body is the file's name; whether a checksum follows does not matter for its beginning.
+        let is_ours = event
+            .get(HEADER_LEN..)
+            .is_some_and(|body| body.starts_with(file.name().as_bytes()));
+        let gap = header.log_pos.wrapping_sub(low_half(file.offset()));
+        let smallest = smallest_event(self.checksum);
+        if header.kind != kind::HEARTBEAT || !is_ours || !(smallest..=MAX_GAP).contains(&gap) {
+            return Ok(());
+        }
+        self.cover_up_to(file.offset() + u64::from(gap))
     }
 
     fn complete_event(&mut self, header: &Header, event: &[u8]) {
@@ -277,7 +299,7 @@ impl RelayWriter {
         let gap = start_low.wrapping_sub(low_half(file.offset()));
         match gap {
             0 => Ok(()),
-            1..=0x7fff_ffff => self.cover_up_to(file.offset() + u64::from(gap)),
+            1..=MAX_GAP => self.cover_up_to(file.offset() + u64::from(gap)),
             _ => Err(Error::new(
                 ErrorKind::Protocol,
                 format!(
@@ -295,7 +317,7 @@ impl RelayWriter {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
-        let smallest = HEADER_LEN as u64 + self.checksum.len() as u64;
+        let smallest = u64::from(smallest_event(self.checksum));
         while file.offset() < end {
             let gap = end - file.offset();
             let size = match gap.checked_sub(RELAY_FILLER_BYTES_MAX) {
@@ -390,6 +412,14 @@ impl Partial {
 /// Made by the dump thread: flagged, or a ROTATE without a time, which no file holds.
 fn is_made_up(header: &Header) -> bool {
     header.is_artificial() || header.timestamp == 0 || header.log_pos == 0
+}
+
+/// Bytes of the smallest event: a header and its checksum.
+fn smallest_event(checksum: Checksum) -> u32 {
+    match checksum {
+        Checksum::Off => 19,
+        Checksum::Crc32 => 23,
+    }
 }
 
 fn low_half(offset: u64) -> u32 {

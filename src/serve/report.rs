@@ -1,10 +1,11 @@
 //! The status report of a running process, from what its stages publish.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::status::{LaneReport, StatusReport};
 use crate::binlog::position::Position;
+use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::dispatch::progress::{LaneProgress, LaneState};
 use crate::relay::io_state::{IoPhase, IoStatus};
@@ -70,22 +71,17 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         report.source_log_file = Some(end.file.to_string());
         report.read_source_log_pos = Some(end.offset);
     }
-    let committed = lanes.iter().filter_map(|lane| lane.committed());
     let idle = lanes.iter().all(|lane| {
         lane.queued_bytes.load(Ordering::Relaxed) == 0 && lane.state() == LaneState::Idle
     });
-    // With every lane idle, what was read is applied; else the slowest lane counts.
-    let slowest = committed.min_by(|a, b| {
-        a.position
-            .order(&b.position)
-            .unwrap_or(std::cmp::Ordering::Equal)
-    });
-    let applied = match (&applier.read, slowest) {
-        (Some(read), _) if idle => Some((read.position.clone(), read.executed.to_string())),
-        (_, Some(slowest)) => Some((slowest.position.clone(), slowest.executed.to_string())),
-        (Some(read), None) => Some((read.position.clone(), read.executed.to_string())),
-        (None, None) => None,
+    let caught_up = applier.running && applier.caught_up && idle;
+    // Once everything is handed out and every lane is idle, what was read is applied; before that the slowest lane
+    // counts, and nothing is known while one has not committed at all.
+    let applied = match &applier.read {
+        Some(read) if caught_up || lanes.is_empty() => Some(Arc::new(read.clone())),
+        _ => slowest(&lanes),
     };
+    let applied = applied.map(|at| (at.position.clone(), at.executed.to_string()));
     if let Some((position, executed)) = &applied {
         report.relay_source_log_file = Some(position.file.to_string());
         report.exec_source_log_pos = Some(position.offset);
@@ -94,7 +90,6 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     if let Some(read) = &applier.read {
         report.retrieved_gtid_set = read.executed.to_string();
     }
-    let caught_up = applier.caught_up && idle;
     report.bytes_behind_source = match (&received, applied.as_ref().map(|(position, _)| position)) {
         (Some(received), Some(applied)) if received.file == applied.file => {
             Some(received.offset.saturating_sub(applied.offset))
@@ -102,8 +97,13 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         _ if caught_up => Some(0),
         _ => None,
     };
-    report.seconds_behind_source =
-        seconds_behind(&io, caught_up, &lanes, applier.read.map(|at| at.timestamp));
+    report.seconds_behind_source = seconds_behind(
+        &io,
+        applier.running,
+        caught_up,
+        &lanes,
+        applier.read.map(|at| at.timestamp),
+    );
     report.replica_state = sentence(&io, applier.running, caught_up, received.as_ref());
     report.lanes = lanes.iter().map(|lane| lane_report(lane)).collect();
     report
@@ -124,25 +124,36 @@ fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<(u16, Strin
     }
 }
 
-/// NULL while the I/O side is down: nobody knows then how far the source has gone on.
+/// The least commit of all lanes.
+fn slowest(lanes: &[Arc<LaneProgress>]) -> Option<Arc<Checkpoint>> {
+    let committed: Option<Vec<_>> = lanes.iter().map(|lane| lane.committed()).collect();
+    committed?.into_iter().min_by(|a, b| {
+        a.position
+            .order(&b.position)
+            .unwrap_or(std::cmp::Ordering::Equal)
+    })
+}
+
+/// NULL while either side is down: nobody knows then how far the source has gone on, or when it will be applied.
 fn seconds_behind(
     io: &IoStatus,
+    applying: bool,
     caught_up: bool,
-    lanes: &[std::sync::Arc<LaneProgress>],
+    lanes: &[Arc<LaneProgress>],
     read: Option<u32>,
 ) -> Option<u64> {
-    if io.phase != IoPhase::Yes {
+    if io.phase != IoPhase::Yes || !applying {
         return None;
     }
     if caught_up {
         return Some(0);
     }
-    let applying = lanes
+    let oldest = lanes
         .iter()
         .map(|lane| lane.applying_timestamp.load(Ordering::Relaxed))
         .filter(|at| *at > 0)
         .min();
-    let oldest = applying.or(read.map(u64::from)).filter(|at| *at > 0)?;
+    let oldest = oldest.or(read.map(u64::from)).filter(|at| *at > 0)?;
     Some(unix_now().saturating_sub(oldest))
 }
 

@@ -150,10 +150,12 @@ fn dump_offset(position: &Position, info: &SourceInfo) -> Result<u32> {
     u32::try_from(position.offset).map_err(|_| {
         let cure = match info.flavor {
             Flavor::MySql => {
-                "turn on GTID mode on the source (gtid_mode = ON) and start with gtid:SET"
+                "turn on GTID mode on the source (gtid_mode = ON) and start an empty target with \
+                 gtid:SET, or give up the rest of this file with --skip-to NEXTFILE:4"
             }
             Flavor::MariaDb => {
-                "start with gtid:SET (SELECT BINLOG_GTID_POS(file, position) on the source)"
+                "start an empty target with gtid:SET (SELECT BINLOG_GTID_POS(file, position) on the \
+                 source), or give up the rest of this file with --skip-to NEXTFILE:4"
             }
         };
         Error::new(

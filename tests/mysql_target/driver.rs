@@ -185,7 +185,7 @@ impl Driver {
         if self.has(&database, at)? {
             return Ok(());
         }
-        let known = self.lane(&database)?.table(&name)?;
+        let known = self.lane(&database)?.table(&name, &NoSource::default())?;
         let table = match known {
             Some(table) => table,
             None => {

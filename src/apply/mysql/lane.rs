@@ -28,7 +28,7 @@ use super::definition::{self, Definition};
 use super::lock::{self, Role};
 use super::row_writer::RowWriter;
 use super::session::Session;
-use crate::apply::{Ddl, DdlOutcome, Lane};
+use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
 use crate::checkpoint::Checkpoint;
 use crate::config::limits;
 use crate::decode::rows::RowReader;
@@ -263,18 +263,25 @@ impl MysqlLane {
     }
 }
 
-impl Lane for MysqlLane {
-    fn checkpoint(&self) -> Option<Checkpoint> {
-        self.checkpoint.clone()
-    }
-
-    fn table(&mut self, name: &str) -> Result<Option<Arc<Table>>> {
+impl MysqlLane {
+    /// The target's own definition of a table, as others read it.
+    fn known_table(&mut self, name: &str) -> Result<Option<Arc<Table>>> {
         if !self.open {
             self.fresh_session()?;
         }
         Ok(self
             .definition(name)?
             .map(|definition| Arc::clone(&definition.table)))
+    }
+}
+
+impl Lane for MysqlLane {
+    fn checkpoint(&self) -> Option<Checkpoint> {
+        self.checkpoint.clone()
+    }
+
+    fn table(&mut self, name: &str, _source: &dyn SourceSchema) -> Result<Option<Arc<Table>>> {
+        self.known_table(name)
     }
 
     fn adopt(&mut self, table: Table) -> Result<Arc<Table>> {
@@ -288,7 +295,7 @@ impl Lane for MysqlLane {
             )
             .at_table(&database, &table.name)
         };
-        self.table(&table.name)?.ok_or_else(lost)
+        self.known_table(&table.name)?.ok_or_else(lost)
     }
 
     fn begin(&mut self) -> Result<()> {

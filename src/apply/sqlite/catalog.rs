@@ -26,6 +26,8 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
     entries: HashMap<String, Entry>,
+    /// The source ignores the case of table names (`lower_case_table_names` is not 0).
+    folds_names: bool,
 }
 
 impl Catalog {
@@ -53,19 +55,38 @@ impl Catalog {
             };
             entries.insert(name, entry);
         }
-        Ok(Self { entries })
+        Ok(Self {
+            entries,
+            folds_names: false,
+        })
     }
 
-    /// A table by its name; with another case when only one table matches so (`lower_case_table_names`).
+    /// A table by its name; in another case only where the source ignores it.
     pub(super) fn get(&self, name: &str) -> Option<&Entry> {
-        self.entries.get(name).or_else(|| {
-            let mut same = self
-                .entries
-                .iter()
-                .filter(|(known, _)| known.to_lowercase() == name.to_lowercase());
-            let found = same.next().map(|(_, entry)| entry);
-            if same.next().is_some() { None } else { found }
-        })
+        let exact = self.entries.get(name);
+        if exact.is_some() || !self.folds_names {
+            return exact;
+        }
+        self.in_other_case(name)
+    }
+
+    fn in_other_case(&self, name: &str) -> Option<&Entry> {
+        let folded = name.to_lowercase();
+        let mut same = self
+            .entries
+            .iter()
+            .filter(|(known, _)| known.to_lowercase() == folded);
+        same.next().map(|(_, entry)| entry)
+    }
+
+    /// Whether a name is only known in another case, so that it matters whether the source ignores it.
+    pub(super) fn is_only_in_other_case(&self, name: &str) -> bool {
+        !self.folds_names && !self.entries.contains_key(name) && self.in_other_case(name).is_some()
+    }
+
+    /// From now on the case of table names is ignored, as on the source.
+    pub(super) fn fold_names(&mut self) {
+        self.folds_names = true;
     }
 
     /// Names of all tables.

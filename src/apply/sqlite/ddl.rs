@@ -48,10 +48,9 @@ impl effect::Catalog for View<'_> {
     }
 
     fn database_collation(&self, database: &str) -> Option<Collation> {
-        if database == self.ddl.database
-            && let Some(collation) = &self.lane.collation
-        {
-            return Some(collation.clone());
+        // What the source has now under this name says nothing of a database that is dropped at this position.
+        if database == self.ddl.database && (self.lane.collation.is_some() || self.lane.dropped) {
+            return self.lane.collation.clone();
         }
         self.keep(self.ddl.source.database_collation(database))
     }
@@ -60,6 +59,11 @@ impl effect::Catalog for View<'_> {
 impl SqliteLane {
     /// Applies this database's part of a statement.
     pub(super) fn apply_ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
+        for (database, table) in ddl.statement.tables(&ddl.query.database) {
+            if database == ddl.database {
+                self.mind_case(table, ddl.source)?;
+            }
+        }
         let view = View {
             lane: self,
             ddl,
@@ -71,8 +75,16 @@ impl SqliteLane {
         }
         // TEMP triggers must not be in the way of what happens to their tables.
         row_finder::drop_all(&self.connection)?;
+        let changes = changes?;
+        if moves_both_ways(&changes, ddl.database) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "one RENAME TABLE moves tables into this database and out of it: it cannot be followed crash-safely; \
+                 rename in two statements",
+            ));
+        }
         let mut outcome = DdlOutcome::Done;
-        for change in changes? {
+        for change in changes {
             if self.apply_change(change, ddl)? == DdlOutcome::Unfinished {
                 outcome = DdlOutcome::Unfinished;
             }
@@ -153,7 +165,11 @@ impl SqliteLane {
         Ok(DdlOutcome::Done)
     }
 
-    fn set_database(&mut self, collation: Option<Collation>, dropped: bool) -> Result<()> {
+    pub(super) fn set_database(
+        &mut self,
+        collation: Option<Collation>,
+        dropped: bool,
+    ) -> Result<()> {
         store::set_database_row(&self.connection, collation.as_ref(), dropped)?;
         self.collation = collation;
         self.dropped = dropped;
@@ -313,4 +329,14 @@ impl SqliteLane {
         }
         Ok(())
     }
+}
+
+/// Whether a statement brings tables from other databases and gives some away.
+fn moves_both_ways(changes: &[Change], own: &str) -> bool {
+    let moves = |wanted: fn(bool, bool) -> bool| {
+        changes.iter().any(|change| {
+            matches!(change, Change::RenameTable { from, to } if wanted(from.0 == own, to.0 == own))
+        })
+    };
+    moves(|from, to| from && !to) && moves(|from, to| !from && to)
 }

@@ -12,7 +12,7 @@ impl From<rusqlite::Error> for Error {
                 "the SQLite file is locked by another writer; end that program, relaylite tries again",
             ),
             Some(ErrorCode::DiskFull) => (ErrorKind::DiskFull, "no space left for the SQLite file"),
-            Some(ErrorCode::ConstraintViolation) => {
+            Some(ErrorCode::ConstraintViolation) if is_duplicate(&error) => {
                 (ErrorKind::DuplicateRow, "the row is in the target already")
             }
             Some(ErrorCode::TooBig) => (
@@ -26,4 +26,19 @@ impl From<rusqlite::Error> for Error {
         };
         Self::new(kind, what).with_source(error)
     }
+}
+
+/// A key that is there already, not another constraint (<https://sqlite.org/rescode.html>).
+fn is_duplicate(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{
+        SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE,
+    };
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    [
+        SQLITE_CONSTRAINT_PRIMARYKEY,
+        SQLITE_CONSTRAINT_ROWID,
+        SQLITE_CONSTRAINT_UNIQUE,
+    ]
+    .into_iter()
+    .any(|known| code == Some(known))
 }

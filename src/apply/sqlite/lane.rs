@@ -13,7 +13,7 @@ use super::catalog::{Catalog, Entry};
 use super::row_finder;
 use super::store;
 use super::table::{TableWriter, Written};
-use crate::apply::{Ddl, DdlOutcome, Lane};
+use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
 use crate::checkpoint::Checkpoint;
 use crate::decode::rows::{RowImages, RowReader};
 use crate::error::{Error, ErrorKind, Result};
@@ -70,6 +70,14 @@ impl SqliteLane {
         })
     }
 
+    /// Learns whether the source ignores the case of table names, once it matters.
+    pub(super) fn mind_case(&mut self, name: &str, source: &dyn SourceSchema) -> Result<()> {
+        if self.catalog.is_only_in_other_case(name) && source.folds_table_names()? {
+            self.catalog.fold_names();
+        }
+        Ok(())
+    }
+
     /// Makes a table that is not there, in the open transaction.
     pub(super) fn create_table(&mut self, table: Table) -> Result<Arc<Table>> {
         // What cannot be stored is said now, not at the first row.
@@ -77,6 +85,9 @@ impl SqliteLane {
             .columns
             .iter()
             .try_for_each(|column| Binder::new(column).map(drop))?;
+        if self.dropped {
+            self.set_database(self.collation.clone(), false)?;
+        }
         let sqlite_name = self.catalog.free_sqlite_name(&table.name);
         let rowid_alias = sqlite::has_rowid_alias(&table);
         self.connection.execute_batch(&sqlite::create_table_sql(
@@ -138,7 +149,8 @@ impl Lane for SqliteLane {
         self.checkpoint.clone()
     }
 
-    fn table(&mut self, name: &str) -> Result<Option<Arc<Table>>> {
+    fn table(&mut self, name: &str, source: &dyn SourceSchema) -> Result<Option<Arc<Table>>> {
+        self.mind_case(name, source)?;
         Ok(self.catalog.get(name).map(|entry| entry.table.clone()))
     }
 

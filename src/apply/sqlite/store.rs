@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::ffi::SQLITE_READONLY_ROLLBACK;
+use rusqlite::ffi::{ErrorCode, SQLITE_READONLY_ROLLBACK};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::binlog::position::Position;
@@ -107,6 +107,7 @@ pub fn is_ours(connection: &Connection) -> Result<bool> {
         {
             Ok(false)
         }
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
