@@ -32,6 +32,32 @@ fn columns_that_mysql_makes() {
     assert_equal(&server, &replica.target_dir());
 }
 
+/// A unique key over long text has a hidden column of hashes.
+#[test]
+fn columns_that_mariadb_hides() {
+    let server = Server::start(Flavor::MariaDb);
+    for image in ["FULL", "NOBLOB", "MINIMAL"] {
+        server.exec(&format!(
+            "{LAX}; SET binlog_row_image = {image}; CREATE DATABASE {image}; USE {image};
+             CREATE TABLE long_key (id INT, a TEXT NOT NULL, UNIQUE KEY (a));
+             INSERT INTO long_key VALUES (1, REPEAT('x', 5000)), (2, 'y'), (3, 'z');
+             UPDATE long_key SET id = 4, a = 'Y' WHERE a = 'y'; DELETE FROM long_key WHERE id = 1;
+             CREATE TABLE long_keys (id INT PRIMARY KEY, a TEXT, b BLOB, UNIQUE KEY (a, b), UNIQUE KEY (b));
+             INSERT INTO long_keys VALUES (1, REPEAT('x', 5000), 'b'), (2, 'y', NULL), (3, NULL, NULL);
+             UPDATE long_keys SET a = 'q' WHERE id < 3; DELETE FROM long_keys WHERE id = 3;
+             CREATE TABLE booking (id INT, s DATE, e DATE, PERIOD FOR stay (s, e), UNIQUE KEY (id, stay WITHOUT OVERLAPS));
+             INSERT INTO booking VALUES (1, '2024-01-01', '2024-02-01');
+             DELETE FROM booking FOR PORTION OF stay FROM '2024-01-10' TO '2024-01-20';
+             UPDATE booking FOR PORTION OF stay FROM '2024-01-25' TO '2024-01-28' SET id = 2;
+             CREATE TABLE checked (id INT PRIMARY KEY, a INT CHECK (a > 0), b INT DEFAULT (a + 1), CONSTRAINT c CHECK (a < 10));
+             INSERT INTO checked (id, a) VALUES (1, 1), (2, 2); UPDATE checked SET a = 3 WHERE id = 1"
+        ));
+    }
+    let replica = Replica::of(&server);
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+}
+
 #[test]
 fn history_of_system_versioned_tables() {
     let server = Server::start(Flavor::MariaDb);

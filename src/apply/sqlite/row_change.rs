@@ -16,9 +16,10 @@ pub(super) enum Way {
 }
 
 /// The columns whose value differs, or is only in the after image.
-pub(super) fn changed_columns(images: &RowImages<'_>, changed: &mut Vec<usize>) {
+/// Behind the table's `width` columns may stand others that only the source knows.
+pub(super) fn changed_columns(images: &RowImages<'_>, width: usize, changed: &mut Vec<usize>) {
     changed.clear();
-    for (at, after) in images.after.iter().enumerate() {
+    for (at, after) in images.after.iter().enumerate().take(width) {
         let same = images
             .before
             .get(at)

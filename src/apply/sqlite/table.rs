@@ -224,7 +224,7 @@ impl TableWriter {
             if self.key_is_too_large(&images.after) {
                 return Ok(rewind(rows, mark, done));
             }
-            changed_columns(images, &mut changed);
+            changed_columns(images, self.binders.len(), &mut changed);
             if !changed.is_empty() {
                 self.generated.check(&images.after, &changed)?;
                 shape_of(&changed, &way, self.binders.len(), &mut shape);
