@@ -124,6 +124,11 @@ pub trait Lane: Send {
     /// Drops the open transaction, if any.
     fn rollback(&mut self) -> Result<()>;
 
+    /// Text values that were not valid in their charset, and were kept as the source's bytes, since the lane was opened.
+    fn invalid_texts(&self) -> u64 {
+        0
+    }
+
     /// Makes all commits so far durable against power loss.
     fn make_durable(&mut self) -> Result<()>;
 }

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -9,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Settings;
 use crate::config::Config;
+use crate::config::limits::DRAIN_TIMEOUT;
 use crate::config::target::TargetConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Outcome, Pipeline};
@@ -17,6 +19,9 @@ use crate::serve::control::Control;
 use crate::serve::offline;
 use crate::serve::published::Published;
 use crate::serve::report::{self, Identity};
+
+/// What the drain of the pipeline gets on top before the process ends without it.
+const STOP_MARGIN: Duration = Duration::from_millis(500);
 
 /// Threads for the network; the work is done on threads of its own.
 const NETWORK_THREADS: usize = 2;
@@ -70,6 +75,14 @@ async fn replicate(config: Config) -> Result<Outcome> {
     offline::remember_target(&relay_dir, &target)?;
     let control = Control::listen(&relay_dir)?;
     let serving = control.serve(|| report::report(&identity, &published));
+    // A task of its own: what it does between two waits (reading back the relay log) must not keep signals waiting.
+    let (shown, stopped) = (published.clone(), stop.clone());
+    let running = tokio::spawn(async move {
+        match Pipeline::open(config, relay, shown, &stopped).await? {
+            Some(pipeline) => pipeline.run(stopped).await,
+            None => Ok(Outcome::Stopped),
+        }
+    });
     let stopping = async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -77,16 +90,13 @@ async fn replicate(config: Config) -> Result<Outcome> {
         }
         tracing::info!("stopping: what is received is being applied");
         stop.cancel();
-        std::future::pending::<()>().await;
-    };
-    let running = async {
-        match Pipeline::open(config, relay, published.clone(), &stop).await? {
-            Some(pipeline) => pipeline.run(stop.clone()).await,
-            None => Ok(Outcome::Stopped),
-        }
+        tokio::time::sleep(DRAIN_TIMEOUT + STOP_MARGIN).await;
+        tracing::warn!("not drained in time; what is open comes again at the next start");
     };
     let outcome = tokio::select! {
-        outcome = running => outcome?,
+        outcome = running => outcome.map_err(|error| {
+            Error::new(ErrorKind::Internal, "the pipeline panicked").with_source(error)
+        })??,
         () = serving => Outcome::Stopped,
         () = stopping => Outcome::Stopped,
     };

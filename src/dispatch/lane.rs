@@ -305,6 +305,10 @@ impl LaneWorker {
         self.lane.commit(&at)?;
         self.progress.set_committed(at);
         self.progress.commits.fetch_add(1, Ordering::Relaxed);
+        let invalid = self.lane.invalid_texts();
+        self.progress
+            .invalid_texts
+            .store(invalid, Ordering::Relaxed);
         self.progress
             .transactions
             .fetch_add(self.pending_transactions, Ordering::Relaxed);

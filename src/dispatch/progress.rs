@@ -55,6 +55,8 @@ pub struct LaneProgress {
     pub rows: AtomicU64,
     /// Commits of the target in this run.
     pub commits: AtomicU64,
+    /// Text values kept as BLOB because they were not valid in their charset, in this run.
+    pub invalid_texts: AtomicU64,
     /// Bytes queued and not yet applied.
     pub queued_bytes: AtomicU64,
     /// Source timestamp of the transaction being applied; 0 when there is none.
@@ -73,6 +75,7 @@ impl LaneProgress {
             transactions: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             commits: AtomicU64::new(0),
+            invalid_texts: AtomicU64::new(0),
             queued_bytes: AtomicU64::new(0),
             applying_timestamp: AtomicU64::new(0),
         }

@@ -180,6 +180,7 @@ fn lane_report(lane: &LaneProgress) -> LaneReport {
         transactions: lane.transactions.load(Ordering::Relaxed),
         rows: lane.rows.load(Ordering::Relaxed),
         commits: lane.commits.load(Ordering::Relaxed),
+        invalid_texts: lane.invalid_texts.load(Ordering::Relaxed),
         queued_bytes: lane.queued_bytes.load(Ordering::Relaxed),
     }
 }

@@ -32,6 +32,9 @@ pub struct LaneReport {
     /// Commits of the target since the process started.
     #[serde(rename = "Commits")]
     pub commits: u64,
+    /// Text values that were not valid in their charset, and are BLOBs in the target, since the process started.
+    #[serde(rename = "Invalid_Texts")]
+    pub invalid_texts: u64,
     /// Bytes queued for this lane.
     #[serde(rename = "Queued_Bytes")]
     pub queued_bytes: u64,

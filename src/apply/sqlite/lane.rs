@@ -98,6 +98,7 @@ impl SqliteLane {
         for sql in sqlite::create_index_sql(&table, &sqlite_name) {
             self.connection.execute_batch(&sql)?;
         }
+        warn_of_cascades(&table);
         let table = Arc::new(table);
         let entry = Entry {
             table: table.clone(),
@@ -141,6 +142,22 @@ impl SqliteLane {
             },
         )?;
         self.forget_writers()
+    }
+}
+
+/// Says what a MariaDB, or a MySQL before 9.6, does not write to its binlog (docs/limits.md).
+fn warn_of_cascades(table: &Table) {
+    let acts = |action: &str| matches!(action, "CASCADE" | "SET NULL" | "SET DEFAULT");
+    if table
+        .foreign_keys
+        .iter()
+        .any(|key| acts(&key.on_delete) || acts(&key.on_update))
+    {
+        tracing::warn!(
+            table = %table.name,
+            "rows that this table's foreign keys change inside the source are not in its binlog (MariaDB, MySQL before \
+             9.6) and will differ here"
+        );
     }
 }
 
@@ -227,6 +244,10 @@ impl Lane for SqliteLane {
             self.forget_writers()?;
         }
         Ok(())
+    }
+
+    fn invalid_texts(&self) -> u64 {
+        self.scratch.invalid_texts
     }
 
     fn make_durable(&mut self) -> Result<()> {
