@@ -14,6 +14,7 @@ mod live_schema;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::applier::Applier;
@@ -147,56 +148,26 @@ impl Pipeline {
             retry_access: !self.config.exit_on_error,
             stop: stop_receiver.clone(),
         };
-        let mut receiving = tokio::spawn(async move { receiver.run().await });
         let relay_log = destination.clone();
         let applier = self.applier(destination, from);
         let stop_applier = applier.stop.clone();
-        let mut applying = tokio::task::spawn_blocking(move || applier.run());
-        let mut applied = None;
-        let mut failed = None;
-        let outcome = loop {
-            tokio::select! {
-                received = &mut receiving, if failed.is_none() => {
-                    let Err(error) = received.map_err(task_panicked)? else {
-                        failed = Some(());
-                        if stop.is_cancelled() { break SessionEnd::Over(Outcome::Stopped) }
-                        continue;
-                    };
-                    tracing::error!(errno = error.errno(), error = %error.full_text(), "receiving stopped");
-                    failed = Some(());
-                    if self.config.exit_on_error {
-                        break SessionEnd::Over(Outcome::Failed(error));
-                    }
-                }
-                ended = &mut applying, if applied.is_none() => {
-                    applied = Some(());
-                    match ended.map_err(task_panicked)? {
-                        Ok(Ended::Until) => break SessionEnd::Over(Outcome::Until),
-                        Ok(Ended::Stopped) => {}
-                        Err(error) if is_relay_damaged(&relay_log, &error) => break SessionEnd::Damaged(error),
-                        Err(error) => {
-                            tracing::error!(errno = error.errno(), error = %error.full_text(), "applying stopped");
-                            if self.config.exit_on_error {
-                                break SessionEnd::Over(Outcome::Failed(error));
-                            }
-                        }
-                    }
-                }
-                () = stop.cancelled() => break SessionEnd::Over(Outcome::Stopped),
-            }
+        let mut sides = Sides {
+            receiving: tokio::spawn(async move { receiver.run().await }),
+            applying: tokio::task::spawn_blocking(move || applier.run()),
+            received: false,
+            applied: false,
+            exit_on_error: self.config.exit_on_error,
         };
+        let outcome = sides.watch(&relay_log, stop).await?;
         stop_applier.cancel();
         stop_receiver.cancel();
-        let drained = tokio::time::timeout(DRAIN_TIMEOUT, async {
-            if applied.is_none() {
-                // How it ended no longer matters: what is whole is committed, the rest comes again.
-                let _ = (&mut applying).await;
-            }
-            if failed.is_none() {
-                let _ = (&mut receiving).await;
-            }
-        });
-        if drained.await.is_err() {
+        if matches!(outcome, SessionEnd::Damaged(_)) {
+            // The relay log is about to be cut: nobody may write it any more.
+            sides.join().await;
+        } else if tokio::time::timeout(DRAIN_TIMEOUT, sides.join())
+            .await
+            .is_err()
+        {
             tracing::warn!(
                 "not drained in time; what is open is rolled back and comes again at the next start"
             );
@@ -239,6 +210,67 @@ fn is_relay_damaged(relay_log: &Destination, error: &Error) -> bool {
             recover::is_damaged(&relay_log.directory, &Position::new(file.clone(), pos))
         }
         _ => false,
+    }
+}
+
+/// The two sides of a session while they run.
+struct Sides {
+    receiving: JoinHandle<Result<()>>,
+    applying: JoinHandle<Result<Ended>>,
+    /// The receiver has ended.
+    received: bool,
+    /// The applier side has ended.
+    applied: bool,
+    exit_on_error: bool,
+}
+
+impl Sides {
+    /// Waits for what ends the session. One side that stops leaves the other running, as on any replica.
+    async fn watch(
+        &mut self,
+        relay_log: &Destination,
+        stop: &CancellationToken,
+    ) -> Result<SessionEnd> {
+        loop {
+            tokio::select! {
+                received = &mut self.receiving, if !self.received => {
+                    self.received = true;
+                    if let Err(error) = received.map_err(task_panicked)? {
+                        tracing::error!(errno = error.errno(), error = %error.full_text(), "receiving stopped");
+                        if self.exit_on_error {
+                            return Ok(SessionEnd::Over(Outcome::Failed(error)));
+                        }
+                    }
+                }
+                ended = &mut self.applying, if !self.applied => {
+                    self.applied = true;
+                    match ended.map_err(task_panicked)? {
+                        Ok(Ended::Until) => return Ok(SessionEnd::Over(Outcome::Until)),
+                        Ok(Ended::Stopped) => {}
+                        Err(error) if is_relay_damaged(relay_log, &error) => {
+                            return Ok(SessionEnd::Damaged(error));
+                        }
+                        Err(error) => {
+                            tracing::error!(errno = error.errno(), error = %error.full_text(), "applying stopped");
+                            if self.exit_on_error {
+                                return Ok(SessionEnd::Over(Outcome::Failed(error)));
+                            }
+                        }
+                    }
+                }
+                () = stop.cancelled() => return Ok(SessionEnd::Over(Outcome::Stopped)),
+            }
+        }
+    }
+
+    /// Waits until both have ended. How no longer matters: what is whole is kept, the rest comes again.
+    async fn join(&mut self) {
+        if !self.applied {
+            let _ = (&mut self.applying).await;
+        }
+        if !self.received {
+            let _ = (&mut self.receiving).await;
+        }
     }
 }
 

@@ -350,24 +350,7 @@ impl Router {
         };
         let inside = self.group.open;
         let dropped = statement::dropped_database(&statement).map(str::to_owned);
-        let start = self.group.start.clone();
-        let mut concerned = Vec::new();
-        for name in &names {
-            match start {
-                _ if inside => {
-                    if let Route::Lane(lane) = self.route(name)? {
-                        concerned.push(lane);
-                    }
-                }
-                Some(ref start) => {
-                    let lane = self.lanes.lane(name)?;
-                    if !self.lanes.has(lane, start)? {
-                        concerned.push(lane);
-                    }
-                }
-                None => concerned.push(self.lanes.lane(name)?),
-            }
-        }
+        let concerned = self.concerned_lanes(&names)?;
         if !inside {
             self.count_gtid();
         }
@@ -406,6 +389,28 @@ impl Router {
             self.lanes.close(lane)?;
         }
         Ok(())
+    }
+
+    /// The lanes of these databases that do not have the statement yet.
+    fn concerned_lanes(&mut self, names: &[String]) -> Result<Vec<usize>> {
+        let mut concerned = Vec::new();
+        for name in names {
+            if self.group.open {
+                if let Route::Lane(lane) = self.route(name)? {
+                    concerned.push(lane);
+                }
+                continue;
+            }
+            let lane = self.lanes.lane(name)?;
+            let has = match &self.group.start {
+                Some(start) => self.lanes.has(lane, start)?,
+                None => false,
+            };
+            if !has {
+                concerned.push(lane);
+            }
+        }
+        Ok(concerned)
     }
 
     fn xa_prepare(&mut self, step: Step<'_>) -> Result<()> {
