@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use relaylite::binlog::checksum::{self, Checksum};
+use relaylite::binlog::format::FormatDescription;
+use relaylite::binlog::frame::{Frame, next_frame};
+use relaylite::binlog::kind;
+
 use crate::support::compare::{self, assert_equal};
 use crate::support::random::{self, Random, budget};
 use crate::support::relaylite::Replica;
@@ -12,6 +17,7 @@ on_both!(
     killed_at_random_moments,
     killed_at_random_moments_while_far_behind,
     the_source_restarts,
+    a_transaction_cut_short_by_the_sources_crash_is_left_out,
     terminated_and_started_again,
 );
 
@@ -117,4 +123,56 @@ fn assert_checkpoints_at_the_end(server: &Server, replica: &Replica) {
             checkpoint.database
         );
     }
+}
+
+/// A binlog file that ends within a transaction and within an event, as a crash leaves it: MariaDB keeps such a file and
+/// goes on in the next one, MySQL cuts it.
+fn a_transaction_cut_short_by_the_sources_crash_is_left_out(flavor: Flavor) {
+    let mut server = Server::builder(flavor)
+        .arg("--innodb-flush-log-at-trx-commit=1")
+        .arg("--sync-binlog=1")
+        .start();
+    server.exec("CREATE DATABASE d; CREATE TABLE d.t (id INT); INSERT INTO d.t VALUES (7)");
+    let (file, _) = server.position();
+    server.kill9();
+    append_torn_copy_of_the_last_transaction(&server.binlog_path(&file));
+    server.restart();
+    server.exec("INSERT INTO d.t VALUES (8)");
+    let replica = Replica::of(&server).arg("--connect-retry=1");
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+    // And a new start, from the watermark.
+    server.exec("INSERT INTO d.t VALUES (9)");
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+}
+
+/// Appends the last transaction of a binlog file once more, without its last bytes.
+fn append_torn_copy_of_the_last_transaction(path: &std::path::Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let (mut at, mut group, mut starts) = (4, 0, Vec::new());
+    let mut crc = Checksum::Off;
+    while let Ok(Frame::Event(header, event)) = next_frame(&bytes[at..]) {
+        match header.kind {
+            kind::FORMAT_DESCRIPTION => crc = FormatDescription::parse(event).unwrap().checksum,
+            kind::GTID | kind::MARIADB_GTID => group = at,
+            _ => {}
+        }
+        starts.push(at);
+        at += event.len();
+    }
+    bytes.truncate(at);
+    let shift = u32::try_from(at - group).unwrap();
+    let mut copy = Vec::new();
+    for start in starts.into_iter().filter(|start| *start >= group) {
+        let Ok(Frame::Event(header, event)) = next_frame(&bytes[start..]) else {
+            panic!()
+        };
+        let mut event = event[..event.len() - crc.len()].to_vec();
+        event[13..17].copy_from_slice(&(header.log_pos + shift).to_le_bytes());
+        checksum::seal(&mut event, crc).unwrap();
+        copy.extend(event);
+    }
+    bytes.extend(&copy[..copy.len() - 5]);
+    std::fs::write(path, bytes).unwrap();
 }

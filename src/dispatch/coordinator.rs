@@ -31,6 +31,8 @@ pub struct Run {
     pub reader: RelayReader,
     /// Where it begins: the watermark, or the start position.
     pub from: Checkpoint,
+    /// Starts of transactions that the source never finished: left out.
+    pub cut_short: Vec<Position>,
     /// Where changes go.
     pub target: Arc<dyn Target>,
     /// What lanes share.
@@ -73,7 +75,7 @@ pub fn run(run: Run) -> Result<Ended> {
     let lanes = Lanes::open(run.target.clone(), run.context.clone(), run.roster)?;
     let from_position = run.from.position.clone();
     let mut coordinator = Coordinator {
-        router: Router::new(lanes, run.from, run.reader.format().clone()),
+        router: Router::new(lanes, run.from, run.reader.format().clone(), run.cut_short),
         reader: run.reader,
         target: run.target,
         context: run.context,

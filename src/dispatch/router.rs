@@ -45,11 +45,18 @@ pub struct Router {
     executed: Arc<GtidSet>,
     timestamp: u32,
     passed_over: u64,
+    /// Starts of transactions that the source never finished.
+    cut_short: Vec<Position>,
 }
 
 impl Router {
     /// A router that begins at a checkpoint.
-    pub fn new(lanes: Lanes, from: Checkpoint, format: FormatDescription) -> Self {
+    pub fn new(
+        lanes: Lanes,
+        from: Checkpoint,
+        format: FormatDescription,
+        cut_short: Vec<Position>,
+    ) -> Self {
         Self {
             lanes,
             group: Group::default(),
@@ -59,6 +66,7 @@ impl Router {
             executed: from.executed,
             timestamp: from.timestamp,
             passed_over: 0,
+            cut_short,
         }
     }
 
@@ -162,8 +170,8 @@ impl Router {
                     mariadb::plain(step.kind, step.body, &self.format, &mut scratch)?;
                 self.step(Step { kind, body, ..step })
             }
-            kind::FORMAT_DESCRIPTION
-            | kind::STOP
+            kind::FORMAT_DESCRIPTION => self.new_file(),
+            kind::STOP
             | kind::ROTATE
             | kind::INTVAR
             | kind::RAND
@@ -192,6 +200,22 @@ impl Router {
         }
     }
 
+    /// No transaction goes on in another file: one that is open was being written when the source crashed. Nothing of it
+    /// may stay, and what was merged before it must: the run begins again, and leaves it out.
+    fn new_file(&mut self) -> Result<()> {
+        match self.group.start.take() {
+            Some(start) if self.group.open && !self.cut_short.contains(&start) => Err(Error::new(
+                ErrorKind::CutShort,
+                "the source crashed while it wrote this transaction",
+            )
+            .at_pos(start.file, start.offset)),
+            _ => {
+                self.group.clear();
+                Ok(())
+            }
+        }
+    }
+
     fn begin_named(&mut self, step: Step<'_>, gtid: Option<Gtid>) {
         self.group.clear();
         self.group.gtid = gtid;
@@ -205,10 +229,12 @@ impl Router {
 
     fn mark_start(&mut self, step: Step<'_>) {
         if self.group.start.is_none() {
-            self.group.start = Some(Position {
+            let start = Position {
                 file: step.file.clone(),
                 offset: step.start,
-            });
+            };
+            self.group.is_known |= self.cut_short.contains(&start);
+            self.group.start = Some(start);
         }
         if self.group.timestamp == 0 {
             self.group.timestamp = step.timestamp;

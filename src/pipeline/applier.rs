@@ -18,7 +18,7 @@ use crate::dispatch::budget::Budget;
 use crate::dispatch::coordinator::{self, Ended, Run};
 use crate::dispatch::lane::LaneContext;
 use crate::dispatch::stop::StopFlag;
-use crate::error::{Result, Retry};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::relay::reader::RelayReader;
 use crate::relay::receiver::{Destination, unix_now};
 use crate::serve::published::Published;
@@ -39,6 +39,8 @@ pub(super) struct Applier {
     pub(super) until: Arc<OnceLock<Position>>,
     /// What it publishes.
     pub(super) published: Published,
+    /// Starts of transactions that the source never finished.
+    pub(super) cut_short: Vec<Position>,
     /// Ends it.
     pub(super) stop: CancellationToken,
     /// The flag of the run under way.
@@ -53,6 +55,7 @@ impl Applier {
         let outcome = loop {
             state.set_running(true);
             match self.run_once() {
+                Err(error) if error.kind() == ErrorKind::CutShort => self.leave_out(&error),
                 Err(error) if error.kind().retry() == Retry::Backoff => {
                     state.set_error(&error, unix_now());
                     tracing::warn!(errno = error.errno(), error = %error.full_text(), "applying was interrupted");
@@ -72,6 +75,14 @@ impl Applier {
         // The watcher only waits for the token.
         let _ = watcher.join();
         outcome
+    }
+
+    /// A transaction that the source never finished is left out of the next run.
+    fn leave_out(&mut self, error: &Error) {
+        tracing::warn!(error = %error.full_text(), "a transaction was cut short by the source's crash; it is left out");
+        if let (Some(file), Some(offset)) = (error.at().file.clone(), error.at().pos) {
+            self.cut_short.push(Position { file, offset });
+        }
     }
 
     /// Turns the token into the flag that the coordinator polls, and wakes it.
@@ -115,6 +126,7 @@ impl Applier {
         coordinator::run(Run {
             reader,
             from,
+            cut_short: self.cut_short.clone(),
             target: self.target.clone(),
             context: LaneContext {
                 stop: flag,

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::end::RelayEnd;
 use super::io_state::{IoPhase, IoState};
 use super::writer::RelayWriter;
-use crate::binlog::position::Position;
+use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::config::source::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{EventBatch, SourceConnection, StartAt};
@@ -63,9 +63,11 @@ impl Receiver {
     /// What needs an operator.
     pub async fn run(&self) -> Result<()> {
         let mut damaged_at: Option<Position> = None;
+        // Where a torn file was left, and the head to go on at instead: each file is left once.
+        let (mut left, mut resume_at) = (None, None);
         loop {
             self.state.set_phase(IoPhase::Connecting);
-            let error = match self.connect_and_receive().await {
+            let error = match self.connect_and_receive(resume_at.take()).await {
                 Ok(()) => {
                     self.state.set_phase(IoPhase::No);
                     return Ok(());
@@ -74,6 +76,15 @@ impl Receiver {
             };
             self.state.set_error(&error, unix_now());
             let end = self.destination.end.get().end;
+            if is_torn_at_source(&error)
+                && left != end
+                && let Some(next) = self.file_after(end.as_ref()).await
+            {
+                tracing::warn!(error = %error.full_text(), next = %next, "the source crashed while it wrote this file; going on in the next one");
+                resume_at = Some(next);
+                left = end;
+                continue;
+            }
             let again = match error.kind() {
                 ErrorKind::Network | ErrorKind::DiskFull => true,
                 ErrorKind::Access => self.retry_access,
@@ -102,7 +113,20 @@ impl Receiver {
         }
     }
 
-    async fn connect_and_receive(&self) -> Result<()> {
+    /// The head of the source's file after the one that ends at `end`; `None` when there is none, or nobody says.
+    async fn file_after(&self, end: Option<&Position>) -> Option<Position> {
+        let end = end?;
+        let mut connection = crate::source::connect(&self.source).await.ok()?;
+        let files = connection.binary_logs().await.ok()?;
+        connection.quit().await;
+        let heads = files
+            .into_iter()
+            .map(|(file, _)| Position::new(file, FIRST_EVENT_OFFSET));
+        let mut later = heads.skip_while(|head| head.file != end.file).skip(1);
+        later.next()
+    }
+
+    async fn connect_and_receive(&self, resume_at: Option<Position>) -> Result<()> {
         let connected = tokio::select! {
             connected = crate::source::connect(&self.source) => connected,
             () = self.stop.cancelled() => return Ok(()),
@@ -113,8 +137,8 @@ impl Receiver {
             connection.info().source_id.clone(),
             connection.info().version_text.clone(),
         );
-        let start = match self.destination.end.get().end {
-            Some(end) => StartAt::Position(end),
+        let start = match resume_at.or_else(|| self.destination.end.get().end) {
+            Some(at) => StartAt::Position(at),
             None => self.destination.start.clone(),
         };
         tracing::info!(source = %self.source.host, port = self.source.port, start = %start, "receiving");
@@ -184,6 +208,15 @@ impl Receiver {
         writing.await.map_err(writer_panicked)??;
         received
     }
+}
+
+/// Whether the source's own file ends within an event (`LOG_READ_TRUNC`): it crashed while it wrote, and what is torn was
+/// never committed. Nobody can read on in that file, and nothing is in it that the source still has.
+fn is_torn_at_source(error: &Error) -> bool {
+    error.kind() == ErrorKind::Dump
+        && error
+            .what()
+            .contains("binlog truncated in the middle of event")
 }
 
 /// Writes batches until the channel closes; ends with everything whole durable.
