@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS relaylite.watermark (
   pos BIGINT UNSIGNED NOT NULL,
   executed LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
   source_timestamp INT UNSIGNED NOT NULL,
+  parked LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'XA transactions prepared before here and not decided: JSON',
   written_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)
 ) ENGINE=InnoDB;
 

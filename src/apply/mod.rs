@@ -15,7 +15,7 @@ pub mod sqlite;
 
 use std::sync::Arc;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Watermark};
 use crate::decode::query::Query;
 use crate::decode::rows::RowReader;
 use crate::error::Result;
@@ -28,10 +28,10 @@ pub trait Target: Send + Sync {
     fn checkpoints(&self) -> Result<Vec<(String, Checkpoint)>>;
 
     /// The watermark: up to here every database has everything durably. `None` on a fresh target.
-    fn watermark(&self) -> Result<Option<Checkpoint>>;
+    fn watermark(&self) -> Result<Option<Watermark>>;
 
-    /// Stores the watermark durably. Called from one thread, seldom (seconds apart).
-    fn set_watermark(&self, watermark: &Checkpoint) -> Result<()>;
+    /// Stores the watermark durably, whole or not at all. Called from one thread, seldom (seconds apart).
+    fn set_watermark(&self, watermark: &Watermark) -> Result<()>;
 
     /// Opens the lane of one source database; makes its place in the target if there is none.
     fn open_lane(&self, database: &str) -> Result<Box<dyn Lane>>;

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-pub use event::{MariaDbGtidEvent, MariaDbXid, MySqlGtidEvent};
+pub use event::{MariaDbGtidEvent, MySqlGtidEvent};
 pub use intervals::{Interval, Intervals};
 pub use sid::{Sid, Tag, Uuid};
 

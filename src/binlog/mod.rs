@@ -12,3 +12,4 @@ pub mod header;
 pub mod kind;
 pub mod position;
 pub mod rotate;
+pub mod xa_id;

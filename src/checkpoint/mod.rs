@@ -1,7 +1,12 @@
-//! 6. How far the target is: one checkpoint per database, written in the same transaction as the rows.
+//! 6. How far the target is: one checkpoint per database, written in the same transaction as the rows; and the watermark
+//! under all of them, with the XA transactions that are prepared and not decided there.
 
+pub mod parked;
+
+use std::cmp::Ordering;
 use std::sync::Arc;
 
+use self::parked::ParkedXa;
 use crate::binlog::gtid::GtidSet;
 use crate::binlog::position::Position;
 
@@ -18,4 +23,36 @@ pub struct Checkpoint {
     pub executed: Arc<GtidSet>,
     /// The source's clock when that transaction began, in seconds since 1970; 0 when not known.
     pub timestamp: u32,
+}
+
+/// The point up to which every database of the target has everything durably: where a restart reads on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watermark {
+    /// How far.
+    pub at: Checkpoint,
+    /// The XA transactions that were prepared before that point and were neither committed nor rolled back before it,
+    /// oldest first. Their rows are in no database; they stand in the relay log.
+    pub parked: Vec<ParkedXa>,
+}
+
+impl Watermark {
+    /// A watermark with nothing parked.
+    pub fn new(at: Checkpoint) -> Self {
+        Self {
+            at,
+            parked: Vec::new(),
+        }
+    }
+
+    /// The first position of the relay log that is still needed: that of the oldest parked transaction, or where a
+    /// restart reads on. **A purge of the relay log must never pass it.**
+    pub fn needed_from(&self) -> &Position {
+        let mut from = &self.at.position;
+        for xa in &self.parked {
+            if xa.start.order(from) == Some(Ordering::Less) {
+                from = &xa.start;
+            }
+        }
+        from
+    }
 }

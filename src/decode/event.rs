@@ -29,7 +29,7 @@ pub enum Event<'a> {
     /// Commit of a transactional group, with its number.
     Xid(u64),
     /// XA PREPARE (or COMMIT ONE PHASE) ends the group.
-    XaPrepare(XaPrepare<'a>),
+    XaPrepare(XaPrepare),
     /// A table's map; its body.
     TableMap(&'a [u8]),
     /// Row changes.

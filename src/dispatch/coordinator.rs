@@ -20,7 +20,8 @@ use super::router::Router;
 use super::state::ApplierState;
 use crate::apply::Target;
 use crate::binlog::position::Position;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::parked::ParkedXa;
+use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::limits::{RELAY_WAIT, WATERMARK_INTERVAL};
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::reader::RelayReader;
@@ -30,7 +31,7 @@ pub struct Run {
     /// The relay log, opened at `from`.
     pub reader: RelayReader,
     /// Where it begins: the watermark, or the start position.
-    pub from: Checkpoint,
+    pub from: Watermark,
     /// Starts of transactions that the source never finished: left out.
     pub cut_short: Vec<Position>,
     /// Where changes go.
@@ -56,6 +57,8 @@ pub enum Ended {
 
 struct Coordinator {
     reader: RelayReader,
+    /// Reads the rows of a prepared XA transaction that is being committed.
+    replay: Option<RelayReader>,
     router: Router,
     target: Arc<dyn Target>,
     context: LaneContext,
@@ -73,10 +76,11 @@ struct Coordinator {
 /// the next run.
 pub fn run(run: Run) -> Result<Ended> {
     let lanes = Lanes::open(run.target.clone(), run.context.clone(), run.roster)?;
-    let from_position = run.from.position.clone();
+    let from_position = run.from.at.position.clone();
     let mut coordinator = Coordinator {
         router: Router::new(lanes, run.from, run.reader.format().clone(), run.cut_short),
         reader: run.reader,
+        replay: None,
         target: run.target,
         context: run.context,
         until: run.until,
@@ -85,6 +89,7 @@ pub fn run(run: Run) -> Result<Ended> {
         advanced: None,
         last_duties: Instant::now(),
     };
+    coordinator.publish_parked();
     let outcome = coordinator.work();
     coordinator.end(outcome)
 }
@@ -106,6 +111,14 @@ impl Coordinator {
     }
 
     fn step(&mut self) -> Result<()> {
+        if self.router.to_replay().is_some() {
+            self.replay_step()
+        } else {
+            self.read_step()
+        }
+    }
+
+    fn read_step(&mut self) -> Result<()> {
         let file = self.reader.file_name().clone();
         let Some(event) = self.reader.next_event()? else {
             return self.caught_up();
@@ -115,11 +128,40 @@ impl Coordinator {
         self.router
             .event(&event, &file)
             .map_err(|error| error.at_pos(file.clone(), start))?;
-        if !self.router.in_group() {
-            let passed_over = self.router.passed_over();
-            self.state.set_read(self.router.checkpoint(), passed_over);
+        self.publish();
+        Ok(())
+    }
+
+    /// The rows of a prepared XA transaction go to the lanes, one event at a time, so that a stop is heard between them.
+    fn replay_step(&mut self) -> Result<()> {
+        let reader = match (&mut self.replay, self.router.to_replay()) {
+            (Some(reader), _) => reader,
+            (None, Some(xa)) => self.replay.insert(
+                self.reader
+                    .range(&xa.start, xa.end)
+                    .map_err(|error| no_rows(error, xa))?,
+            ),
+            (None, None) => return Ok(()),
+        };
+        if !self.router.replay(reader)? {
+            self.replay = None;
+            self.publish();
         }
         Ok(())
+    }
+
+    fn publish(&mut self) {
+        if self.router.in_group() {
+            return;
+        }
+        let passed_over = self.router.passed_over();
+        self.state.set_read(self.router.checkpoint(), passed_over);
+        self.publish_parked();
+    }
+
+    fn publish_parked(&mut self) {
+        let (count, oldest) = self.router.parked().summary();
+        self.state.set_parked(count, oldest);
     }
 
     /// Everything durable in the relay log is read: let the lanes commit, and wait for more.
@@ -190,10 +232,17 @@ impl Coordinator {
             .watermark
             .as_ref()
             .is_none_or(|known| known.order(&at.position) == Some(Ordering::Less));
-        if !is_later {
+        // After a restart lanes may be ahead of what was read again: what is parked there is not known yet.
+        let read = self.router.checkpoint().position;
+        if !is_later || at.position.order(&read) == Some(Ordering::Greater) {
             return Ok(());
         }
-        self.target.set_watermark(at)?;
+        let parked = self.router.parked();
+        self.target.set_watermark(&Watermark {
+            at: at.clone(),
+            parked: parked.at(&at.position),
+        })?;
+        parked.forget(&at.position);
         self.watermark = Some(at.position.clone());
         self.state.clear_error();
         let lanes = self.router.lanes();
@@ -233,4 +282,14 @@ impl Coordinator {
         }
         Ok(())
     }
+}
+
+fn no_rows(error: Error, xa: &ParkedXa) -> Error {
+    let what = format!(
+        "the rows of the prepared XA transaction {} cannot be read from the relay log any more, and it is to be committed",
+        xa.id.readable()
+    );
+    Error::new(error.kind(), what)
+        .at_pos(xa.start.file.clone(), xa.start.offset)
+        .with_source(error)
 }

@@ -1,13 +1,16 @@
 //! Where source transactions begin and end: the coordinator's view of one group of events.
 //!
-//! Only XID, COMMIT, ROLLBACK, a one-phase XA PREPARE or a statement that stands alone end a group; savepoints do not.
+//! Only XID, COMMIT, ROLLBACK, XA PREPARE or a statement that stands alone end a group; savepoints do not.
 //! A ROLLBACK in the binlog closes a group whose changes stay (rows of a non-transactional table, MySQL manual
 //! "Binary Logging and Nontransactional Tables"), so it ends a group as COMMIT does.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::Gtid;
 use crate::binlog::position::Position;
+use crate::checkpoint::parked::ParkedXa;
 
 /// Where the rows of a mapped table go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +19,31 @@ pub enum Route {
     Lane(usize),
     /// Nowhere: passed over by rule, or the lane has this group already.
     Skip,
+}
+
+/// What a group has to do with XA.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub enum Xa {
+    /// Nothing.
+    #[default]
+    No,
+    /// It ends with XA PREPARE: its rows go nowhere yet.
+    Preparing,
+    /// It commits a prepared transaction, whose rows are read from where they stand.
+    Replaying(Replay),
+}
+
+/// Rows that are read once more, for a group that commits them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// Where they stand.
+    pub xa: ParkedXa,
+    /// The group that commits them: start of its last event, and its end.
+    pub commit: (u64, Position),
+    /// The format of the file that the committing group stands in; the rows' own may be another.
+    pub format: Arc<FormatDescription>,
+    /// Whether the XA PREPARE that ends the rows was met.
+    pub is_whole: bool,
 }
 
 /// The group being read.
@@ -35,6 +63,8 @@ pub struct Group {
     pub routes: HashMap<u64, Route>,
     /// Lanes that have a part of it, each once.
     pub lanes: Vec<usize>,
+    /// What it has to do with XA.
+    pub xa: Xa,
 }
 
 impl Group {
@@ -47,5 +77,6 @@ impl Group {
         self.timestamp = 0;
         self.routes.clear();
         self.lanes.clear();
+        self.xa = Xa::No;
     }
 }

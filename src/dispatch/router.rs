@@ -1,18 +1,21 @@
 //! Events to lanes: which database each event belongs to, and where groups begin and end.
 
+mod xa;
+
 use std::sync::Arc;
 
 use super::barrier::Barrier;
 use super::batch::{DdlTask, Item};
-use super::group::{Group, Route};
+use super::group::{Group, Route, Xa};
 use super::lanes::Lanes;
 use super::statement::{self, Meaning};
 use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::{Gtid, GtidSet, MariaDbGtidEvent, MySqlGtidEvent};
-use crate::binlog::header::FLAG_IGNORABLE;
+use crate::binlog::header::{FLAG_IGNORABLE, Header};
 use crate::binlog::kind;
 use crate::binlog::position::Position;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::parked::Parked;
+use crate::checkpoint::{Checkpoint, Watermark};
 use crate::decode::mariadb;
 use crate::decode::payload::Payload;
 use crate::decode::query::{Query, query_text};
@@ -35,6 +38,37 @@ struct Step<'a> {
     end: u64,
 }
 
+impl<'a> Step<'a> {
+    /// An event of the relay log.
+    fn of(event: &RelayEvent<'a>, file: &'a Arc<str>) -> Self {
+        Self {
+            kind: event.header.kind,
+            flags: event.header.flags,
+            server_id: event.header.server_id,
+            timestamp: event.header.timestamp,
+            body: event.body,
+            file,
+            start: event.start,
+            end: event.end,
+        }
+    }
+
+    /// An event that was packed into this one.
+    fn inner<'b>(self, header: &Header, body: &'b [u8]) -> Step<'b>
+    where
+        'a: 'b,
+    {
+        Step {
+            kind: header.kind,
+            flags: header.flags,
+            server_id: header.server_id,
+            timestamp: header.timestamp,
+            body,
+            ..self
+        }
+    }
+}
+
 /// Gives events to lanes.
 pub struct Router {
     lanes: Lanes,
@@ -45,18 +79,21 @@ pub struct Router {
     executed: Arc<GtidSet>,
     timestamp: u32,
     passed_over: u64,
+    /// XA transactions that are prepared and not decided.
+    parked: Parked,
     /// Starts of transactions that the source never finished.
     cut_short: Vec<Position>,
 }
 
 impl Router {
-    /// A router that begins at a checkpoint.
+    /// A router that begins at a watermark.
     pub fn new(
         lanes: Lanes,
-        from: Checkpoint,
+        watermark: Watermark,
         format: FormatDescription,
         cut_short: Vec<Position>,
     ) -> Self {
+        let from = watermark.at;
         Self {
             lanes,
             group: Group::default(),
@@ -66,6 +103,7 @@ impl Router {
             executed: from.executed,
             timestamp: from.timestamp,
             passed_over: 0,
+            parked: Parked::new(watermark.parked),
             cut_short,
         }
     }
@@ -111,16 +149,7 @@ impl Router {
     /// # Errors
     /// `Unsupported` for what cannot be applied, `Corrupt`, `Stopped` when a lane has failed.
     pub fn event(&mut self, event: &RelayEvent<'_>, file: &Arc<str>) -> Result<()> {
-        self.step(Step {
-            kind: event.header.kind,
-            flags: event.header.flags,
-            server_id: event.header.server_id,
-            timestamp: event.header.timestamp,
-            body: event.body,
-            file,
-            start: event.start,
-            end: event.end,
-        })?;
+        self.step(Step::of(event, file))?;
         if event.header.kind == kind::FORMAT_DESCRIPTION {
             self.format = Arc::new(FormatDescription::parse(event.bytes)?);
         }
@@ -149,6 +178,9 @@ impl Router {
             kind::MARIADB_GTID => {
                 let event = MariaDbGtidEvent::parse(step.server_id, step.body)?;
                 self.begin_named(step, Some(event.gtid));
+                if event.prepares().is_some() {
+                    self.group.xa = Xa::Preparing;
+                }
                 if !event.is_standalone() {
                     self.begin(step);
                 }
@@ -259,10 +291,11 @@ impl Router {
             .map_err(|_| Error::corrupt("a database name that is not UTF-8"))?;
         // A row event without BEGIN is a group all the same (MySQL 5.1 non-transactional tables).
         self.begin(step);
-        let route = if self.group.is_known || statement::is_system_database(database) {
+        let is_nothing = self.group.is_known || self.group.xa == Xa::Preparing;
+        let route = if is_nothing || statement::is_system_database(database) {
             Route::Skip
         } else {
-            self.route(database)?
+            self.route(database, step.file)?
         };
         self.group.routes.insert(id, route);
         match route {
@@ -276,8 +309,9 @@ impl Router {
         }
     }
 
-    /// The lane of a database in this group; the lane is told that a transaction begins when it is new in it.
-    fn route(&mut self, database: &str) -> Result<Route> {
+    /// The lane of a database in this group; the lane is told that a transaction begins, whose rows stand in `file`,
+    /// when it is new in it.
+    fn route(&mut self, database: &str, file: &Arc<str>) -> Result<Route> {
         let lane = self.lanes.lane(database)?;
         if self.group.lanes.contains(&lane) {
             return Ok(Route::Lane(lane));
@@ -293,7 +327,7 @@ impl Router {
             lane,
             Item::Begin {
                 gtid,
-                file: self.position.file.clone(),
+                file: file.clone(),
             },
         )?;
         Ok(Route::Lane(lane))
@@ -330,8 +364,13 @@ impl Router {
         match statement::meaning(&query, &self.format)? {
             Meaning::Begin => self.begin(step),
             Meaning::End => return self.end_group(step),
+            Meaning::XaBegin => {
+                self.group.xa = Xa::Preparing;
+                self.begin(step);
+            }
             Meaning::InsideGroup => {}
-            Meaning::XaCommit => return Err(xa_unsupported()),
+            Meaning::XaCommit(id) => return self.xa_commit(step, &id),
+            Meaning::XaRollback(id) => return self.xa_rollback(step, &id),
             Meaning::PassOver => {
                 self.passed_over += 1;
                 return self.end_if_alone(step);
@@ -375,8 +414,11 @@ impl Router {
             statement::databases(&statement, &query.database)
         };
         let inside = self.group.open;
+        if inside && self.group.xa == Xa::Preparing {
+            return Err(unsupported("a definition changes inside an XA transaction"));
+        }
         let dropped = statement::dropped_database(&statement).map(str::to_owned);
-        let concerned = self.concerned_lanes(&names)?;
+        let concerned = self.concerned_lanes(&names, step.file)?;
         if !inside {
             self.count_gtid();
         }
@@ -418,11 +460,11 @@ impl Router {
     }
 
     /// The lanes of these databases that do not have the statement yet.
-    fn concerned_lanes(&mut self, names: &[String]) -> Result<Vec<usize>> {
+    fn concerned_lanes(&mut self, names: &[String], file: &Arc<str>) -> Result<Vec<usize>> {
         let mut concerned = Vec::new();
         for name in names {
             if self.group.open {
-                if let Route::Lane(lane) = self.route(name)? {
+                if let Route::Lane(lane) = self.route(name, file)? {
                     concerned.push(lane);
                 }
                 continue;
@@ -439,25 +481,10 @@ impl Router {
         Ok(concerned)
     }
 
-    fn xa_prepare(&mut self, step: Step<'_>) -> Result<()> {
-        // `one_phase` (MySQL `XA_prepare_event`): COMMIT ONE PHASE, which ends like any transaction.
-        if step.body.first() == Some(&1) {
-            return self.end_group(step);
-        }
-        Err(xa_unsupported())
-    }
-
     fn payload(&mut self, step: Step<'_>) -> Result<()> {
         let mut events = Payload::parse(step.body)?.reader()?;
         while let Some((header, body)) = events.next_event()? {
-            self.step(Step {
-                kind: header.kind,
-                flags: header.flags,
-                server_id: header.server_id,
-                timestamp: header.timestamp,
-                body,
-                ..step
-            })?;
+            self.step(step.inner(&header, body))?;
         }
         Ok(())
     }
@@ -482,6 +509,11 @@ impl Router {
 
     /// The group is over: its lanes commit, together when there are several.
     fn end_group(&mut self, step: Step<'_>) -> Result<()> {
+        if self.group.xa == Xa::Preparing {
+            return Err(Error::corrupt(
+                "a group that began as an XA transaction ends without XA PREPARE",
+            ));
+        }
         self.mark_start(step);
         self.count_gtid();
         if !self.group.lanes.is_empty() {
@@ -523,13 +555,6 @@ impl Router {
 
 fn unsupported(what: &str) -> Error {
     Error::new(ErrorKind::Unsupported, what)
-}
-
-fn xa_unsupported() -> Error {
-    unsupported(
-        "XA transactions (XA PREPARE, XA COMMIT) cannot be followed yet; use XA COMMIT … ONE PHASE or plain \
-         transactions on the source",
-    )
 }
 
 fn not_row_format(what: &str, text: &str) -> Error {

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
+use crate::checkpoint::parked::ParkedXa;
 use crate::error::Error;
 
 /// A snapshot.
@@ -19,6 +20,10 @@ pub struct ApplierStatus {
     pub caught_up: bool,
     /// Statements that changed no table and were passed over.
     pub passed_over: u64,
+    /// XA transactions that are prepared and not decided.
+    pub parked: usize,
+    /// The oldest of them.
+    pub oldest_parked: Option<ParkedXa>,
     /// Number, text and time (seconds since 1970) of the error that stopped it.
     pub last_error: Option<(u16, String, u64)>,
 }
@@ -50,6 +55,15 @@ impl ApplierState {
         status.read = Some(at);
         status.passed_over = passed_over;
         status.caught_up = false;
+    }
+
+    /// So many XA transactions are prepared and not decided, and this one is the oldest.
+    pub fn set_parked(&self, count: usize, oldest: Option<&ParkedXa>) {
+        let mut status = self.lock();
+        status.parked = count;
+        if status.oldest_parked.as_ref() != oldest {
+            status.oldest_parked = oldest.cloned();
+        }
     }
 
     /// Everything received up to `end` is handed to the lanes.

@@ -2,6 +2,7 @@
 
 use crate::binlog::flavor::Flavor;
 use crate::binlog::format::FormatDescription;
+use crate::binlog::xa_id::XaId;
 use crate::decode::charset::Charset;
 use crate::decode::query::Query;
 use crate::error::{Error, ErrorKind, Result};
@@ -22,8 +23,12 @@ pub enum Meaning {
     End,
     /// Neither begins nor ends anything, and changes nothing by itself.
     InsideGroup,
+    /// An XA transaction begins.
+    XaBegin,
     /// Commits a transaction that was prepared before, in a group of its own.
-    XaCommit,
+    XaCommit(XaId),
+    /// Drops a transaction that was prepared before, in a group of its own.
+    XaRollback(XaId),
     /// Changes no table that is followed.
     PassOver,
     /// Changes rows by statement.
@@ -76,14 +81,15 @@ pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
     let mut scratch = String::new();
     let text = text_of(query, &mut scratch)?;
     Ok(match ddl::parse(text, &context)? {
-        Statement::Begin | Statement::Xa(XaCommand::Start(_)) => Meaning::Begin,
+        Statement::Begin => Meaning::Begin,
+        Statement::Xa(XaCommand::Start(_)) => Meaning::XaBegin,
         Statement::Commit | Statement::Rollback => Meaning::End,
         Statement::RollbackTo(_)
         | Statement::Savepoint(_)
         | Statement::ReleaseSavepoint(_)
         | Statement::Xa(XaCommand::End(_) | XaCommand::Prepare(_)) => Meaning::InsideGroup,
-        Statement::Xa(XaCommand::Commit { .. }) => Meaning::XaCommit,
-        Statement::Xa(XaCommand::Rollback(_)) => Meaning::PassOver,
+        Statement::Xa(XaCommand::Commit { xid, .. }) => Meaning::XaCommit(xid),
+        Statement::Xa(XaCommand::Rollback(xid)) => Meaning::XaRollback(xid),
         Statement::NoTableChange(_) => Meaning::PassOver,
         Statement::DataChange(what) => {
             if changes_system_table_only(query) {

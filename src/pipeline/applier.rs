@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::{SourceSchema, Target};
 use crate::binlog::position::Position;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::limits::{APPLY_RETRY, RELAY_WAIT};
 use crate::dispatch::budget::Budget;
 use crate::dispatch::coordinator::{self, Ended, Run};
@@ -120,7 +120,7 @@ impl Applier {
         let Some(from) = self.begin()? else {
             return Ok(Ended::Stopped);
         };
-        let Some(reader) = self.open_reader(&from.position)? else {
+        let Some(reader) = self.open_reader(&from.at.position)? else {
             return Ok(Ended::Stopped);
         };
         coordinator::run(Run {
@@ -142,7 +142,7 @@ impl Applier {
 
     /// Where to begin: the watermark, or on a fresh target the start, which becomes the watermark before anything is
     /// applied.
-    fn begin(&mut self) -> Result<Option<Checkpoint>> {
+    fn begin(&mut self) -> Result<Option<Watermark>> {
         if let Some(watermark) = self.target.watermark()? {
             return Ok(Some(watermark));
         }
@@ -152,8 +152,9 @@ impl Applier {
             };
             self.from.position.file = file;
         }
-        self.target.set_watermark(&self.from)?;
-        Ok(Some(self.from.clone()))
+        let watermark = Watermark::new(self.from.clone());
+        self.target.set_watermark(&watermark)?;
+        Ok(Some(watermark))
     }
 
     fn first_file(&self) -> Option<Arc<str>> {

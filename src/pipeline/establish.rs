@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::Pipeline;
 use crate::binlog::gtid::GtidSet;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::Until;
 use crate::config::source::Start;
 use crate::error::{ErrorKind, Result, Retry};
@@ -24,8 +24,8 @@ impl Pipeline {
         &self,
         stop: &CancellationToken,
     ) -> Result<Option<(Destination, Checkpoint)>> {
-        if let Some(from) = self.watermark()? {
-            let destination = self.resume(&from)?;
+        if let Some(watermark) = self.target.watermark()? {
+            let (destination, from) = self.resume(watermark)?;
             if self.config.until == Until::CaughtUp && self.until.get().is_none() {
                 let Some(()) = self.with_source(stop, None).await?.map(drop) else {
                     return Ok(None);
@@ -58,41 +58,54 @@ impl Pipeline {
         Ok(Some((destination, from)))
     }
 
-    /// The target's watermark, moved on where `skip_to` says so.
-    fn watermark(&self) -> Result<Option<Checkpoint>> {
-        let Some(mut watermark) = self.target.watermark()? else {
-            return Ok(None);
-        };
-        if let Some(to) = &self.config.skip_to
-            && watermark.position.order(to) != Some(Ordering::Greater)
-            && watermark.position != *to
-        {
-            tracing::warn!(from = %watermark.position, to = %to, "changes between these positions are given up");
-            watermark.position = to.clone();
-            self.target.set_watermark(&watermark)?;
-        }
-        Ok(Some(watermark))
-    }
-
-    /// The relay log that the watermark belongs to; emptied when it cannot be the one.
-    fn resume(&self, from: &Checkpoint) -> Result<Destination> {
-        let directory = self.relay.source_directory(&from.source_id)?;
+    /// The relay log that the watermark belongs to, emptied when it cannot be the one; and where to go on, which is
+    /// further on where `skip_to` says so.
+    fn resume(&self, mut watermark: Watermark) -> Result<(Destination, Checkpoint)> {
+        let skips = self.skip(&mut watermark);
+        let directory = self.relay.source_directory(&watermark.at.source_id)?;
         let mut durable = recover::recover(&directory, true)?;
-        let holds = durable.index.names().contains(&from.position.file)
+        let position = &watermark.at.position;
+        let names = durable.index.names();
+        let holds = names.contains(&position.file)
+            && names.contains(&watermark.needed_from().file)
             && durable
                 .end
                 .as_ref()
-                .is_some_and(|end| end.order(&from.position).is_some_and(Ordering::is_ge));
+                .is_some_and(|end| end.order(position).is_some_and(Ordering::is_ge));
+        if skips {
+            if !holds {
+                give_up_parked(&mut watermark);
+            }
+            self.target.set_watermark(&watermark)?;
+        }
         if !holds {
             recover::reset(&directory)?;
             durable = recover::recover(&directory, true)?;
         }
-        Ok(Destination {
-            source_id: from.source_id.clone(),
+        let destination = Destination {
+            source_id: watermark.at.source_id.clone(),
             directory,
             end: Arc::new(RelayEnd::new(durable)),
-            start: StartAt::Position(from.position.clone()),
-        })
+            start: StartAt::Position(watermark.needed_from().clone()),
+        };
+        Ok((destination, watermark.at))
+    }
+
+    /// Moves the watermark on where `skip_to` says so; whether it did, or may have to give up what is parked.
+    fn skip(&self, watermark: &mut Watermark) -> bool {
+        let position = &mut watermark.at.position;
+        let Some(to) = &self.config.skip_to else {
+            return false;
+        };
+        if position.order(to) == Some(Ordering::Greater) {
+            return false;
+        }
+        if position == to {
+            return !watermark.parked.is_empty();
+        }
+        tracing::warn!(from = %position, to = %to, "changes between these positions are given up");
+        *position = to.clone();
+        true
     }
 
     /// Asks the source where to start, and where it ends now; retries until it answers.
@@ -150,5 +163,12 @@ impl Pipeline {
         }
         connection.quit().await;
         Ok((start, source_id, executed))
+    }
+}
+
+/// What is skipped includes the rows of prepared XA transactions where the relay log does not hold them any more.
+fn give_up_parked(watermark: &mut Watermark) {
+    for xa in watermark.parked.drain(..) {
+        tracing::warn!(xid = %xa.id, prepared_at = %xa.start, "a prepared XA transaction is given up");
     }
 }

@@ -81,6 +81,22 @@ impl RelayReader {
         })
     }
 
+    /// A second reader of the same relay log that gives just the events from `start` to `end` in one file, which were
+    /// durable when this reader passed them.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn range(&self, start: &Position, end: u64) -> Result<Self> {
+        let range = Durable {
+            end: Some(Position {
+                file: start.file.clone(),
+                offset: end,
+            }),
+            index: self.end.get().index,
+        };
+        Self::open(&self.directory, Arc::new(RelayEnd::new(range)), start)
+    }
+
     /// Position of the next event.
     pub fn position(&self) -> Position {
         Position {

@@ -39,7 +39,9 @@ pub fn report(relay_dir: &Path, target: Option<&Path>) -> Result<StatusReport> {
     };
     let watermark = target.map(sqlite::watermark).transpose()?.flatten();
     let mut sources = source_directories(relay_dir)?;
-    if let Some(at) = &watermark {
+    if let Some(watermark) = &watermark {
+        let at = &watermark.at;
+        report.fill_prepared_xa(watermark.parked.len(), watermark.parked.first());
         sources.retain(|(id, _)| *id == *at.source_id);
         report.source_id = Some(at.source_id.to_string());
         report.relay_source_log_file = Some(at.position.file.to_string());

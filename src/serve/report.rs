@@ -65,6 +65,7 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         ..StatusReport::default()
     };
     identity.fill(&mut report);
+    report.fill_prepared_xa(applier.parked, applier.oldest_parked.as_ref());
     fill_errors(&mut report, &io, applier.last_error);
     let received = published.received();
     if let Some(end) = &received {

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::parked::ParkedXa;
+
 /// One database of the target.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LaneReport {
@@ -133,9 +135,37 @@ pub struct StatusReport {
     /// Statements that changed no table and were passed over since the process started.
     #[serde(rename = "Passed_Over_Statements")]
     pub passed_over_statements: u64,
+    /// XA transactions that are prepared and neither committed nor rolled back: their rows wait in the relay log.
+    #[serde(rename = "Prepared_XA_Transactions")]
+    pub prepared_xa: u64,
+    /// Xid of the oldest of them, in a form that XA COMMIT takes.
+    #[serde(rename = "Oldest_Prepared_XA_Xid")]
+    pub oldest_xa_xid: Option<String>,
+    /// The source's file that it stands in; the relay log is needed from there on.
+    #[serde(rename = "Oldest_Prepared_XA_Log_File")]
+    pub oldest_xa_log_file: Option<String>,
+    /// Offset where it begins.
+    #[serde(rename = "Oldest_Prepared_XA_Log_Pos")]
+    pub oldest_xa_log_pos: Option<u64>,
+    /// When it was prepared, seconds since 1970 on the source; null when not known.
+    #[serde(rename = "Oldest_Prepared_XA_Timestamp")]
+    pub oldest_xa_timestamp: Option<u64>,
     /// One entry a database.
     #[serde(rename = "Lanes")]
     pub lanes: Vec<LaneReport>,
+}
+
+impl StatusReport {
+    /// Fills in how many XA transactions wait, and what is known of the oldest.
+    pub fn fill_prepared_xa(&mut self, count: usize, oldest: Option<&ParkedXa>) {
+        self.prepared_xa = count as u64;
+        if let Some(xa) = oldest {
+            self.oldest_xa_xid = Some(xa.id.readable());
+            self.oldest_xa_log_file = Some(xa.start.file.to_string());
+            self.oldest_xa_log_pos = Some(xa.start.offset);
+            self.oldest_xa_timestamp = (xa.timestamp != 0).then_some(u64::from(xa.timestamp));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use mysql_async::Value;
 use super::connection::Connection;
 use crate::binlog::gtid::GtidSet;
 use crate::binlog::position::Position;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Watermark};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The database that relaylite keeps on the target.
@@ -152,20 +152,35 @@ pub(super) fn write(
 }
 
 /// The watermark.
-pub(super) fn read_watermark(connection: &mut Connection) -> Result<Option<Checkpoint>> {
-    let rows: Vec<Row> = connection.select_text(
-        "SELECT source_id, file, pos, executed, source_timestamp FROM relaylite.watermark WHERE id = 1",
+pub(super) fn read_watermark(connection: &mut Connection) -> Result<Option<Watermark>> {
+    let rows: Vec<(String, String, u64, String, u32, String)> = connection.select_text(
+        "SELECT source_id, file, pos, executed, source_timestamp, parked FROM relaylite.watermark WHERE id = 1",
         "reading the watermark",
     )?;
-    rows.into_iter().next().map(parse).transpose()
+    let Some((source_id, file, pos, executed, timestamp, parked)) = rows.into_iter().next() else {
+        return Ok(None);
+    };
+    let parked = serde_json::from_str(&parked).map_err(|error| {
+        Error::new(
+            ErrorKind::Target,
+            "relaylite.watermark on the target holds no list of parked XA transactions",
+        )
+        .with_source(error)
+    })?;
+    let at = parse((source_id, file, pos, executed, timestamp))?;
+    Ok(Some(Watermark { at, parked }))
 }
 
-/// Replaces the watermark in the open transaction.
-pub(super) fn write_watermark(connection: &mut Connection, at: &Checkpoint) -> Result<()> {
-    let sql = "REPLACE INTO relaylite.watermark (id, source_id, file, pos, executed, source_timestamp) \
-               VALUES (1, ?, ?, ?, ?, ?)";
+/// Replaces the watermark, in one statement.
+pub(super) fn write_watermark(connection: &mut Connection, watermark: &Watermark) -> Result<()> {
+    let parked = serde_json::to_string(&watermark.parked)
+        .map_err(|error| Error::new(ErrorKind::Internal, "watermark").with_source(error))?;
+    let sql = "REPLACE INTO relaylite.watermark (id, source_id, file, pos, executed, source_timestamp, parked) \
+               VALUES (1, ?, ?, ?, ?, ?, ?)";
+    let mut params = columns(&watermark.at);
+    params.push(parked.into());
     connection
-        .execute(sql, columns(at), "writing the watermark")
+        .execute(sql, params, "writing the watermark")
         .map(drop)
 }
 

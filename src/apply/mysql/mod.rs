@@ -43,7 +43,7 @@ use connection::{Connection, Connector};
 use lane::MysqlLane;
 
 use super::{Lane, Target};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::target::MysqlTargetConfig;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -89,11 +89,11 @@ impl Target for MysqlTarget {
         self.shared.with_keeper(checkpoint::read_all)
     }
 
-    fn watermark(&self) -> Result<Option<Checkpoint>> {
+    fn watermark(&self) -> Result<Option<Watermark>> {
         self.shared.with_keeper(checkpoint::read_watermark)
     }
 
-    fn set_watermark(&self, watermark: &Checkpoint) -> Result<()> {
+    fn set_watermark(&self, watermark: &Watermark) -> Result<()> {
         self.shared.with_keeper(|keeper| {
             checkpoint::write_watermark(keeper, watermark)?;
             make_durable(keeper)

@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering as AtomicOrdering};
 use self::file_name::EXTENSION;
 use self::lane::SqliteLane;
 use super::{Lane, Target};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Watermark};
 use crate::disk::DirectoryLock;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -99,11 +99,11 @@ impl Target for SqliteTarget {
             .collect())
     }
 
-    fn watermark(&self) -> Result<Option<Checkpoint>> {
+    fn watermark(&self) -> Result<Option<Watermark>> {
         watermark::load(&self.directory)
     }
 
-    fn set_watermark(&self, watermark: &Checkpoint) -> Result<()> {
+    fn set_watermark(&self, watermark: &Watermark) -> Result<()> {
         watermark::store(&self.directory, watermark)
     }
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::binlog::position::Position;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::parked::ParkedXa;
+use crate::checkpoint::{Checkpoint, Watermark};
 use crate::disk::write_atomically;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -25,10 +26,12 @@ struct Record {
     pos: u64,
     gtid: String,
     source_timestamp: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    parked: Vec<ParkedXa>,
 }
 
 /// Reads it; `None` on a fresh target.
-pub fn load(directory: &Path) -> Result<Option<Checkpoint>> {
+pub fn load(directory: &Path) -> Result<Option<Watermark>> {
     let path = directory.join(FILE);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
@@ -42,22 +45,28 @@ pub fn load(directory: &Path) -> Result<Option<Checkpoint>> {
         )
         .with_source(error)
     })?;
-    Ok(Some(Checkpoint {
+    let at = Checkpoint {
         source_id: record.source_id.into(),
         position: Position::new(record.file, record.pos),
         executed: Arc::new(record.gtid.parse()?),
         timestamp: record.source_timestamp,
+    };
+    Ok(Some(Watermark {
+        at,
+        parked: record.parked,
     }))
 }
 
 /// Stores it durably.
-pub(super) fn store(directory: &Path, at: &Checkpoint) -> Result<()> {
+pub(super) fn store(directory: &Path, watermark: &Watermark) -> Result<()> {
+    let at = &watermark.at;
     let record = Record {
         source_id: at.source_id.to_string(),
         file: at.position.file.to_string(),
         pos: at.position.offset,
         gtid: at.executed.to_string(),
         source_timestamp: at.timestamp,
+        parked: watermark.parked.clone(),
     };
     let text = serde_json::to_string_pretty(&record)
         .map_err(|error| Error::new(ErrorKind::Internal, "watermark").with_source(error))?;

@@ -4,6 +4,7 @@ use super::encoding::mysql_gtid;
 use super::{Gtid, Tag, varlen};
 use crate::binlog::bytes::Bytes;
 use crate::binlog::kind;
+use crate::binlog::xa_id::XaId;
 use crate::error::{Error, Result};
 
 /// GTID (33), ANONYMOUS_GTID (34) or GTID_TAGGED (42) of MySQL (`Gtid_event`).
@@ -141,19 +142,8 @@ pub struct MariaDbGtidEvent {
     pub flags: u8,
     /// Groups with the same number were committed together.
     pub commit_id: Option<u64>,
-    /// The XA transaction that the group prepares or completes: format id, gtrid and bqual lengths, data.
-    pub xid: Option<MariaDbXid>,
-}
-
-/// Name of an XA transaction.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct MariaDbXid {
-    /// Format id.
-    pub format: u32,
-    /// Global transaction id.
-    pub gtrid: Vec<u8>,
-    /// Branch qualifier.
-    pub bqual: Vec<u8>,
+    /// The XA transaction that the group prepares or completes.
+    pub xid: Option<XaId>,
 }
 
 impl MariaDbGtidEvent {
@@ -188,13 +178,14 @@ impl MariaDbGtidEvent {
         let xid = if flags & (Self::PREPARED_XA | Self::COMPLETED_XA) == 0 {
             None
         } else {
-            let format = r.u32()?;
-            let (gtrid, bqual) = (r.u8()?, r.u8()?);
-            Some(MariaDbXid {
-                format,
-                gtrid: r.take(gtrid.into())?.to_vec(),
-                bqual: r.take(bqual.into())?.to_vec(),
-            })
+            let format_id = r.u32()?;
+            let (global_len, branch_len) = (r.u8()?, r.u8()?);
+            Some(XaId::read(
+                &mut r,
+                format_id,
+                global_len.into(),
+                branch_len.into(),
+            )?)
         };
         let gtid = Gtid::MariaDb {
             domain,
@@ -212,6 +203,13 @@ impl MariaDbGtidEvent {
     /// Whether the group is one statement, with no COMMIT after it.
     pub fn is_standalone(&self) -> bool {
         self.flags & Self::STANDALONE != 0
+    }
+
+    /// The XA transaction that this group prepares. Such a group has no `XA START` of its own (MySQL's has).
+    pub fn prepares(&self) -> Option<&XaId> {
+        (self.flags & Self::PREPARED_XA != 0)
+            .then_some(self.xid.as_ref())
+            .flatten()
     }
 }
 
@@ -291,7 +289,8 @@ mod tests {
         assert_ne!(ddl.flags & MariaDbGtidEvent::DDL, 0);
         let prepare = MariaDbGtidEvent::parse(200, &bytes(MARIADB_PREPARE)).unwrap();
         let commit = MariaDbGtidEvent::parse(200, &bytes(MARIADB_XA_COMMIT)).unwrap();
-        assert_eq!(prepare.xid.as_ref().unwrap().gtrid, b"g1");
+        assert_eq!(prepare.prepares().unwrap().global, b"g1");
+        assert_eq!(commit.prepares(), None);
         assert_eq!(prepare.xid, commit.xid);
         assert!(!prepare.is_standalone() && commit.is_standalone());
         for len in 0..13 {

@@ -24,6 +24,14 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Most table maps kept between statements; a file that names more is dumped all the same, but for its next rows.
 const TABLES_MAX: usize = 10_000;
+/// How statements begin that neither stand alone nor end a transaction.
+const INSIDE_GROUP: [&str; 5] = [
+    "SAVEPOINT",
+    "RELEASE SAVEPOINT",
+    "ROLLBACK TO",
+    "XA START",
+    "XA END",
+];
 /// Text is written out when this much of it has come together.
 const TEXT_BYTES_KEPT: usize = 64 * 1024;
 
@@ -114,7 +122,13 @@ impl<'a> Printer<'a> {
             Event::MySqlGtid(gtid) => {
                 self.group(offset, header, gtid.gtid.map(|gtid| gtid.to_string()))
             }
-            Event::MariaDbGtid(gtid) => self.group(offset, header, Some(gtid.gtid.to_string())),
+            Event::MariaDbGtid(gtid) => {
+                self.group(offset, header, Some(gtid.gtid.to_string()))?;
+                if let (Some(xid), false) = (gtid.prepares(), self.json) {
+                    self.text.push_str(&format!("XA START {xid};\n"));
+                }
+                Ok(())
+            }
             Event::Payload(payload) => self.payload(offset, &payload, format),
             Event::Xid(xid) => self.end(&format!("COMMIT;  # xid {xid}\n")),
             Event::XaPrepare(xa) if xa.one_phase => {
@@ -235,13 +249,15 @@ impl<'a> Printer<'a> {
             self.text.push_str("BEGIN;\n");
             return Ok(());
         }
-        if !query.database.is_empty() && !matches!(word, "COMMIT" | "ROLLBACK") {
+        let is_xa = word.starts_with("XA ");
+        if !query.database.is_empty() && !is_xa && !matches!(word, "COMMIT" | "ROLLBACK") {
             self.text
                 .push_str(&format!("USE {};\n", quote(&query.database)));
         }
-        let inside = word
-            .get(..9)
-            .is_some_and(|head| head.eq_ignore_ascii_case("SAVEPOINT"));
+        let inside = INSIDE_GROUP.iter().any(|begin| {
+            word.get(..begin.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(begin))
+        });
         self.text.push_str(&sql);
         self.text.push_str(";\n");
         if inside {

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use crate::binlog::xa_id::XaId;
 use crate::schema::table::{ColumnType, DefaultValue, Generated, IndexKind, KeyPart};
 
 /// A table's name as written.
@@ -92,20 +93,20 @@ pub enum Statement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum XaCommand {
     /// XA START / BEGIN.
-    Start(String),
+    Start(XaId),
     /// XA END.
-    End(String),
+    End(XaId),
     /// XA PREPARE.
-    Prepare(String),
+    Prepare(XaId),
     /// XA COMMIT.
     Commit {
-        /// The xid as written.
-        xid: String,
+        /// Which transaction.
+        xid: XaId,
         /// ONE PHASE.
         one_phase: bool,
     },
     /// XA ROLLBACK.
-    Rollback(String),
+    Rollback(XaId),
 }
 
 /// Charset words as written. Both `None`: nothing said.

@@ -2,6 +2,11 @@
 
 use super::statement::{AlterAction, TableElement, XaCommand};
 use super::*;
+use crate::binlog::xa_id::XaId;
+
+fn xid(format_id: u32, global: &[u8], branch: &[u8]) -> XaId {
+    XaId::new(format_id, global.into(), branch.into()).unwrap()
+}
 
 fn mysql() -> SqlContext {
     SqlContext::new(Flavor::MySql, 80_400, "shop")
@@ -82,23 +87,37 @@ fn transaction_words() {
     );
     is(
         "XA START X'7831',X'',1",
-        Statement::Xa(XaCommand::Start("X'7831',X'',1".into())),
+        Statement::Xa(XaCommand::Start(xid(1, b"x1", b""))),
     );
     is(
         "XA END X'7831',X'',1",
-        Statement::Xa(XaCommand::End("X'7831',X'',1".into())),
+        Statement::Xa(XaCommand::End(xid(1, b"x1", b""))),
     );
     is(
         "XA COMMIT X'78',X'',1 ONE PHASE",
         Statement::Xa(XaCommand::Commit {
-            xid: "X'78',X'',1".into(),
+            xid: xid(1, b"x", b""),
             one_phase: true,
         }),
     );
     is(
         "XA ROLLBACK 'a'",
-        Statement::Xa(XaCommand::Rollback("'a'".into())),
+        Statement::Xa(XaCommand::Rollback(xid(1, b"a", b""))),
     );
+    is(
+        r"XA COMMIT 'r''1\\', 0x00FF , 4294967295",
+        Statement::Xa(XaCommand::Commit {
+            xid: xid(u32::MAX, br"r'1\", b"\x00\xff"),
+            one_phase: false,
+        }),
+    );
+    is(
+        "xa start x'7831','b' resume",
+        Statement::Xa(XaCommand::Start(xid(1, b"x1", b"b"))),
+    );
+    for bad in ["XA COMMIT", "XA COMMIT X'123'", "XA END 'a',", "XA END 'a','',-1"] {
+        assert!(parse(bad, &mysql()).is_err(), "{bad}");
+    }
     assert!(matches!(
         parse("BEGIN NOT ATOMIC SELECT 1; END", &mariadb()).unwrap(),
         Statement::DataChange(_)
