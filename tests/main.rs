@@ -27,3 +27,4 @@ mod replication;
 mod servers;
 mod start_positions;
 mod usage;
+mod xa;

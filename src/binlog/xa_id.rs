@@ -121,7 +121,11 @@ pub fn hex_bytes(digits: &str) -> Option<Vec<u8>> {
     pairs
         .iter()
         .map(|[high, low]| {
-            let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+            let digit = |b: &u8| {
+                char::from(*b)
+                    .to_digit(16)
+                    .and_then(|d| u8::try_from(d).ok())
+            };
             Some(digit(high)? << 4 | digit(low)?)
         })
         .collect()

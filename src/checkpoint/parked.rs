@@ -127,9 +127,8 @@ impl Parked {
 
     /// No restart begins before `watermark` any more: what was decided before it is forgotten.
     pub fn forget(&mut self, watermark: &Position) {
-        let is_past = |(at, _): &mut (Position, ParkedXa)| {
-            at.order(watermark).is_some_and(Ordering::is_le)
-        };
+        let is_past =
+            |(at, _): &mut (Position, ParkedXa)| at.order(watermark).is_some_and(Ordering::is_le);
         while self.decided.pop_front_if(is_past).is_some() {}
     }
 

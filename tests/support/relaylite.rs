@@ -31,6 +31,8 @@ pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
 pub(crate) struct Replica {
     directory: tempfile::TempDir,
     target: PathBuf,
+    /// URL of a server that is the target instead of SQLite files.
+    target_server: Option<String>,
     port: u16,
     password: String,
     start: String,
@@ -48,6 +50,7 @@ impl Replica {
         let directory = tempfile::Builder::new().prefix("rl-").tempdir().unwrap();
         Self {
             target: directory.path().join("target"),
+            target_server: None,
             directory,
             port,
             password: REPL_PASSWORD.to_owned(),
@@ -72,6 +75,13 @@ impl Replica {
     #[must_use]
     pub(crate) fn target(mut self, directory: PathBuf) -> Self {
         self.target = directory;
+        self
+    }
+
+    /// A server as the target instead of SQLite files.
+    #[must_use]
+    pub(crate) fn target_server(mut self, server: &Server) -> Self {
+        self.target_server = Some(server.root_url());
         self
     }
 
@@ -140,7 +150,10 @@ impl Replica {
             .arg(format!("--start={}", self.start))
             .arg("--relay-dir")
             .arg(self.relay_dir())
-            .arg(format!("--target=sqlite:{}", self.target.display()))
+            .arg(match &self.target_server {
+                Some(url) => format!("--target={url}"),
+                None => format!("--target=sqlite:{}", self.target.display()),
+            })
             .args(&self.args);
         command
     }

@@ -90,7 +90,10 @@ impl Router {
     /// All rows are with the lanes: they commit.
     fn replayed(&mut self, read_to: &Position) -> Result<()> {
         let Xa::Replaying(replay) = mem::take(&mut self.group.xa) else {
-            return Err(Error::new(ErrorKind::Internal, "there is nothing to replay"));
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "there is nothing to replay",
+            ));
         };
         if !replay.is_whole || *read_to != replay.xa.end_position() {
             let what = format!(

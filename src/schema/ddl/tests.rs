@@ -115,7 +115,12 @@ fn transaction_words() {
         "xa start x'7831','b' resume",
         Statement::Xa(XaCommand::Start(xid(1, b"x1", b"b"))),
     );
-    for bad in ["XA COMMIT", "XA COMMIT X'123'", "XA END 'a',", "XA END 'a','',-1"] {
+    for bad in [
+        "XA COMMIT",
+        "XA COMMIT X'123'",
+        "XA END 'a',",
+        "XA END 'a','',-1",
+    ] {
         assert!(parse(bad, &mysql()).is_err(), "{bad}");
     }
     assert!(matches!(
