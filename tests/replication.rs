@@ -14,6 +14,7 @@ on_both!(
     everyday_ddl_between_changes,
     a_transaction_over_several_databases,
     readers_see_whole_transactions,
+    what_the_source_undid_does_not_come,
 );
 
 fn random_changes_while_running(flavor: Flavor) {
@@ -178,4 +179,41 @@ fn a_table_that_moved_between_databases_is_in_one_place(flavor: Flavor) {
     let replica = Replica::of(&server);
     replica.run_until_caught_up();
     assert_equal(&server, &replica.target_dir());
+}
+
+/// MariaDB logs rows and then that they were rolled back, when a temporary table or one that cannot be rolled back was
+/// touched in between.
+fn what_the_source_undid_does_not_come(flavor: Flavor) {
+    // MySQL with GTIDs refuses tables that cannot be rolled back in a transaction.
+    let server = Server::builder(flavor).gtid_mode(false).start();
+    server.exec(
+        "CREATE DATABASE a; CREATE DATABASE b; CREATE TABLE a.t (id INT PRIMARY KEY, v VARCHAR(9)) ENGINE=InnoDB;
+         CREATE TABLE b.t LIKE a.t; CREATE TABLE a.now (id INT) ENGINE=MyISAM; INSERT INTO a.t VALUES (1, 'one')",
+    );
+    let undone = |n: u32| {
+        format!(
+            "BEGIN; INSERT INTO a.t VALUES ({n}0, 'no'); CREATE TEMPORARY TABLE a.tmp (x INT); INSERT INTO b.t VALUES ({n}0, 'no');
+               UPDATE a.t SET v = 'no' WHERE id = 1; ROLLBACK;
+             INSERT INTO b.t VALUES ({n}9, 'plain');
+             BEGIN; INSERT INTO a.t VALUES ({n}1, 'yes'); SAVEPOINT `S p`; INSERT INTO a.t VALUES ({n}2, 'no');
+               INSERT INTO b.t VALUES ({n}2, 'no'); DROP TEMPORARY TABLE a.tmp; ROLLBACK TO `s P`; INSERT INTO b.t VALUES ({n}3, 'yes');
+               SAVEPOINT x; INSERT INTO a.t VALUES ({n}4, 'no'); SAVEPOINT y; DELETE FROM a.t; ROLLBACK TO y; ROLLBACK TO x; COMMIT;
+             BEGIN; INSERT INTO a.now VALUES ({n}); INSERT INTO a.t VALUES ({n}5, 'no'); INSERT INTO a.now VALUES ({n}); ROLLBACK;
+             BEGIN; INSERT INTO a.t VALUES ({n}6, 'yes'); SAVEPOINT z; INSERT INTO a.now VALUES ({n});
+               INSERT INTO a.t VALUES ({n}7, 'no'); ROLLBACK TO z; COMMIT; UPDATE a.t SET v = 'last' WHERE id = {n}1"
+        )
+    };
+    for n in 1..6 {
+        server.exec(&undone(n));
+    }
+    let replica = Replica::of(&server);
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+    let running = replica.follow();
+    for n in 6..9 {
+        server.exec(&undone(n));
+        replica.wait_until_caught_up(&server);
+        assert_equal(&server, &replica.target_dir());
+    }
+    drop(running);
 }

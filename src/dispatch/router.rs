@@ -1,12 +1,12 @@
 //! Events to lanes: which database each event belongs to, and where groups begin and end.
 
-mod xa;
+mod held;
 
 use std::sync::Arc;
 
 use super::barrier::Barrier;
 use super::batch::{DdlTask, Item};
-use super::group::{Group, Route, Xa};
+use super::group::{Delivery, Group, Route};
 use super::lanes::Lanes;
 use super::statement::{self, Meaning};
 use crate::binlog::format::FormatDescription;
@@ -53,6 +53,14 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// The position behind it.
+    fn end_position(self) -> Position {
+        Position {
+            file: self.file.clone(),
+            offset: self.end,
+        }
+    }
+
     /// An event that was packed into this one.
     fn inner<'b>(self, header: &Header, body: &'b [u8]) -> Step<'b>
     where
@@ -81,8 +89,8 @@ pub struct Router {
     passed_over: u64,
     /// XA transactions that are prepared and not decided.
     parked: Parked,
-    /// Starts of transactions that the source never finished.
-    cut_short: Vec<Position>,
+    /// Starts of transactions that are held until their end is known.
+    set_aside: Vec<Position>,
 }
 
 impl Router {
@@ -91,7 +99,7 @@ impl Router {
         lanes: Lanes,
         watermark: Watermark,
         format: FormatDescription,
-        cut_short: Vec<Position>,
+        set_aside: Vec<Position>,
     ) -> Self {
         let from = watermark.at;
         Self {
@@ -104,7 +112,7 @@ impl Router {
             timestamp: from.timestamp,
             passed_over: 0,
             parked: Parked::new(watermark.parked),
-            cut_short,
+            set_aside,
         }
     }
 
@@ -168,7 +176,7 @@ impl Router {
             kind::WRITE_ROWS_V1..=kind::DELETE_ROWS_V1
             | kind::WRITE_ROWS_V2..=kind::DELETE_ROWS_V2
             | kind::PARTIAL_UPDATE_ROWS => self.rows(step),
-            kind::XID => self.end_group(step),
+            kind::XID => self.commit(step),
             kind::QUERY => self.query(step),
             kind::GTID | kind::ANONYMOUS_GTID | kind::GTID_TAGGED => {
                 let event = MySqlGtidEvent::parse(step.kind, step.body)?;
@@ -179,7 +187,7 @@ impl Router {
                 let event = MariaDbGtidEvent::parse(step.server_id, step.body)?;
                 self.begin_named(step, Some(event.gtid));
                 if event.prepares().is_some() {
-                    self.group.xa = Xa::Preparing;
+                    self.group.delivery = Delivery::AfterPrepare;
                 }
                 if !event.is_standalone() {
                     self.begin(step);
@@ -232,15 +240,14 @@ impl Router {
         }
     }
 
-    /// No transaction goes on in another file: one that is open was being written when the source crashed. Nothing of it
-    /// may stay, and what was merged before it must: the run begins again, and leaves it out.
+    /// No transaction goes on in another file: one that is open was being written when the source crashed, and the source
+    /// dropped it.
     fn new_file(&mut self) -> Result<()> {
         match self.group.start.take() {
-            Some(start) if self.group.open && !self.cut_short.contains(&start) => Err(Error::new(
-                ErrorKind::CutShort,
+            Some(start) if self.group.open && !self.group.lanes.is_empty() => Err(set_aside(
+                start,
                 "the source crashed while it wrote this transaction",
-            )
-            .at_pos(start.file, start.offset)),
+            )),
             _ => {
                 self.group.clear();
                 Ok(())
@@ -265,7 +272,9 @@ impl Router {
                 file: step.file.clone(),
                 offset: step.start,
             };
-            self.group.is_known |= self.cut_short.contains(&start);
+            if self.set_aside.contains(&start) {
+                self.group.delivery = Delivery::AfterEnd;
+            }
             self.group.start = Some(start);
         }
         if self.group.timestamp == 0 {
@@ -291,7 +300,7 @@ impl Router {
             .map_err(|_| Error::corrupt("a database name that is not UTF-8"))?;
         // A row event without BEGIN is a group all the same (MySQL 5.1 non-transactional tables).
         self.begin(step);
-        let is_nothing = self.group.is_known || self.group.xa == Xa::Preparing;
+        let is_nothing = self.group.is_known || self.group.delivery.is_held();
         let route = if is_nothing || statement::is_system_database(database) {
             Route::Skip
         } else {
@@ -357,15 +366,18 @@ impl Router {
                 self.begin(step);
                 return Ok(());
             }
-            b"COMMIT" => return self.end_group(step),
+            b"COMMIT" => return self.commit(step),
             _ => {}
         }
         let query = Query::parse(step.body, step.timestamp)?;
         match statement::meaning(&query, &self.format)? {
             Meaning::Begin => self.begin(step),
-            Meaning::End => return self.end_group(step),
+            Meaning::End => return self.commit(step),
+            Meaning::Rollback => return self.rollback(step),
+            Meaning::Savepoint(name) => self.savepoint(step, &name),
+            Meaning::RollbackTo(name) => return self.rollback_to(step, &name),
             Meaning::XaBegin => {
-                self.group.xa = Xa::Preparing;
+                self.group.delivery = Delivery::AfterPrepare;
                 self.begin(step);
             }
             Meaning::InsideGroup => {}
@@ -408,15 +420,14 @@ impl Router {
         context: SqlContext,
     ) -> Result<()> {
         self.mark_start(step);
-        let names = if self.group.is_known {
+        let inside = self.group.open;
+        let is_held = inside && self.group.delivery.is_held();
+        self.group.holds_ddl |= is_held;
+        let names = if self.group.is_known || is_held {
             Vec::new()
         } else {
             statement::databases(&statement, &query.database)
         };
-        let inside = self.group.open;
-        if inside && self.group.xa == Xa::Preparing {
-            return Err(unsupported("a definition changes inside an XA transaction"));
-        }
         let dropped = statement::dropped_database(&statement).map(str::to_owned);
         let concerned = self.concerned_lanes(&names, step.file)?;
         if !inside {
@@ -498,10 +509,7 @@ impl Router {
     fn checkpoint_at(&self, step: Step<'_>) -> Checkpoint {
         Checkpoint {
             source_id: self.source_id.clone(),
-            position: Position {
-                file: step.file.clone(),
-                offset: step.end,
-            },
+            position: step.end_position(),
             executed: self.executed.clone(),
             timestamp: self.group.timestamp,
         }
@@ -509,11 +517,6 @@ impl Router {
 
     /// The group is over: its lanes commit, together when there are several.
     fn end_group(&mut self, step: Step<'_>) -> Result<()> {
-        if self.group.xa == Xa::Preparing {
-            return Err(Error::corrupt(
-                "a group that began as an XA transaction ends without XA PREPARE",
-            ));
-        }
         self.mark_start(step);
         self.count_gtid();
         if !self.group.lanes.is_empty() {
@@ -545,16 +548,18 @@ impl Router {
 
     fn finish(&mut self, step: Step<'_>) {
         self.timestamp = self.group.timestamp;
-        self.position = Position {
-            file: step.file.clone(),
-            offset: step.end,
-        };
+        self.position = step.end_position();
         self.group.clear();
     }
 }
 
 fn unsupported(what: &str) -> Error {
     Error::new(ErrorKind::Unsupported, what)
+}
+
+/// Nothing of the transaction may stay with the lanes, and what was merged before it must: the run begins again.
+fn set_aside(start: Position, why: &str) -> Error {
+    Error::new(ErrorKind::SetAside, why).at_pos(start.file, start.offset)
 }
 
 fn not_row_format(what: &str, text: &str) -> Error {
