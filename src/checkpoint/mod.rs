@@ -1,5 +1,6 @@
-//! 6. How far the target is: one checkpoint per database, written in the same transaction as the rows; and the watermark
-//! under all of them, with the XA transactions that are prepared and not decided there.
+//! 6. How far the target is: one checkpoint per database, written in the same transaction as the rows.
+//!
+//! Below all of them lies the watermark, with the XA transactions that are prepared and not decided there.
 
 pub mod parked;
 

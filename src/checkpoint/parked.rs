@@ -187,9 +187,9 @@ mod tests {
         assert_eq!(parked.decide(&a.id, at(500)), Some(a.clone()));
         assert_eq!(parked.decide(&a.id, at(600)), None);
         assert_eq!(parked.at(&at(199)), []);
-        assert_eq!(parked.at(&at(200)), [a.clone()]);
+        assert_eq!(parked.at(&at(200)), std::slice::from_ref(&a));
         assert_eq!(parked.at(&at(499)), [a.clone(), b.clone()]);
-        assert_eq!(parked.at(&at(500)), [b.clone()]);
+        assert_eq!(parked.at(&at(500)), std::slice::from_ref(&b));
         assert_eq!(parked.summary(), (1, Some(&b)));
         parked.forget(&at(499));
         assert_eq!(parked.at(&at(499)), [a, b.clone()]);

@@ -248,7 +248,10 @@ impl Router {
                 start,
                 "the source crashed while it wrote this transaction",
             )),
-            _ => {
+            start => {
+                if let (Some(start), true) = (start, self.group.open) {
+                    tracing::warn!(at = %start, "a transaction was cut short by the source's crash; it is left out");
+                }
                 self.group.clear();
                 Ok(())
             }
