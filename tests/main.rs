@@ -25,6 +25,7 @@ mod oracle;
 mod relay_files;
 mod replication;
 mod servers;
+mod snapshot;
 mod start_positions;
 mod usage;
 mod xa;
