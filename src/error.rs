@@ -46,9 +46,8 @@ pub enum ErrorKind {
     Io,
     /// The disk is full.
     DiskFull,
-    /// Not all of a transaction counts, which only its end could tell (the source crashed while it wrote it, or undid
-    /// part of it): the applier begins again and holds it until its end is known.
-    SetAside,
+    /// The source crashed while it wrote a transaction: its end never comes, and the source itself dropped it.
+    CutShort,
     /// Shutdown was asked for.
     Stopped,
     /// A promise inside relaylite was broken; always a bug.
@@ -92,7 +91,7 @@ impl ErrorKind {
             Self::DuplicateRow => 1062,
             Self::DiskFull => 1021,
             Self::Io => 1026,
-            Self::Config | Self::Locked | Self::SetAside | Self::Stopped | Self::Internal => 1105,
+            Self::Config | Self::Locked | Self::CutShort | Self::Stopped | Self::Internal => 1105,
         }
     }
 }

@@ -187,7 +187,7 @@ impl Pipeline {
             schema,
             workers: self.config.workers,
             until: self.until.clone(),
-            set_aside: Vec::new(),
+            cut_short: Vec::new(),
             published: self.published.clone(),
             stop: CancellationToken::new(),
             flag: Arc::new(Mutex::new(Arc::new(StopFlag::default()))),

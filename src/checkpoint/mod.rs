@@ -50,8 +50,8 @@ impl Watermark {
     pub fn needed_from(&self) -> &Position {
         let mut from = &self.at.position;
         for xa in &self.parked {
-            if xa.rows.start.order(from) == Some(Ordering::Less) {
-                from = &xa.rows.start;
+            if xa.start.order(from) == Some(Ordering::Less) {
+                from = &xa.start;
             }
         }
         from

@@ -10,7 +10,6 @@ use super::barrier::Barrier;
 use super::budget::Share;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::Gtid;
-use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
 use crate::decode::query::Query;
 use crate::error::Result;
@@ -71,8 +70,6 @@ pub enum Item {
         /// Present when the transaction has parts in other lanes.
         barrier: Option<Arc<Barrier>>,
     },
-    /// The transaction, which begins here in the source's file, ends and nothing of it counts.
-    Rollback(Position),
     /// Nothing for this lane up to here: move its checkpoint and make everything durable.
     Advance(Arc<Checkpoint>),
 }

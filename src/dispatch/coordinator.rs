@@ -20,7 +20,7 @@ use super::router::Router;
 use super::state::ApplierState;
 use crate::apply::Target;
 use crate::binlog::position::Position;
-use crate::checkpoint::parked::HeldRows;
+use crate::checkpoint::parked::ParkedXa;
 use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::limits::{RELAY_WAIT, WATERMARK_INTERVAL};
 use crate::error::{Error, ErrorKind, Result};
@@ -32,8 +32,8 @@ pub struct Run {
     pub reader: RelayReader,
     /// Where it begins: the watermark, or the start position.
     pub from: Watermark,
-    /// Starts of transactions of which not all counts: held until their end is known.
-    pub set_aside: Vec<Position>,
+    /// Starts of transactions that the source never finished: left out.
+    pub cut_short: Vec<Position>,
     /// Where changes go.
     pub target: Arc<dyn Target>,
     /// What lanes share.
@@ -57,7 +57,7 @@ pub enum Ended {
 
 struct Coordinator {
     reader: RelayReader,
-    /// Reads the rows of a transaction that was held and is being committed.
+    /// Reads the rows of a prepared XA transaction that is being committed.
     replay: Option<RelayReader>,
     router: Router,
     target: Arc<dyn Target>,
@@ -78,7 +78,7 @@ pub fn run(run: Run) -> Result<Ended> {
     let lanes = Lanes::open(run.target.clone(), run.context.clone(), run.roster)?;
     let from_position = run.from.at.position.clone();
     let mut coordinator = Coordinator {
-        router: Router::new(lanes, run.from, run.reader.format().clone(), run.set_aside),
+        router: Router::new(lanes, run.from, run.reader.format().clone(), run.cut_short),
         reader: run.reader,
         replay: None,
         target: run.target,
@@ -132,14 +132,14 @@ impl Coordinator {
         Ok(())
     }
 
-    /// The rows of a transaction that was held go to the lanes, one event at a time, so that a stop is heard between them.
+    /// The rows of a prepared XA transaction go to the lanes, one event at a time, so that a stop is heard between them.
     fn replay_step(&mut self) -> Result<()> {
         let reader = match (&mut self.replay, self.router.to_replay()) {
             (Some(reader), _) => reader,
-            (None, Some(rows)) => self.replay.insert(
+            (None, Some(xa)) => self.replay.insert(
                 self.reader
-                    .range(&rows.start, rows.end)
-                    .map_err(|error| no_rows(error, rows))?,
+                    .range(&xa.start, xa.end)
+                    .map_err(|error| no_rows(error, xa))?,
             ),
             (None, None) => return Ok(()),
         };
@@ -284,9 +284,12 @@ impl Coordinator {
     }
 }
 
-fn no_rows(error: Error, rows: &HeldRows) -> Error {
-    let what = "the rows of a prepared XA transaction cannot be read from the relay log any more, and it is to be committed";
+fn no_rows(error: Error, xa: &ParkedXa) -> Error {
+    let what = format!(
+        "the rows of the prepared XA transaction {} cannot be read from the relay log any more, and it is to be committed",
+        xa.id.readable()
+    );
     Error::new(error.kind(), what)
-        .at_pos(rows.start.file.clone(), rows.start.offset)
+        .at_pos(xa.start.file.clone(), xa.start.offset)
         .with_source(error)
 }

@@ -24,7 +24,6 @@ use super::stop::StopFlag;
 use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
 use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::Gtid;
-use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
 use crate::config::limits::{
     LANE_LINGER_MS, LANE_MERGE_ROWS_MAX, LANE_MERGE_TIME_MAX, LANE_TABLE_MAPS_MAX,
@@ -218,7 +217,6 @@ impl LaneWorker {
                 .map_err(|error| at_ddl(error, task))
                 .map(drop),
             Item::Commit { at, barrier } => self.commit(at, barrier.as_deref()),
-            Item::Rollback(start) => self.undo(start),
             Item::Advance(at) => self.advance(at),
         }
     }
@@ -279,20 +277,6 @@ impl LaneWorker {
         let full = self.pending_rows >= LANE_MERGE_ROWS_MAX
             || self.pending_since.elapsed() >= LANE_MERGE_TIME_MAX;
         if full { self.commit_pending() } else { Ok(()) }
-    }
-
-    /// Drops the open transaction. Whole ones that were merged before it cannot be kept here: all come again.
-    fn undo(&mut self, start: &Position) -> Result<()> {
-        if self.pending.is_some() {
-            let what = "the source rolled this transaction back";
-            return Err(
-                Error::new(ErrorKind::SetAside, what).at_pos(start.file.clone(), start.offset)
-            );
-        }
-        self.current.open = false;
-        self.pending_rows = 0;
-        self.tables.clear();
-        self.lane.rollback()
     }
 
     fn set_pending(&mut self, at: &Arc<Checkpoint>) {

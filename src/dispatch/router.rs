@@ -1,13 +1,13 @@
 //! Events to lanes: which database each event belongs to, and where groups begin and end.
 
 mod ddl;
-mod held;
+mod xa;
 
 use std::sync::Arc;
 
 use super::barrier::Barrier;
 use super::batch::Item;
-use super::group::{Delivery, Group, Route};
+use super::group::{Group, Route, Xa};
 use super::lanes::Lanes;
 use super::statement::{self, Meaning};
 use crate::binlog::format::FormatDescription;
@@ -53,14 +53,6 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The position behind it.
-    fn end_position(self) -> Position {
-        Position {
-            file: self.file.clone(),
-            offset: self.end,
-        }
-    }
-
     /// An event that was packed into this one.
     fn inner<'b>(self, header: &Header, body: &'b [u8]) -> Step<'b>
     where
@@ -89,8 +81,8 @@ pub struct Router {
     passed_over: u64,
     /// XA transactions that are prepared and not decided.
     parked: Parked,
-    /// Starts of transactions that are held until their end is known.
-    set_aside: Vec<Position>,
+    /// Starts of transactions that the source never finished.
+    cut_short: Vec<Position>,
 }
 
 impl Router {
@@ -99,7 +91,7 @@ impl Router {
         lanes: Lanes,
         watermark: Watermark,
         format: FormatDescription,
-        set_aside: Vec<Position>,
+        cut_short: Vec<Position>,
     ) -> Self {
         let from = watermark.at;
         Self {
@@ -112,7 +104,7 @@ impl Router {
             timestamp: from.timestamp,
             passed_over: 0,
             parked: Parked::new(watermark.parked),
-            set_aside,
+            cut_short,
         }
     }
 
@@ -176,7 +168,7 @@ impl Router {
             kind::WRITE_ROWS_V1..=kind::DELETE_ROWS_V1
             | kind::WRITE_ROWS_V2..=kind::DELETE_ROWS_V2
             | kind::PARTIAL_UPDATE_ROWS => self.rows(step),
-            kind::XID => self.commit(step),
+            kind::XID => self.end_group(step),
             kind::QUERY => self.query(step),
             kind::GTID | kind::ANONYMOUS_GTID | kind::GTID_TAGGED => {
                 let event = MySqlGtidEvent::parse(step.kind, step.body)?;
@@ -187,7 +179,7 @@ impl Router {
                 let event = MariaDbGtidEvent::parse(step.server_id, step.body)?;
                 self.begin_named(step, Some(event.gtid));
                 if event.prepares().is_some() {
-                    self.group.delivery = Delivery::AfterPrepare;
+                    self.group.xa = Xa::Preparing;
                 }
                 if !event.is_standalone() {
                     self.begin(step);
@@ -240,18 +232,16 @@ impl Router {
         }
     }
 
-    /// No transaction goes on in another file: one that is open was being written when the source crashed, and the source
-    /// dropped it.
+    /// No transaction goes on in another file: one that is open was being written when the source crashed. Nothing of it
+    /// may stay, and what was merged before it must: the run begins again, and leaves it out.
     fn new_file(&mut self) -> Result<()> {
         match self.group.start.take() {
-            Some(start) if self.group.open && !self.group.lanes.is_empty() => Err(set_aside(
-                start,
+            Some(start) if self.group.open && !self.cut_short.contains(&start) => Err(Error::new(
+                ErrorKind::CutShort,
                 "the source crashed while it wrote this transaction",
-            )),
-            start => {
-                if let (Some(start), true) = (start, self.group.open) {
-                    tracing::warn!(at = %start, "a transaction was cut short by the source's crash; it is left out");
-                }
+            )
+            .at_pos(start.file, start.offset)),
+            _ => {
                 self.group.clear();
                 Ok(())
             }
@@ -275,9 +265,7 @@ impl Router {
                 file: step.file.clone(),
                 offset: step.start,
             };
-            if self.set_aside.contains(&start) {
-                self.group.delivery = Delivery::AfterEnd;
-            }
+            self.group.is_known |= self.cut_short.contains(&start);
             self.group.start = Some(start);
         }
         if self.group.timestamp == 0 {
@@ -303,7 +291,7 @@ impl Router {
             .map_err(|_| Error::corrupt("a database name that is not UTF-8"))?;
         // A row event without BEGIN is a group all the same (MySQL 5.1 non-transactional tables).
         self.begin(step);
-        let is_nothing = self.group.is_known || self.group.delivery.is_held();
+        let is_nothing = self.group.is_known || self.group.xa == Xa::Preparing;
         let route = if is_nothing || statement::is_system_database(database) {
             Route::Skip
         } else {
@@ -369,18 +357,15 @@ impl Router {
                 self.begin(step);
                 return Ok(());
             }
-            b"COMMIT" => return self.commit(step),
+            b"COMMIT" => return self.end_group(step),
             _ => {}
         }
         let query = Query::parse(step.body, step.timestamp)?;
         match statement::meaning(&query, &self.format)? {
             Meaning::Begin => self.begin(step),
-            Meaning::End => return self.commit(step),
-            Meaning::Rollback => return self.rollback(step),
-            Meaning::Savepoint(name) => self.savepoint(step, &name),
-            Meaning::RollbackTo(name) => return self.rollback_to(step, &name),
+            Meaning::End => return self.end_group(step),
             Meaning::XaBegin => {
-                self.group.delivery = Delivery::AfterPrepare;
+                self.group.xa = Xa::Preparing;
                 self.begin(step);
             }
             Meaning::InsideGroup => {}
@@ -432,7 +417,10 @@ impl Router {
     fn checkpoint_at(&self, step: Step<'_>) -> Checkpoint {
         Checkpoint {
             source_id: self.source_id.clone(),
-            position: step.end_position(),
+            position: Position {
+                file: step.file.clone(),
+                offset: step.end,
+            },
             executed: self.executed.clone(),
             timestamp: self.group.timestamp,
         }
@@ -440,6 +428,11 @@ impl Router {
 
     /// The group is over: its lanes commit, together when there are several.
     fn end_group(&mut self, step: Step<'_>) -> Result<()> {
+        if self.group.xa == Xa::Preparing {
+            return Err(Error::corrupt(
+                "a group that began as an XA transaction ends without XA PREPARE",
+            ));
+        }
         self.mark_start(step);
         self.count_gtid();
         if !self.group.lanes.is_empty() {
@@ -471,18 +464,16 @@ impl Router {
 
     fn finish(&mut self, step: Step<'_>) {
         self.timestamp = self.group.timestamp;
-        self.position = step.end_position();
+        self.position = Position {
+            file: step.file.clone(),
+            offset: step.end,
+        };
         self.group.clear();
     }
 }
 
 fn unsupported(what: &str) -> Error {
     Error::new(ErrorKind::Unsupported, what)
-}
-
-/// Nothing of the transaction may stay with the lanes, and what was merged before it must: the run begins again.
-fn set_aside(start: Position, why: &str) -> Error {
-    Error::new(ErrorKind::SetAside, why).at_pos(start.file, start.offset)
 }
 
 fn not_row_format(what: &str, text: &str) -> Error {

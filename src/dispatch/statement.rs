@@ -21,12 +21,6 @@ pub enum Meaning {
     Begin,
     /// A transaction ends, its changes stay.
     End,
-    /// A transaction ends, nothing of it stays.
-    Rollback,
-    /// A savepoint of this name.
-    Savepoint(String),
-    /// Nothing stays of what came after the savepoint of this name.
-    RollbackTo(String),
     /// Neither begins nor ends anything, and changes nothing by itself.
     InsideGroup,
     /// An XA transaction begins.
@@ -89,11 +83,10 @@ pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
     Ok(match ddl::parse(text, &context)? {
         Statement::Begin => Meaning::Begin,
         Statement::Xa(XaCommand::Start(_)) => Meaning::XaBegin,
-        Statement::Commit => Meaning::End,
-        Statement::Rollback => Meaning::Rollback,
-        Statement::Savepoint(name) => Meaning::Savepoint(name),
-        Statement::RollbackTo(name) => Meaning::RollbackTo(name),
-        Statement::ReleaseSavepoint(_)
+        Statement::Commit | Statement::Rollback => Meaning::End,
+        Statement::RollbackTo(_)
+        | Statement::Savepoint(_)
+        | Statement::ReleaseSavepoint(_)
         | Statement::Xa(XaCommand::End(_) | XaCommand::Prepare(_)) => Meaning::InsideGroup,
         Statement::Xa(XaCommand::Commit { xid, .. }) => Meaning::XaCommit(xid),
         Statement::Xa(XaCommand::Rollback(xid)) => Meaning::XaRollback(xid),

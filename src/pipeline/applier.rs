@@ -39,8 +39,8 @@ pub(super) struct Applier {
     pub(super) until: Arc<OnceLock<Position>>,
     /// What it publishes.
     pub(super) published: Published,
-    /// Starts of transactions that are held until their end is known.
-    pub(super) set_aside: Vec<Position>,
+    /// Starts of transactions that the source never finished.
+    pub(super) cut_short: Vec<Position>,
     /// Ends it.
     pub(super) stop: CancellationToken,
     /// The flag of the run under way.
@@ -55,7 +55,7 @@ impl Applier {
         let outcome = loop {
             state.set_running(true);
             match self.run_once() {
-                Err(error) if error.kind() == ErrorKind::SetAside => self.set_aside(&error),
+                Err(error) if error.kind() == ErrorKind::CutShort => self.leave_out(&error),
                 Err(error) if error.kind().retry() == Retry::Backoff => {
                     state.set_error(&error, unix_now());
                     tracing::warn!(errno = error.errno(), error = %error.full_text(), "applying was interrupted");
@@ -77,11 +77,11 @@ impl Applier {
         outcome
     }
 
-    /// The next run holds a transaction of which not all counts until its end is known.
-    fn set_aside(&mut self, error: &Error) {
-        tracing::info!(reason = %error.full_text(), "not all of a transaction counts; it is read to its end first");
+    /// A transaction that the source never finished is left out of the next run.
+    fn leave_out(&mut self, error: &Error) {
+        tracing::warn!(error = %error.full_text(), "a transaction was cut short by the source's crash; it is left out");
         if let (Some(file), Some(offset)) = (error.at().file.clone(), error.at().pos) {
-            self.set_aside.push(Position { file, offset });
+            self.cut_short.push(Position { file, offset });
         }
     }
 
@@ -126,7 +126,7 @@ impl Applier {
         coordinator::run(Run {
             reader,
             from,
-            set_aside: self.set_aside.clone(),
+            cut_short: self.cut_short.clone(),
             target: self.target.clone(),
             context: LaneContext {
                 stop: flag,

@@ -169,6 +169,6 @@ impl Pipeline {
 /// What is skipped includes the rows of prepared XA transactions where the relay log does not hold them any more.
 fn give_up_parked(watermark: &mut Watermark) {
     for xa in watermark.parked.drain(..) {
-        tracing::warn!(xid = %xa.id, prepared_at = %xa.rows.start, "a prepared XA transaction is given up");
+        tracing::warn!(xid = %xa.id, prepared_at = %xa.start, "a prepared XA transaction is given up");
     }
 }

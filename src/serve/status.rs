@@ -161,8 +161,8 @@ impl StatusReport {
         self.prepared_xa = count as u64;
         if let Some(xa) = oldest {
             self.oldest_xa_xid = Some(xa.id.readable());
-            self.oldest_xa_log_file = Some(xa.rows.start.file.to_string());
-            self.oldest_xa_log_pos = Some(xa.rows.start.offset);
+            self.oldest_xa_log_file = Some(xa.start.file.to_string());
+            self.oldest_xa_log_pos = Some(xa.start.offset);
             self.oldest_xa_timestamp = (xa.timestamp != 0).then_some(u64::from(xa.timestamp));
         }
     }

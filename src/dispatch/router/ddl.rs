@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Router, Step};
+use super::{Router, Step, unsupported};
 use crate::decode::query::Query;
 use crate::dispatch::barrier::Barrier;
 use crate::dispatch::batch::{DdlTask, Item};
-use crate::dispatch::group::Route;
+use crate::dispatch::group::{Route, Xa};
 use crate::dispatch::statement;
 use crate::error::Result;
 use crate::schema::ddl::{SqlContext, Statement};
@@ -21,9 +21,10 @@ impl Router {
     ) -> Result<()> {
         self.mark_start(step);
         let inside = self.group.open;
-        let is_held = inside && self.group.delivery.is_held();
-        self.group.holds_ddl |= is_held;
-        let names = if self.group.is_known || is_held {
+        if inside && self.group.xa == Xa::Preparing {
+            return Err(unsupported("a definition changes inside an XA transaction"));
+        }
+        let names = if self.group.is_known {
             Vec::new()
         } else {
             statement::databases(&statement, &query.database)
