@@ -22,6 +22,14 @@ on_all!(edge_values, random_tables);
 /// The session that writes: nothing is refused, and the zone has gaps and folds.
 const LAX: &str = "SET sql_mode = 'NO_ENGINE_SUBSTITUTION', time_zone = '+02:00', NAMES utf8mb4";
 
+/// The values of `binlog_row_image`.
+fn row_images(flavor: Flavor) -> &'static [&'static str] {
+    match flavor {
+        Flavor::MariaDb11 => &["FULL", "MINIMAL", "NOBLOB", "FULL_NODUP"],
+        Flavor::MariaDb | Flavor::MySql => &["FULL", "MINIMAL", "NOBLOB"],
+    }
+}
+
 /// Ways to log the same changes.
 struct Logging {
     name: &'static str,

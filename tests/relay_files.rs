@@ -11,8 +11,8 @@ use crate::support::relaylite::{Replica, relaylite};
 use crate::support::server::{Flavor, Server};
 use crate::support::workload;
 
+on_all!(files_are_the_sources_own);
 on_both!(
-    files_are_the_sources_own,
     files_without_checksums,
     a_truncated_file_is_fetched_again,
     a_corrupted_file_is_fetched_again,
