@@ -5,6 +5,7 @@
 //! makes it longer.
 
 mod charsets;
+mod collations;
 mod column_kind;
 mod keyless;
 mod partial_json;
