@@ -18,6 +18,7 @@ mod ddl_corpus;
 mod decode_never_panics;
 mod decode_values;
 mod drivers;
+mod event_kinds;
 mod fixtures;
 mod large_values;
 mod layers;

@@ -1,11 +1,11 @@
 //! Where source transactions begin and end: the coordinator's view of one group of events.
 //!
 //! Only XID, COMMIT, ROLLBACK, a one-phase XA PREPARE or a statement that stands alone end a group; savepoints do not.
-//! A ROLLBACK in the binlog closes a group whose changes stay (rows of a non-transactional table, MySQL manual
-//! "Binary Logging and Nontransactional Tables"), so it ends a group as COMMIT does.
+//! What ROLLBACK and ROLLBACK TO SAVEPOINT take back: see [`super::router::savepoint`].
 
 use std::collections::HashMap;
 
+use super::router::savepoint::Savepoints;
 use crate::binlog::gtid::Gtid;
 use crate::binlog::position::Position;
 
@@ -35,6 +35,8 @@ pub struct Group {
     pub routes: HashMap<u64, Route>,
     /// Lanes that have a part of it, each once.
     pub lanes: Vec<usize>,
+    /// Its savepoints.
+    pub savepoints: Savepoints,
 }
 
 impl Group {
@@ -47,5 +49,6 @@ impl Group {
         self.timestamp = 0;
         self.routes.clear();
         self.lanes.clear();
+        self.savepoints.clear();
     }
 }

@@ -1,5 +1,7 @@
 //! Events to lanes: which database each event belongs to, and where groups begin and end.
 
+pub mod savepoint;
+
 use std::sync::Arc;
 
 use super::barrier::Barrier;
@@ -45,7 +47,7 @@ pub struct Router {
     executed: Arc<GtidSet>,
     timestamp: u32,
     passed_over: u64,
-    /// Starts of transactions that the source never finished.
+    /// Starts of transactions that the source never finished, or rolled back.
     cut_short: Vec<Position>,
 }
 
@@ -296,6 +298,9 @@ impl Router {
                 file: self.position.file.clone(),
             },
         )?;
+        for number in self.group.savepoints.numbers() {
+            self.lanes.push(lane, Item::Savepoint(number))?;
+        }
         Ok(Route::Lane(lane))
     }
 
@@ -330,6 +335,9 @@ impl Router {
         match statement::meaning(&query, &self.format)? {
             Meaning::Begin => self.begin(step),
             Meaning::End => return self.end_group(step),
+            Meaning::Rollback => return self.rolled_back(step),
+            Meaning::Savepoint(name) => return self.savepoint(&name),
+            Meaning::RollbackTo(name) => return self.rollback_to(&name),
             Meaning::InsideGroup => {}
             Meaning::XaCommit => return Err(xa_unsupported()),
             Meaning::PassOver => {

@@ -20,6 +20,12 @@ pub enum Meaning {
     Begin,
     /// A transaction ends, its changes stay.
     End,
+    /// A transaction ends, its changes are gone.
+    Rollback,
+    /// Sets a savepoint.
+    Savepoint(String),
+    /// Takes back what was done since a savepoint.
+    RollbackTo(String),
     /// Neither begins nor ends anything, and changes nothing by itself.
     InsideGroup,
     /// Commits a transaction that was prepared before, in a group of its own.
@@ -80,10 +86,11 @@ pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
     let text = text_of(query, &mut scratch)?;
     Ok(match ddl::parse(text, &context)? {
         Statement::Begin | Statement::Xa(XaCommand::Start(_)) => Meaning::Begin,
-        Statement::Commit | Statement::Rollback => Meaning::End,
-        Statement::RollbackTo(_)
-        | Statement::Savepoint(_)
-        | Statement::ReleaseSavepoint(_)
+        Statement::Commit => Meaning::End,
+        Statement::Rollback => Meaning::Rollback,
+        Statement::Savepoint(name) => Meaning::Savepoint(name),
+        Statement::RollbackTo(name) => Meaning::RollbackTo(name),
+        Statement::ReleaseSavepoint(_)
         | Statement::Xa(XaCommand::End(_) | XaCommand::Prepare(_)) => Meaning::InsideGroup,
         Statement::Xa(XaCommand::Commit { .. }) => Meaning::XaCommit,
         Statement::Xa(XaCommand::Rollback(_)) => Meaning::PassOver,
