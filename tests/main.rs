@@ -13,6 +13,7 @@ mod support;
 
 mod alter_in_two_phases;
 mod classic_errors;
+mod crafted_events;
 mod crashes;
 mod ddl_corpus;
 mod decode_never_panics;

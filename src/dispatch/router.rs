@@ -184,10 +184,7 @@ impl Router {
             | kind::VIEW_CHANGE
             | kind::MARIADB_ANNOTATE_ROWS
             | kind::MARIADB_BINLOG_CHECKPOINT => Ok(()),
-            kind::INCIDENT => Err(unsupported(
-                "the source reports an incident: changes were lost from its binlog, so no replica can follow; copy the \
-                 data afresh and start behind it",
-            )),
+            kind::INCIDENT => Err(incident(step)),
             kind::BEGIN_LOAD_QUERY | kind::EXECUTE_LOAD_QUERY => {
                 Err(not_row_format("LOAD DATA", "LOAD DATA INFILE"))
             }
@@ -197,7 +194,7 @@ impl Router {
             kind::MARIADB_START_ENCRYPTION => Err(unsupported("the binlog is encrypted")),
             _ if step.flags & FLAG_IGNORABLE != 0 => Ok(()),
             unknown => Err(unsupported(&format!(
-                "event type {unknown} is unknown and not marked as ignorable"
+                "event type {unknown} is unknown and not marked as ignorable; a newer relaylite may know it"
             ))),
         }
     }
@@ -527,6 +524,19 @@ impl Router {
         };
         self.group.clear();
     }
+}
+
+/// Number, length and text of the message (MySQL `Incident_event`); a reader of the error needs only the text.
+fn incident(step: Step<'_>) -> Error {
+    const MESSAGE_AT: usize = 3;
+    let message = step.body.get(MESSAGE_AT..).unwrap_or_default();
+    unsupported(&format!(
+        "the source reports an incident, changes were lost from its binlog: {}; copy the data afresh and start behind it, \
+         or give the lost changes up and go on with --skip-to {}:{}",
+        String::from_utf8_lossy(message),
+        step.file,
+        step.end
+    ))
 }
 
 fn unsupported(what: &str) -> Error {

@@ -65,6 +65,7 @@ impl Applier {
                     }
                 }
                 Err(error) => {
+                    self.keep_what_is_whole();
                     state.set_error(&error, unix_now());
                     break Err(error);
                 }
@@ -76,6 +77,20 @@ impl Applier {
         // The watcher only waits for the token.
         let _ = watcher.join();
         outcome
+    }
+
+    /// After an error of the reading side: what was read before it and merged into an open target transaction is applied
+    /// once more, up to there, so that nothing but the cause is missing when somebody skips it (`--skip-to`). An error of
+    /// a lane comes again, and has been told already.
+    fn keep_what_is_whole(&mut self) {
+        let Some(read) = self.published.applier.get().read else {
+            return;
+        };
+        let until = std::mem::replace(&mut self.until, Arc::new(read.position.into()));
+        if let Err(error) = self.run_once() {
+            tracing::debug!(error = %error.full_text(), "what was read before the error is not whole either");
+        }
+        self.until = until;
     }
 
     /// A transaction that the source does not have is left out of the next run.
