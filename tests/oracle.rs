@@ -18,7 +18,7 @@ use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, Server, Session};
 use table::Table;
 
-on_all!(edge_values, random_tables);
+on_all!(edge_values, everything_in_one_table, random_tables);
 
 /// The session that writes: nothing is refused, and the zone has gaps and folds.
 const LAX: &str = "SET sql_mode = 'NO_ENGINE_SUBSTITUTION', time_zone = '+02:00', NAMES utf8mb4";
@@ -156,6 +156,45 @@ fn edge_values(flavor: Flavor) {
                 session.exec(&table.change_keys_sql());
             }
         }
+    }
+    let replica = Replica::of(&server);
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+}
+
+/// All types and all charsets, edge values and random rows, in every way to log them.
+/// `RELAYLITE_TEST_ROWS_OF_EVERYTHING` rows each (60 by default).
+fn everything_in_one_table(flavor: Flavor) {
+    let seed = random::seed();
+    let rows = budget("RELAYLITE_TEST_ROWS_OF_EVERYTHING", 60);
+    let server = Server::builder(flavor)
+        .arg("--innodb-strict-mode=OFF")
+        .arg("--loose-innodb-log-file-size=96M")
+        .arg("--loose-innodb-redo-log-capacity=192M")
+        .start();
+    let mut kinds = column_kind::all(flavor);
+    let charsets = charsets::charsets(&mut server.client());
+    kinds.extend(charsets.iter().map(|name| column_kind::of_charset(name)));
+    let table = Table::with_id("everything", &kinds);
+    for (stream, logging) in (100..).zip(loggings(flavor)) {
+        let mut random = Random::new(seed, stream);
+        let mut session = session(&server, &logging);
+        session.exec(table.create_sql());
+        session.exec(&format!("BEGIN; {} COMMIT", table.insert_edges_sql(true)));
+        for id in 1..=rows {
+            let end = if id % 100 == 0 { "; COMMIT; BEGIN" } else { "" };
+            session.exec(&format!("{}{end}", table.new_row_sql(&mut random)));
+            for _ in 0..random.range(0..3) {
+                session.exec(&table.change_row_sql(random.range(1..id + 1), &mut random));
+            }
+            if random.percent(10) {
+                session.exec(&format!(
+                    "DELETE FROM everything WHERE id = {}",
+                    random.range(1..id + 1)
+                ));
+            }
+        }
+        session.exec("COMMIT");
     }
     let replica = Replica::of(&server);
     replica.run_until_caught_up();

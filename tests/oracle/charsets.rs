@@ -18,7 +18,7 @@ on_all!(statements_in_other_charsets);
 
 const CHARACTERS_A_ROW: usize = 64;
 
-fn charsets(session: &mut Session) -> Vec<String> {
+pub(super) fn charsets(session: &mut Session) -> Vec<String> {
     let rows =
         session.query_strings("SELECT character_set_name FROM information_schema.character_sets");
     let names = rows.into_iter().map(|mut row| row.remove(0).unwrap());

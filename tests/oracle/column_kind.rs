@@ -15,7 +15,7 @@ use crate::support::random::Random;
 use crate::support::server::Flavor;
 
 pub(super) use json::document;
-pub(super) use text::sql_text;
+pub(super) use text::{of_charset, sql_text};
 
 /// How literals for a type are made.
 trait Values: Debug {

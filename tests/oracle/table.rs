@@ -222,6 +222,29 @@ impl Table {
         )
     }
 
+    /// One row more, of a table whose rows `id` finds.
+    pub(super) fn new_row_sql(&self, random: &mut Random) -> String {
+        let values: Vec<String> = (0..self.columns.len())
+            .map(|at| self.value(at, random))
+            .collect();
+        format!(
+            "INSERT IGNORE INTO {} ({}) VALUES ({})",
+            self.name,
+            self.names(),
+            values.join(", ")
+        )
+    }
+
+    /// Another value in some column of a row, of a table whose rows `id` finds.
+    pub(super) fn change_row_sql(&self, id: u64, random: &mut Random) -> String {
+        let at = random.size(0..self.columns.len());
+        format!(
+            "UPDATE IGNORE {} SET c{at} = {} WHERE id = {id}",
+            self.name,
+            self.value(at, random)
+        )
+    }
+
     fn value(&self, at: usize, random: &mut Random) -> String {
         match random.range(0..12) {
             0 if !self.not_null[at] => "NULL".to_owned(),

@@ -7,6 +7,8 @@ use crate::support::server::Flavor;
 /// Characters of everyday text: letters in both cases, accents, scripts, what SQL and LIKE hold for special, and what
 /// needs four bytes. No NUL: NOCASE does not look behind it (docs/limits.md), which only the edge values may have.
 const EVERYDAY: &str = "aAbB ßéÉıİ'\"\\%_\n\t\u{1a}\u{7f}жΩ中한あ\u{301}\u{200d}\u{fffd}💩𝔘";
+/// The same without U+FFFD, as which big5 and tis620 show bytes that they do not define: those are kept as they are.
+const ANYWHERE: &str = "aAbB ßéÉıİ'\"\\%_\n\t\u{1a}\u{7f}жΩ中한あ\u{301}\u{200d}💩𝔘";
 const LATIN: &str = "aAzZ éÉß€ÿ'\\";
 
 /// A string literal that needs no escapes.
@@ -187,6 +189,14 @@ pub(super) fn kinds(flavor: Flavor) -> Vec<ColumnKind> {
         }
     }
     kinds
+}
+
+/// Text in a charset; what it does not have becomes a question mark in the source.
+pub(in super::super) fn of_charset(charset: &str) -> ColumnKind {
+    ColumnKind::new(
+        format!("VARCHAR(20) CHARACTER SET {charset}"),
+        Text(20, ANYWHERE),
+    )
 }
 
 fn compressed() -> Vec<ColumnKind> {

@@ -25,8 +25,9 @@ impl Values for Vector {
 
     fn random(&self, random: &mut Random) -> String {
         let number = |_| {
-            let bits = low_bits(random) & 0xbf7f_ffff;
-            format!("{:e}", f64::from(f32::from_bits(bits)))
+            let number = f32::from_bits(low_bits(random) & 0xbf7f_ffff);
+            // MySQL takes no subnormal numbers.
+            format!("{:e}", if number.is_normal() { number } else { 0.5 })
         };
         let numbers: Vec<String> = (0..self.dimensions).map(number).collect();
         self.literal(&numbers)
