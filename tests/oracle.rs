@@ -11,6 +11,7 @@ mod keyless;
 mod partial_json;
 mod special_tables;
 mod table;
+mod time_zones;
 
 use crate::support::compare::{assert_database_equal, assert_equal};
 use crate::support::random::{self, Random, budget};
