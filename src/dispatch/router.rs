@@ -1,8 +1,11 @@
 //! Events to lanes: which database each event belongs to, and where groups begin and end.
 
+mod refusal;
 pub mod savepoint;
 
 use std::sync::Arc;
+
+use refusal::{incident, not_row_format, unsupported};
 
 use super::barrier::Barrier;
 use super::batch::{DdlTask, Item};
@@ -526,36 +529,9 @@ impl Router {
     }
 }
 
-/// Number, length and text of the message (MySQL `Incident_event`); a reader of the error needs only the text.
-fn incident(step: Step<'_>) -> Error {
-    const MESSAGE_AT: usize = 3;
-    let message = step.body.get(MESSAGE_AT..).unwrap_or_default();
-    unsupported(&format!(
-        "the source reports an incident, changes were lost from its binlog: {}; copy the data afresh and start behind it, \
-         or give the lost changes up and go on with --skip-to {}:{}",
-        String::from_utf8_lossy(message),
-        step.file,
-        step.end
-    ))
-}
-
-fn unsupported(what: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, what)
-}
-
 fn xa_unsupported() -> Error {
     unsupported(
         "XA transactions (XA PREPARE, XA COMMIT) cannot be followed yet; use XA COMMIT … ONE PHASE or plain \
          transactions on the source",
-    )
-}
-
-fn not_row_format(what: &str, text: &str) -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        format!(
-            "the binlog holds a statement that changes data ({what}), not its rows: {text}; set binlog_format=ROW on the \
-             source for all sessions, copy the tables concerned afresh, and start behind this position"
-        ),
     )
 }
