@@ -46,7 +46,8 @@ pub enum ErrorKind {
     Io,
     /// The disk is full.
     DiskFull,
-    /// The source crashed while it wrote a transaction: its end never comes, and the source itself dropped it.
+    /// A transaction in the binlog that the source itself does not have: it crashed while it wrote it, so that its end
+    /// never comes, or rolled it back.
     CutShort,
     /// Shutdown was asked for.
     Stopped,

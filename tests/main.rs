@@ -11,12 +11,15 @@
 #[macro_use]
 mod support;
 
+mod alter_in_two_phases;
 mod classic_errors;
+mod crafted_events;
 mod crashes;
 mod ddl_corpus;
 mod decode_never_panics;
 mod decode_values;
 mod drivers;
+mod event_kinds;
 mod fixtures;
 mod large_values;
 mod layers;

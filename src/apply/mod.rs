@@ -121,6 +121,15 @@ pub trait Lane: Send {
     /// Commits rows and checkpoint together; writes just the checkpoint when no transaction is open.
     fn commit(&mut self, at: &Checkpoint) -> Result<()>;
 
+    /// Remembers this point of the open transaction. Numbers rise from one savepoint of a source transaction to the next.
+    fn savepoint(&mut self, number: u32) -> Result<()>;
+
+    /// Takes back what was done since that savepoint, which stays; those behind it are gone.
+    fn rollback_to(&mut self, number: u32) -> Result<()>;
+
+    /// Forgets that savepoint and those behind it; what was done since stays.
+    fn release_savepoint(&mut self, number: u32) -> Result<()>;
+
     /// Drops the open transaction, if any.
     fn rollback(&mut self) -> Result<()>;
 

@@ -63,6 +63,10 @@ pub enum Item {
     Ddl(Arc<DdlTask>),
     /// A DDL statement inside a transaction (MySQL 8 `CREATE TABLE … SELECT`); committed with it.
     DdlInside(Arc<DdlTask>),
+    /// Remember this point of the open transaction, by its number in it.
+    Savepoint(u32),
+    /// Take back what was done since that point, which stays.
+    RollbackTo(u32),
     /// The transaction ends here.
     Commit {
         /// The checkpoint after it.

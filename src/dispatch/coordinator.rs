@@ -32,7 +32,7 @@ pub struct Run {
     pub reader: RelayReader,
     /// Where it begins: the watermark, or the start position.
     pub from: Watermark,
-    /// Starts of transactions that the source never finished: left out.
+    /// Starts of transactions that the source never finished, or rolled back: left out.
     pub cut_short: Vec<Position>,
     /// Where changes go.
     pub target: Arc<dyn Target>,

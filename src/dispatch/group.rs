@@ -1,12 +1,12 @@
 //! Where source transactions begin and end: the coordinator's view of one group of events.
 //!
 //! Only XID, COMMIT, ROLLBACK, XA PREPARE or a statement that stands alone end a group; savepoints do not.
-//! A ROLLBACK in the binlog closes a group whose changes stay (rows of a non-transactional table, MySQL manual
-//! "Binary Logging and Nontransactional Tables"), so it ends a group as COMMIT does.
+//! What ROLLBACK and ROLLBACK TO SAVEPOINT take back: see [`super::router::savepoint`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::router::savepoint::Savepoints;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::Gtid;
 use crate::binlog::position::Position;
@@ -65,6 +65,8 @@ pub struct Group {
     pub lanes: Vec<usize>,
     /// What it has to do with XA.
     pub xa: Xa,
+    /// Its savepoints.
+    pub savepoints: Savepoints,
 }
 
 impl Group {
@@ -78,5 +80,6 @@ impl Group {
         self.routes.clear();
         self.lanes.clear();
         self.xa = Xa::No;
+        self.savepoints.clear();
     }
 }

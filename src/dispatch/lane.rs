@@ -51,6 +51,8 @@ struct Current {
     gtid: Option<Gtid>,
     file: Option<Arc<str>>,
     open: bool,
+    /// Number of its first savepoint.
+    first_savepoint: Option<u32>,
 }
 
 /// Runs one lane until its queue is closed.
@@ -195,6 +197,7 @@ impl LaneWorker {
                     gtid: *gtid,
                     file: Some(file.clone()),
                     open: true,
+                    first_savepoint: None,
                 };
                 self.lane.begin()
             }
@@ -216,6 +219,15 @@ impl LaneWorker {
                 .run_ddl(task, false)
                 .map_err(|error| at_ddl(error, task))
                 .map(drop),
+            Item::Savepoint(number) => {
+                self.current.first_savepoint.get_or_insert(*number);
+                self.lane.savepoint(*number)
+            }
+            Item::RollbackTo(number) => {
+                // What was learnt of tables since then may be gone, too.
+                self.tables.clear();
+                self.lane.rollback_to(*number)
+            }
             Item::Commit { at, barrier } => self.commit(at, barrier.as_deref()),
             Item::Advance(at) => self.advance(at),
         }
@@ -269,6 +281,9 @@ impl LaneWorker {
 
     fn commit(&mut self, at: &Arc<Checkpoint>, barrier: Option<&Barrier>) -> Result<()> {
         self.current.open = false;
+        if let Some(first) = self.current.first_savepoint.take() {
+            self.lane.release_savepoint(first)?;
+        }
         self.set_pending(at);
         if let Some(barrier) = barrier {
             self.meet(barrier)?;

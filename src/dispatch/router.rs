@@ -1,9 +1,13 @@
 //! Events to lanes: which database each event belongs to, and where groups begin and end.
 
 mod ddl;
+mod refusal;
+pub mod savepoint;
 mod xa;
 
 use std::sync::Arc;
+
+use refusal::{incident, not_row_format, unsupported};
 
 use super::barrier::Barrier;
 use super::batch::Item;
@@ -81,7 +85,7 @@ pub struct Router {
     passed_over: u64,
     /// XA transactions that are prepared and not decided.
     parked: Parked,
-    /// Starts of transactions that the source never finished.
+    /// Starts of transactions that the source never finished, or rolled back.
     cut_short: Vec<Position>,
 }
 
@@ -214,10 +218,7 @@ impl Router {
             | kind::VIEW_CHANGE
             | kind::MARIADB_ANNOTATE_ROWS
             | kind::MARIADB_BINLOG_CHECKPOINT => Ok(()),
-            kind::INCIDENT => Err(unsupported(
-                "the source reports an incident: changes were lost from its binlog, so no replica can follow; copy the \
-                 data afresh and start behind it",
-            )),
+            kind::INCIDENT => Err(incident(step)),
             kind::BEGIN_LOAD_QUERY | kind::EXECUTE_LOAD_QUERY => {
                 Err(not_row_format("LOAD DATA", "LOAD DATA INFILE"))
             }
@@ -227,7 +228,7 @@ impl Router {
             kind::MARIADB_START_ENCRYPTION => Err(unsupported("the binlog is encrypted")),
             _ if step.flags & FLAG_IGNORABLE != 0 => Ok(()),
             unknown => Err(unsupported(&format!(
-                "event type {unknown} is unknown and not marked as ignorable"
+                "event type {unknown} is unknown and not marked as ignorable; a newer relaylite may know it"
             ))),
         }
     }
@@ -330,6 +331,9 @@ impl Router {
                 file: file.clone(),
             },
         )?;
+        for number in self.group.savepoints.numbers() {
+            self.lanes.push(lane, Item::Savepoint(number))?;
+        }
         Ok(Route::Lane(lane))
     }
 
@@ -368,6 +372,9 @@ impl Router {
                 self.group.xa = Xa::Preparing;
                 self.begin(step);
             }
+            Meaning::Rollback => return self.rolled_back(step),
+            Meaning::Savepoint(name) => return self.savepoint(&name),
+            Meaning::RollbackTo(name) => return self.rollback_to(&name),
             Meaning::InsideGroup => {}
             Meaning::XaCommit(id) => return self.xa_commit(step, &id),
             Meaning::XaRollback(id) => return self.xa_rollback(step, &id),
@@ -470,18 +477,4 @@ impl Router {
         };
         self.group.clear();
     }
-}
-
-fn unsupported(what: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, what)
-}
-
-fn not_row_format(what: &str, text: &str) -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        format!(
-            "the binlog holds a statement that changes data ({what}), not its rows: {text}; set binlog_format=ROW on the \
-             source for all sessions, copy the tables concerned afresh, and start behind this position"
-        ),
-    )
 }

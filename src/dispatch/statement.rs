@@ -4,7 +4,7 @@ use crate::binlog::flavor::Flavor;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::xa_id::XaId;
 use crate::decode::charset::Charset;
-use crate::decode::query::Query;
+use crate::decode::query::{AlterPhase, Query};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::statement::XaCommand;
 use crate::schema::ddl::{self, SqlContext, Statement};
@@ -21,6 +21,12 @@ pub enum Meaning {
     Begin,
     /// A transaction ends, its changes stay.
     End,
+    /// A transaction ends, its changes are gone.
+    Rollback,
+    /// Sets a savepoint.
+    Savepoint(String),
+    /// Takes back what was done since a savepoint.
+    RollbackTo(String),
     /// Neither begins nor ends anything, and changes nothing by itself.
     InsideGroup,
     /// An XA transaction begins.
@@ -77,16 +83,20 @@ pub fn dropped_database(statement: &Statement) -> Option<&str> {
 /// # Errors
 /// `Unsupported` or `Schema` when a statement that changes a table cannot be read.
 pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
+    if let Some(AlterPhase::Start | AlterPhase::Rollback) = query.alter_phase {
+        return Ok(Meaning::PassOver);
+    }
     let context = context_of(query, format);
     let mut scratch = String::new();
     let text = text_of(query, &mut scratch)?;
     Ok(match ddl::parse(text, &context)? {
         Statement::Begin => Meaning::Begin,
         Statement::Xa(XaCommand::Start(_)) => Meaning::XaBegin,
-        Statement::Commit | Statement::Rollback => Meaning::End,
-        Statement::RollbackTo(_)
-        | Statement::Savepoint(_)
-        | Statement::ReleaseSavepoint(_)
+        Statement::Commit => Meaning::End,
+        Statement::Rollback => Meaning::Rollback,
+        Statement::Savepoint(name) => Meaning::Savepoint(name),
+        Statement::RollbackTo(name) => Meaning::RollbackTo(name),
+        Statement::ReleaseSavepoint(_)
         | Statement::Xa(XaCommand::End(_) | XaCommand::Prepare(_)) => Meaning::InsideGroup,
         Statement::Xa(XaCommand::Commit { xid, .. }) => Meaning::XaCommit(xid),
         Statement::Xa(XaCommand::Rollback(xid)) => Meaning::XaRollback(xid),
@@ -128,6 +138,7 @@ fn context_of(query: &Query, format: &FormatDescription) -> SqlContext {
         sql_mode: query.sql_mode,
         collation_server: query.charsets.map(|(_, _, server)| server),
         default_collation_utf8mb4: query.default_collation_utf8mb4,
+        character_set_collations: query.character_set_collations.clone(),
         explicit_defaults_for_timestamp: explicit_defaults,
         ..SqlContext::new(format.flavor, format.version, query.database.as_str())
     }

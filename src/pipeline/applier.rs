@@ -3,6 +3,7 @@
 //! # Threading
 //! Blocks; runs on a thread of its own. A second thread turns the stop token into the flag that the coordinator polls.
 
+use std::cmp::Ordering;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,7 +40,7 @@ pub(super) struct Applier {
     pub(super) until: Arc<OnceLock<Position>>,
     /// What it publishes.
     pub(super) published: Published,
-    /// Starts of transactions that the source never finished.
+    /// Starts of transactions that the source never finished, or rolled back.
     pub(super) cut_short: Vec<Position>,
     /// Ends it.
     pub(super) stop: CancellationToken,
@@ -64,6 +65,7 @@ impl Applier {
                     }
                 }
                 Err(error) => {
+                    self.keep_what_is_whole();
                     state.set_error(&error, unix_now());
                     break Err(error);
                 }
@@ -77,9 +79,23 @@ impl Applier {
         outcome
     }
 
-    /// A transaction that the source never finished is left out of the next run.
+    /// After an error of the reading side: what was read before it and merged into an open target transaction is applied
+    /// once more, up to there, so that nothing but the cause is missing when somebody skips it (`--skip-to`). An error of
+    /// a lane comes again, and has been told already.
+    fn keep_what_is_whole(&mut self) {
+        let Some(read) = self.published.applier.get().read else {
+            return;
+        };
+        let until = std::mem::replace(&mut self.until, Arc::new(read.position.into()));
+        if let Err(error) = self.run_once() {
+            tracing::debug!(error = %error.full_text(), "what was read before the error is not whole either");
+        }
+        self.until = until;
+    }
+
+    /// A transaction that the source does not have is left out of the next run.
     fn leave_out(&mut self, error: &Error) {
-        tracing::warn!(error = %error.full_text(), "a transaction was cut short by the source's crash; it is left out");
+        tracing::warn!(error = %error.full_text(), "a transaction in the binlog is left out");
         if let (Some(file), Some(offset)) = (error.at().file.clone(), error.at().pos) {
             self.cut_short.push(Position { file, offset });
         }
@@ -120,6 +136,8 @@ impl Applier {
         let Some(from) = self.begin()? else {
             return Ok(Ended::Stopped);
         };
+        self.cut_short
+            .retain(|start| start.order(&from.at.position) != Some(Ordering::Less));
         let Some(reader) = self.open_reader(&from.at.position)? else {
             return Ok(Ended::Stopped);
         };

@@ -21,6 +21,7 @@ const OWN_PREFIX: &str = "_relaylite_";
 /// Longer values are compared by length and hash.
 const LONG_VALUE_BYTES: usize = 4096;
 const SHOWN_ROWS: usize = 3;
+const SHOWN_CELLS: usize = 20;
 const SHOWN_CHARS: usize = 60;
 
 /// Digits that a REAL holds exactly.
@@ -435,14 +436,35 @@ fn assert_rows_equal(table: &str, mut expected: Vec<Row>, mut actual: Vec<Row>) 
     };
     panic!(
         "{table}: {} rows in the source, {} in the target\n\
-         {} only in the source:{}\n{} only in the target:{}",
+         {} only in the source:{}\n{} only in the target:{}\nrows that begin alike differ in:{}",
         expected.len(),
         actual.len(),
         missing.len(),
         shown(&missing),
         extra.len(),
-        shown(&extra)
+        shown(&extra),
+        cells_that_differ(&missing, &extra)
     );
+}
+
+/// Of rows of both sides with the same first cell, which is mostly the key: source | target.
+fn cells_that_differ(missing: &[&Row], extra: &[&Row]) -> String {
+    let mut lines = Vec::new();
+    for row in missing {
+        let Some(other) = extra.iter().find(|other| other.first() == row.first()) else {
+            continue;
+        };
+        for (at, (left, right)) in row.iter().zip(other.iter()).enumerate() {
+            if left != right {
+                lines.push(format!(
+                    "\n  row {:?}, column {at}: {left:?} | {right:?}",
+                    row[0]
+                ));
+            }
+        }
+    }
+    lines.truncate(SHOWN_CELLS);
+    lines.concat()
 }
 
 /// Rows that only one of two sorted lists has.

@@ -160,6 +160,16 @@ impl MysqlLane {
         }
     }
 
+    /// A statement about savepoints, behind the rows that wait.
+    fn at_savepoint(&mut self, verb: &str, number: u32) -> Result<()> {
+        self.guarded(|lane| {
+            let (session, writer) = lane.session_and_writer()?;
+            writer.flush(session)?;
+            let sql = format!("{verb} `_relaylite_{number}`");
+            session.connection.query(&sql, "keeping a savepoint")
+        })
+    }
+
     fn apply_rows(&mut self, name: &str, rows: &mut RowReader<'_>) -> Result<u64> {
         let Some(definition) = self.definition(name)? else {
             return Err(Error::new(
@@ -330,6 +340,18 @@ impl Lane for MysqlLane {
             self.fresh_session()?;
         }
         self.guarded(|lane| lane.write_commit(at))
+    }
+
+    fn savepoint(&mut self, number: u32) -> Result<()> {
+        self.at_savepoint("SAVEPOINT", number)
+    }
+
+    fn rollback_to(&mut self, number: u32) -> Result<()> {
+        self.at_savepoint("ROLLBACK TO SAVEPOINT", number)
+    }
+
+    fn release_savepoint(&mut self, number: u32) -> Result<()> {
+        self.at_savepoint("RELEASE SAVEPOINT", number)
     }
 
     fn rollback(&mut self) -> Result<()> {

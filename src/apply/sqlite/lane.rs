@@ -20,6 +20,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::sqlite;
 use crate::schema::table::{Collation, Table};
 
+/// What the names of our savepoints begin with.
+const SAVEPOINT: &str = "_relaylite_";
+
 /// The lane of one SQLite file.
 pub(super) struct SqliteLane {
     pub(super) connection: Connection,
@@ -116,6 +119,15 @@ impl SqliteLane {
         row_finder::drop_all(&self.connection)?;
         self.connection.flush_prepared_statement_cache();
         Ok(())
+    }
+
+    /// Brings what is in memory to what the file says, after a rollback.
+    fn load_state(&mut self) -> Result<()> {
+        self.catalog = Catalog::load(&self.connection)?;
+        let row = store::database_row(&self.connection)?;
+        self.collation = row.collation;
+        self.dropped = row.dropped;
+        self.forget_writers()
     }
 
     fn entry(&self, name: &str) -> Result<&Entry> {
@@ -230,6 +242,22 @@ impl Lane for SqliteLane {
         Ok(())
     }
 
+    fn savepoint(&mut self, number: u32) -> Result<()> {
+        let sql = format!("SAVEPOINT {SAVEPOINT}{number}");
+        Ok(self.connection.execute_batch(&sql)?)
+    }
+
+    fn rollback_to(&mut self, number: u32) -> Result<()> {
+        let sql = format!("ROLLBACK TO {SAVEPOINT}{number}");
+        self.connection.execute_batch(&sql)?;
+        self.load_state()
+    }
+
+    fn release_savepoint(&mut self, number: u32) -> Result<()> {
+        let sql = format!("RELEASE {SAVEPOINT}{number}");
+        Ok(self.connection.execute_batch(&sql)?)
+    }
+
     fn rollback(&mut self) -> Result<()> {
         if self.in_transaction {
             // SQLite may have rolled back by itself (disk full); then there is nothing left to do.
@@ -237,11 +265,7 @@ impl Lane for SqliteLane {
                 self.connection.execute_batch("ROLLBACK")?;
             }
             self.in_transaction = false;
-            self.catalog = Catalog::load(&self.connection)?;
-            let row = store::database_row(&self.connection)?;
-            self.collation = row.collation;
-            self.dropped = row.dropped;
-            self.forget_writers()?;
+            self.load_state()?;
         }
         Ok(())
     }

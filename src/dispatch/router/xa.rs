@@ -18,8 +18,10 @@ use crate::binlog::xa_id::XaId;
 use crate::checkpoint::parked::{Parked, ParkedXa};
 use crate::decode::mariadb;
 use crate::decode::payload::Payload;
+use crate::decode::query::Query;
 use crate::decode::xa::XaPrepare;
 use crate::dispatch::group::{Replay, Xa};
+use crate::dispatch::statement::{self, Meaning};
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::reader::RelayReader;
 
@@ -56,7 +58,7 @@ impl Router {
         Ok(true)
     }
 
-    /// Only rows count: what begins, marks and ends the prepared group was understood when it was met first.
+    /// Only rows and savepoints count: what begins, marks and ends the prepared group was understood when it was met first.
     fn replay_step(&mut self, step: Step<'_>) -> Result<()> {
         match step.kind {
             kind::TABLE_MAP => self.table_map(step),
@@ -75,6 +77,14 @@ impl Router {
                 let (kind, body) =
                     mariadb::plain(step.kind, step.body, &self.format, &mut scratch)?;
                 self.replay_step(Step { kind, body, ..step })
+            }
+            kind::QUERY => {
+                let query = Query::parse(step.body, step.timestamp)?;
+                match statement::meaning(&query, &self.format)? {
+                    Meaning::Savepoint(name) => self.savepoint(&name),
+                    Meaning::RollbackTo(name) => self.rollback_to(&name),
+                    _ => Ok(()),
+                }
             }
             kind::XA_PREPARE => {
                 let met = XaPrepare::parse(step.body)?.id;
