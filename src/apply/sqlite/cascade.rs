@@ -1,0 +1,335 @@
+//! What foreign keys do inside the source, done here: child rows go, change or lose their parent with it.
+//!
+//! InnoDB writes none of this to the binlog (MariaDB; MySQL before 9.6, and later ones with
+//! `innodb_native_foreign_keys`). Whether it was done is said by the parent's row event: see [`is_silent`]. The child
+//! rows are found through the index that every foreign key has, and changed row by row in the parent's transaction,
+//! level by level, in the order in which InnoDB goes: parents first, keys by their names.
+//!
+//! # Invariants
+//! - NULL in any column of a key matches nothing. Of a key of several columns, an UPDATE copies those that changed.
+//! - What a deleted row was is noted, so that a row event for it in the same statement is known to be late
+//!   ([`super::taken_rows`]).
+//! - An effect that cannot be told here is an error that says so, never a guess.
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use super::foreign_keys::{Action, ForeignKeys, Link, LinkSql, Parent, Refusal};
+use super::taken_rows::TakenRows;
+use crate::config::limits::{SQLITE_CASCADE_LEVELS_MAX, SQLITE_CASCADE_PAGE_ROWS};
+use crate::decode::rows::{FLAG_NO_FOREIGN_KEY_CHECKS, FLAG_SQL_FOREIGN_KEYS};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Whether the source did what foreign keys ask for without a row event: by the flags of the parent's. Without checks it
+/// did nothing at all, and a MySQL that enforces the keys above its storage engine writes an event for each child row.
+pub(super) fn is_silent(flags: u16) -> bool {
+    flags & (FLAG_NO_FOREIGN_KEY_CHECKS | FLAG_SQL_FOREIGN_KEYS) == 0
+}
+
+/// Whether rows of this event were changed by a foreign key, by a source that writes such events.
+pub(super) fn is_cascade(flags: u16) -> bool {
+    let both = FLAG_NO_FOREIGN_KEY_CHECKS | FLAG_SQL_FOREIGN_KEYS;
+    flags & both == both
+}
+
+/// The foreign keys at work on one row event.
+pub(super) struct Cascade<'a> {
+    /// The file's foreign keys.
+    pub(super) keys: &'a ForeignKeys,
+    /// Rows that went with their parents.
+    pub(super) taken: &'a mut TakenRows,
+}
+
+/// A child row that refers to a changed parent row.
+struct ChildRow {
+    rowid: i64,
+    /// Of what tells it from other rows; where such rows may be deleted with their parents.
+    hash: Option<i64>,
+    /// Its columns that others refer to.
+    referenced: Vec<Value>,
+}
+
+impl Cascade<'_> {
+    /// A row of `parent` with these values in [`Parent::columns`] was deleted.
+    pub(super) fn deleted(
+        &mut self,
+        connection: &Connection,
+        parent: &Parent,
+        old: &[Value],
+    ) -> Result<()> {
+        self.follow(connection, parent, old, None, 0)
+    }
+
+    /// A row of `parent` had the values `old` in [`Parent::columns`], and has `new`.
+    pub(super) fn updated(
+        &mut self,
+        connection: &Connection,
+        parent: &Parent,
+        old: &[Value],
+        new: &[Value],
+    ) -> Result<()> {
+        self.follow(connection, parent, old, Some(new), 0)
+    }
+
+    fn follow(
+        &mut self,
+        connection: &Connection,
+        parent: &Parent,
+        old: &[Value],
+        new: Option<&[Value]>,
+        level: usize,
+    ) -> Result<()> {
+        for link in &parent.links {
+            let action = match new {
+                None => link.on_delete,
+                Some(new) if link.is_changed(old, new) => link.on_update,
+                Some(_) => Action::Restrict,
+            };
+            let key = link.key(old);
+            if action == Action::Restrict || key.iter().any(|value| **value == Value::Null) {
+                continue;
+            }
+            if level >= SQLITE_CASCADE_LEVELS_MAX {
+                return Err(Error::new(
+                    ErrorKind::RowMissing,
+                    "foreign keys lead on and on here, as they did not on the source: the tables were changed here",
+                ));
+            }
+            self.follow_link(connection, link, action, &key, new, level)
+                .map_err(|error| at_child(error, link))?;
+        }
+        Ok(())
+    }
+
+    fn follow_link(
+        &mut self,
+        connection: &Connection,
+        link: &Link,
+        action: Action,
+        key: &[&Value],
+        new: Option<&[Value]>,
+        level: usize,
+    ) -> Result<()> {
+        let sql = match &link.sql {
+            Ok(sql) => sql,
+            Err(refusal) => return refuse(connection, refusal),
+        };
+        let update = match (action, new) {
+            (Action::Cascade, None) => None,
+            _ => Some(Update::new(link, sql, action, key, new)?),
+        };
+        let mut least = i64::MIN;
+        loop {
+            let page = link.find(connection, sql, key, least)?;
+            for row in &page.rows {
+                match &update {
+                    None => self.delete(connection, link, sql, row, level)?,
+                    Some(update) => self.update(connection, link, update, row, level)?,
+                }
+            }
+            match page.next {
+                Some(next) => least = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn delete(
+        &mut self,
+        connection: &Connection,
+        link: &Link,
+        sql: &LinkSql,
+        row: &ChildRow,
+        level: usize,
+    ) -> Result<()> {
+        let gone = connection
+            .prepare_cached(&sql.delete)?
+            .execute([row.rowid])?;
+        // A row that refers to itself, or to the same parent in two ways, is gone already.
+        if gone == 0 {
+            return Ok(());
+        }
+        if let Some(hash) = row.hash {
+            self.taken.note(connection, &link.child, hash)?;
+        }
+        match self.keys.parent(&link.child) {
+            Some(below) => self.follow(connection, below, &row.referenced, None, level + 1),
+            None => Ok(()),
+        }
+    }
+
+    fn update(
+        &mut self,
+        connection: &Connection,
+        link: &Link,
+        update: &Update,
+        row: &ChildRow,
+        level: usize,
+    ) -> Result<()> {
+        link.generated.check_cascade(&update.columns)?;
+        let mut statement = connection.prepare_cached(&update.text)?;
+        for (n, value) in update.values.iter().enumerate() {
+            statement.raw_bind_parameter(n + 1, value)?;
+        }
+        statement.raw_bind_parameter(update.values.len() + 1, row.rowid)?;
+        let new = returned_row(&mut statement)?;
+        drop(statement);
+        match (self.keys.parent(&link.child), new) {
+            (Some(below), Some(new)) => {
+                self.follow(connection, below, &row.referenced, Some(&new), level + 1)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What becomes of the child rows of one parent row that stay.
+struct Update {
+    text: String,
+    columns: Vec<usize>,
+    values: Vec<Value>,
+}
+
+impl Update {
+    /// The columns become NULL, or what the parent's became where those changed.
+    fn new(
+        link: &Link,
+        sql: &LinkSql,
+        action: Action,
+        key: &[&Value],
+        new: Option<&[Value]>,
+    ) -> Result<Self> {
+        let (mut columns, mut values, mut sets) = (Vec::new(), Vec::new(), Vec::new());
+        for (column, old) in link.columns.iter().zip(key) {
+            let value = match (action, new.and_then(|new| new.get(column.parent))) {
+                (Action::Cascade, Some(new)) if new == *old => continue,
+                (Action::Cascade, Some(new)) => column.by.copied(new)?,
+                _ => Value::Null,
+            };
+            columns.push(column.child);
+            values.push(value);
+            sets.push(format!("{} = ?{}", column.quoted, values.len()));
+        }
+        Ok(Self {
+            text: format!(
+                "{}{}{}?{}{}",
+                sql.update,
+                sets.join(", "),
+                sql.condition,
+                values.len() + 1,
+                sql.returning
+            ),
+            columns,
+            values,
+        })
+    }
+}
+
+/// Runs a statement that changes one row and gives what it returns; `None` when it changed none or returns nothing.
+pub(super) fn returned_row(statement: &mut rusqlite::Statement<'_>) -> Result<Option<Vec<Value>>> {
+    let columns = statement.column_count();
+    if columns == 0 {
+        statement.raw_execute()?;
+        return Ok(None);
+    }
+    let mut rows = statement.raw_query();
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let values = (0..columns).map(|at| row.get(at));
+    let values = values.collect::<rusqlite::Result<_>>()?;
+    // The change is complete only when the statement is stepped to its end.
+    while rows.next()?.is_some() {}
+    Ok(Some(values))
+}
+
+/// Child rows of one search, and the least rowid of those behind them.
+struct Page {
+    rows: Vec<ChildRow>,
+    next: Option<i64>,
+}
+
+impl Link {
+    fn is_changed(&self, old: &[Value], new: &[Value]) -> bool {
+        self.columns
+            .iter()
+            .any(|column| old.get(column.parent) != new.get(column.parent))
+    }
+
+    fn key<'v>(&self, old: &'v [Value]) -> Vec<&'v Value> {
+        let value = |at: usize| old.get(at).unwrap_or(&Value::Null);
+        self.columns
+            .iter()
+            .map(|column| value(column.parent))
+            .collect()
+    }
+
+    fn find(
+        &self,
+        connection: &Connection,
+        sql: &LinkSql,
+        key: &[&Value],
+        least: i64,
+    ) -> Result<Page> {
+        let mut statement = connection.prepare_cached(&sql.find)?;
+        let mut parameter = 1;
+        for (column, value) in self.columns.iter().zip(key) {
+            let (least, most) = column.by.bounds(value);
+            statement.raw_bind_parameter(parameter, least)?;
+            parameter += 1;
+            if column.by.is_range() {
+                statement.raw_bind_parameter(parameter, most)?;
+                parameter += 1;
+            }
+        }
+        statement.raw_bind_parameter(parameter, least)?;
+        let mut found = statement.raw_query();
+        let (mut rows, mut count, mut last) = (Vec::new(), 0, least);
+        while let Some(row) = found.next()? {
+            count += 1;
+            last = row.get(0)?;
+            let width = self.columns.len();
+            let mut matches = true;
+            for (n, (column, value)) in self.columns.iter().zip(key).enumerate() {
+                matches &= column.by.holds(value, &row.get(n + 2)?);
+            }
+            if matches {
+                let referenced = (0..sql.referenced).map(|n| row.get(n + 2 + width));
+                rows.push(ChildRow {
+                    rowid: last,
+                    hash: row.get(1)?,
+                    referenced: referenced.collect::<rusqlite::Result<_>>()?,
+                });
+            }
+        }
+        let is_full = count >= SQLITE_CASCADE_PAGE_ROWS;
+        let next = last.checked_add(1).filter(|_| is_full);
+        Ok(Page { rows, next })
+    }
+}
+
+/// An error when the key has any child row; else there is nothing to refuse.
+fn refuse(connection: &Connection, refusal: &Refusal) -> Result<()> {
+    if !connection.prepare_cached(&refusal.probe)?.exists([])? {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        format!(
+            "what a foreign key did inside the source cannot be told here: {}; on MySQL 9.6 or later set \
+             innodb_native_foreign_keys=OFF, so that the source logs it",
+            refusal.why
+        ),
+    ))
+}
+
+fn at_child(error: Error, link: &Link) -> Error {
+    match error.kind() {
+        ErrorKind::Unsupported => Error::new(
+            ErrorKind::Unsupported,
+            format!("foreign key of `{}`", link.child),
+        )
+        .with_source(error),
+        _ => error,
+    }
+}
