@@ -16,6 +16,7 @@ mod foreign_keys;
 mod generated;
 mod key_match;
 mod lane;
+mod renamed_keys;
 mod row_change;
 mod row_finder;
 pub mod store;
