@@ -11,6 +11,7 @@
 #[macro_use]
 mod support;
 
+mod cascades;
 mod classic_errors;
 mod crashes;
 mod ddl_corpus;
