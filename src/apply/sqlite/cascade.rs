@@ -118,9 +118,14 @@ impl Cascade<'_> {
             (Action::Cascade, None) => None,
             _ => Some(Update::new(link, sql, action, key, new)?),
         };
-        let mut least = i64::MIN;
+        // One by one where one row's fate may decide another's; of rows that stay and still match, by their number.
+        let mut search = match (link.is_cyclic, action) {
+            (true, Action::Cascade) if new.is_some() => Search::Next(i64::MIN),
+            (true, _) => Search::First,
+            (false, _) => Search::Page(i64::MIN),
+        };
         loop {
-            let page = link.find(connection, sql, key, least)?;
+            let page = link.find(connection, sql, key, search)?;
             for row in &page.rows {
                 match &update {
                     None => self.delete(connection, link, sql, row, level)?,
@@ -128,7 +133,7 @@ impl Cascade<'_> {
                 }
             }
             match page.next {
-                Some(next) => least = next,
+                Some(next) => search = next,
                 None => return Ok(()),
             }
         }
@@ -243,10 +248,21 @@ pub(super) fn returned_row(statement: &mut rusqlite::Statement<'_>) -> Result<Op
     Ok(Some(values))
 }
 
-/// Child rows of one search, and the least rowid of those behind them.
+/// Which child rows are read at once.
+#[derive(Clone, Copy)]
+enum Search {
+    /// Many, from this rowid on.
+    Page(i64),
+    /// One, from this rowid on.
+    Next(i64),
+    /// The first one in InnoDB's order.
+    First,
+}
+
+/// Child rows of one search, and how to find those behind them.
 struct Page {
     rows: Vec<ChildRow>,
-    next: Option<i64>,
+    next: Option<Search>,
 }
 
 impl Link {
@@ -269,9 +285,14 @@ impl Link {
         connection: &Connection,
         sql: &LinkSql,
         key: &[&Value],
-        least: i64,
+        search: Search,
     ) -> Result<Page> {
-        let mut statement = connection.prepare_cached(&sql.find)?;
+        let (text, from, rows_max) = match search {
+            Search::Page(from) => (&sql.find, Some(from), SQLITE_CASCADE_PAGE_ROWS),
+            Search::Next(from) => (&sql.find, Some(from), 1),
+            Search::First => (&sql.find_in_order, None, 1),
+        };
+        let mut statement = connection.prepare_cached(text)?;
         let mut parameter = 1;
         for (column, value) in self.columns.iter().zip(key) {
             let (least, most) = column.by.bounds(value);
@@ -282,12 +303,17 @@ impl Link {
                 parameter += 1;
             }
         }
-        statement.raw_bind_parameter(parameter, least)?;
+        if let Some(from) = from {
+            statement.raw_bind_parameter(parameter, from)?;
+        }
         let mut found = statement.raw_query();
-        let (mut rows, mut count, mut last) = (Vec::new(), 0, least);
-        while let Some(row) = found.next()? {
-            count += 1;
-            last = row.get(0)?;
+        let (mut rows, mut read, mut last) = (Vec::new(), 0, None);
+        while rows.len() < rows_max
+            && let Some(row) = found.next()?
+        {
+            read += 1;
+            let rowid: i64 = row.get(0)?;
+            last = Some(rowid);
             let width = self.columns.len();
             let mut matches = true;
             for (n, (column, value)) in self.columns.iter().zip(key).enumerate() {
@@ -296,14 +322,21 @@ impl Link {
             if matches {
                 let referenced = (0..sql.referenced).map(|n| row.get(n + 2 + width));
                 rows.push(ChildRow {
-                    rowid: last,
+                    rowid,
                     hash: row.get(1)?,
                     referenced: referenced.collect::<rusqlite::Result<_>>()?,
                 });
             }
         }
-        let is_full = count >= SQLITE_CASCADE_PAGE_ROWS;
-        let next = last.checked_add(1).filter(|_| is_full);
+        let is_full = rows.len() >= rows_max || read >= SQLITE_CASCADE_PAGE_ROWS;
+        let behind = last
+            .and_then(|rowid| rowid.checked_add(1))
+            .filter(|_| is_full);
+        let next = behind.map(|from| match search {
+            Search::Page(_) => Search::Page(from),
+            Search::Next(_) => Search::Next(from),
+            Search::First => Search::First,
+        });
         Ok(Page { rows, next })
     }
 }

@@ -14,7 +14,7 @@ use super::row_finder::hash_sql;
 use super::table_sql::TableSql;
 use crate::config::limits::SQLITE_CASCADE_PAGE_ROWS;
 use crate::schema::sqlite;
-use crate::schema::table::{ForeignKey, Table};
+use crate::schema::table::{ForeignKey, Index, IndexKind, KeyPart, Table};
 
 /// What becomes of a child row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,8 @@ pub(super) struct Link {
     pub(super) sql: Result<LinkSql, Refusal>,
     /// The generated columns of the child.
     pub(super) generated: GeneratedColumns,
+    /// Keys lead from the child back to the child: what becomes of one row may change which other rows match.
+    pub(super) is_cyclic: bool,
 }
 
 /// One column of a foreign key.
@@ -92,6 +94,8 @@ pub(super) struct LinkSql {
     /// Finds child rows: rowid, hash of the row's key or NULL, the key's columns, then the columns that others refer
     /// to. Parameters: one or two bounds for each column, the least rowid.
     pub(super) find: String,
+    /// The same without the least rowid, in the order of the index that InnoDB reads.
+    pub(super) find_in_order: String,
     /// Deletes the child row with a rowid.
     pub(super) delete: String,
     /// UPDATE of the child's table, up to what it sets.
@@ -152,7 +156,36 @@ impl ForeignKeys {
             let parent = Parent::new(table, found, &referenced, &keys.deleted);
             keys.parents.insert(name.to_owned(), parent);
         }
+        keys.mark_cycles();
         keys
+    }
+
+    fn mark_cycles(&mut self) {
+        let children = |parent: &str| -> Vec<&str> {
+            let links = self.parents.get(parent).map_or(&[][..], |p| &p.links);
+            links.iter().map(|link| link.child.as_str()).collect()
+        };
+        let is_cyclic = |table: &str| {
+            let (mut seen, mut next) = (HashSet::new(), children(table));
+            while let Some(child) = next.pop() {
+                if child == table {
+                    return true;
+                }
+                if seen.insert(child) {
+                    next.extend(children(child));
+                }
+            }
+            false
+        };
+        let cyclic: HashSet<String> = self
+            .parents
+            .keys()
+            .filter(|table| is_cyclic(table))
+            .cloned()
+            .collect();
+        for link in self.parents.values_mut().flat_map(|p| &mut p.links) {
+            link.is_cyclic = cyclic.contains(&link.child);
+        }
     }
 
     /// Whether no key acts.
@@ -169,6 +202,33 @@ impl ForeignKeys {
     pub(super) fn deletes(&self, table: &str) -> bool {
         self.deleted.contains(table)
     }
+}
+
+/// The columns by which rows of equal keys follow each other in the index that InnoDB takes for a foreign key: the first
+/// one that begins with its columns (`dict_foreign_find_index`), behind which stand those of the primary key.
+fn index_rest(child: &Table, columns: &[LinkColumn]) -> Vec<usize> {
+    let places = |parts: &[KeyPart]| -> Option<Vec<usize>> {
+        let whole = |part: &KeyPart| match part {
+            KeyPart::Column { name, .. } => child.column_index(name),
+            _ => None,
+        };
+        parts.iter().map(whole).collect()
+    };
+    let unique = |index: &&Index| index.kind == IndexKind::Unique;
+    let plain = |index: &&Index| index.kind == IndexKind::Plain;
+    let all = child.indexes.iter();
+    let parts = std::iter::once(&child.primary_key)
+        .chain(all.clone().filter(unique).map(|index| &index.parts))
+        .chain(all.filter(plain).map(|index| &index.parts));
+    let begins = |places: &Vec<usize>| {
+        places.len() >= columns.len() && columns.iter().zip(places).all(|(c, at)| c.child == *at)
+    };
+    let found = parts.filter_map(|parts| places(parts)).find(begins);
+    let rest = found
+        .into_iter()
+        .flat_map(|places| places.into_iter().skip(columns.len()));
+    rest.chain(places(&child.primary_key).unwrap_or_default())
+        .collect()
 }
 
 /// Tables whose primary key is SQLite's rowid, and may be given a number by a foreign key that does not fit there.
@@ -217,8 +277,7 @@ impl<'a> Resolved<'a> {
             false => places(parent, &key.parent_columns)?,
             true => {
                 let parts = parent.primary_key.iter();
-                let place =
-                    |part: &crate::schema::table::KeyPart| parent.column_index(part.column()?);
+                let place = |part: &KeyPart| parent.column_index(part.column()?);
                 parts.map(place).collect::<Option<_>>()?
             }
         };
@@ -319,6 +378,7 @@ impl Link {
             on_update: Action::of(&key.key.on_update),
             sql: sql.map_err(|why| Refusal::new(why, key.child, &columns)),
             generated: GeneratedColumns::of(child),
+            is_cyclic: false,
             columns,
         }
     }
@@ -374,6 +434,13 @@ impl LinkSql {
                 parameter += 1;
             }
         }
+        let condition = find.trim_end_matches(" AND ");
+        let mut order: Vec<&str> = index_rest(&child.table, columns)
+            .into_iter()
+            .map(|at| sql.column(at))
+            .collect();
+        order.push(rowid);
+        let find_in_order = format!("{condition} ORDER BY {}", order.join(", "));
         // The plus keeps SQLite from searching by rowid, which is no search.
         let _ = write!(
             find,
@@ -381,6 +448,7 @@ impl LinkSql {
         );
         Ok(Self {
             find,
+            find_in_order,
             delete: format!("DELETE FROM {name} WHERE {rowid} = ?1"),
             update: format!("UPDATE {name} SET "),
             condition: format!(" WHERE {rowid} = "),
