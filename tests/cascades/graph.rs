@@ -1,5 +1,6 @@
 //! Random tables with random foreign keys between them, and random changes of their rows.
 
+use super::Source;
 use crate::support::random::Random;
 use crate::support::server::Session;
 
@@ -9,7 +10,9 @@ const VALUES: std::ops::Range<u64> = 1..13;
 
 /// Errors that random changes have: keys that are there or are missing, deadlocks, too many levels, NULL; and a foreign
 /// key that one of the servers does not want.
-const HARMLESS: [u16; 10] = [1062, 1451, 1452, 1213, 1205, 3008, 1048, 1364, 1761, 1822];
+const HARMLESS: [u16; 12] = [
+    1062, 1451, 1452, 1213, 1205, 3008, 1048, 1364, 1761, 1822, 1296, 6575,
+];
 
 /// What the tables are.
 pub(super) struct Graph {
@@ -26,8 +29,8 @@ struct Table {
 
 impl Graph {
     /// A random one.
-    pub(super) fn new(random: &mut Random) -> Self {
-        let tables = (0..TABLES).map(|number| Table::new(number, random));
+    pub(super) fn new(source: Source, random: &mut Random) -> Self {
+        let tables = (0..TABLES).map(|number| Table::new(source, number, random));
         Self {
             tables: tables.collect(),
         }
@@ -129,7 +132,7 @@ impl Graph {
 }
 
 impl Table {
-    fn new(number: usize, random: &mut Random) -> Self {
+    fn new(source: Source, number: usize, random: &mut Random) -> Self {
         let mut table = Self {
             number,
             keyed: random.percent(75),
@@ -137,6 +140,9 @@ impl Table {
         };
         for n in 0..random.range(0..3) {
             let parent = random.size(0..TABLES);
+            // MySQL 9.7 deletes a row that refers to itself in two events, the second with the image from before the
+            // first: nobody can find that row by all its columns.
+            table.keyed |= source == Source::MySql && parent == number;
             let (own, theirs) = random.pick_pair(&[
                 ("b", "id"),
                 ("b", "a"),

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use super::binder::Bound;
 use super::catalog::{Catalog, Entry};
 use super::file_name::file_name;
+use super::foreign_keys;
 use super::lane::SqliteLane;
 use super::renamed_keys::{FullName, after_column_rename, after_rename, renamed};
 use super::row_finder;
@@ -90,8 +91,27 @@ impl SqliteLane {
                 outcome = DdlOutcome::Unfinished;
             }
         }
+        if !ddl.context.may_log_cascades() {
+            self.check_apart(ddl.database)?;
+        }
         self.forget_writers()?;
         Ok(outcome)
+    }
+
+    /// Refuses a table with rows whose foreign key came to refer to another database: see
+    /// [`foreign_keys::ForeignKeys::check_apart`], which does so at row events.
+    fn check_apart(&self, database: &str) -> Result<()> {
+        for entry in self.catalog.entries() {
+            if !foreign_keys::is_apart(&entry.table) {
+                continue;
+            }
+            let name = sqlite::quote_identifier(&entry.sqlite_name);
+            let sql = format!("SELECT 1 FROM {name} LIMIT 1");
+            if self.connection.prepare(&sql)?.exists([])? {
+                return Err(foreign_keys::apart_error().at_table(database, &entry.table.name));
+            }
+        }
+        Ok(())
     }
 
     /// Drops the tables that the statement moved to other databases.
@@ -110,6 +130,9 @@ impl SqliteLane {
                 self.drop_table(&from.1)?;
                 self.follow(|table| after_rename(table, ddl.database, &from, &to))?;
             }
+        }
+        if !ddl.context.may_log_cascades() {
+            self.check_apart(ddl.database)?;
         }
         self.forget_writers()
     }

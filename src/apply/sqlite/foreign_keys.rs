@@ -13,6 +13,8 @@ use super::key_match::KeyMatch;
 use super::row_finder::hash_sql;
 use super::table_sql::TableSql;
 use crate::config::limits::SQLITE_CASCADE_PAGE_ROWS;
+use crate::decode::rows::FLAG_SQL_FOREIGN_KEYS;
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::sqlite;
 use crate::schema::table::{ForeignKey, Index, IndexKind, KeyPart, Table};
 
@@ -43,6 +45,8 @@ pub(super) struct ForeignKeys {
     parents: HashMap<String, Parent>,
     /// Tables whose rows may be deleted with a parent.
     deleted: HashSet<String>,
+    /// Tables with a parent in another database, whose lane is another.
+    apart: HashSet<String>,
 }
 
 /// A table that others refer to.
@@ -68,7 +72,7 @@ pub(super) struct Link {
     /// The columns in the key's order.
     pub(super) columns: Vec<LinkColumn>,
     /// The statements, or why the child rows cannot be followed here.
-    pub(super) sql: Result<LinkSql, Refusal>,
+    pub(super) sql: std::result::Result<LinkSql, Refusal>,
     /// The generated columns of the child.
     pub(super) generated: GeneratedColumns,
     /// Keys lead from the child back to the child: what becomes of one row may change which other rows match.
@@ -135,6 +139,9 @@ impl ForeignKeys {
                 if Action::of(&key.on_delete) == Action::Cascade {
                     keys.deleted.insert(child.table.name.clone());
                 }
+                if key.parent_database.is_some() {
+                    keys.apart.insert(child.table.name.clone());
+                }
                 let parent = match key.parent_database {
                     None => catalog.get(&key.parent_table),
                     Some(_) => None,
@@ -190,12 +197,21 @@ impl ForeignKeys {
 
     /// Whether no key acts.
     pub(super) fn is_empty(&self) -> bool {
-        self.parents.is_empty() && self.deleted.is_empty()
+        self.parents.is_empty() && self.deleted.is_empty() && self.apart.is_empty()
     }
 
     /// What follows from a change of this table.
     pub(super) fn parent(&self, table: &str) -> Option<&Parent> {
         self.parents.get(table)
+    }
+
+    /// Refuses a row event of a child whose parent is in another database, unless the source logs what foreign keys do:
+    /// else rows of the child may have been changed without a word in its lane.
+    pub(super) fn check_apart(&self, table: &str, flags: u16) -> Result<()> {
+        if flags & FLAG_SQL_FOREIGN_KEYS == 0 && self.apart.contains(table) {
+            return Err(apart_error());
+        }
+        Ok(())
     }
 
     /// Whether rows of this table may go with a parent's.
@@ -250,6 +266,23 @@ pub(super) fn outgrowing(catalog: &Catalog) -> Vec<String> {
     };
     let found = catalog.entries().filter(may_outgrow);
     found.map(|entry| entry.table.name.clone()).collect()
+}
+
+/// Whether a key of the table acts on rows that refer to another database.
+pub(super) fn is_apart(table: &Table) -> bool {
+    let keys = table.foreign_keys.iter();
+    keys.filter(|key| acts(key))
+        .any(|key| key.parent_database.is_some())
+}
+
+/// Why a table is refused that [`is_apart`].
+pub(super) fn apart_error() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "a foreign key of this table (ON DELETE or ON UPDATE, CASCADE or SET NULL) refers to another database, and the \
+         source does not log what such a key does to rows; on the source, make it RESTRICT, or on MySQL 9.6 or later set \
+         innodb_native_foreign_keys=OFF",
+    )
 }
 
 /// Whether a key changes child rows.
@@ -400,12 +433,7 @@ impl Refusal {
 }
 
 impl LinkSql {
-    fn new(
-        child: &Entry,
-        columns: &[LinkColumn],
-        below: &[usize],
-        is_noted: bool,
-    ) -> crate::error::Result<Self> {
+    fn new(child: &Entry, columns: &[LinkColumn], below: &[usize], is_noted: bool) -> Result<Self> {
         let sql = TableSql::new(&child.table, &child.sqlite_name);
         let (name, rowid) = (&sql.name, sql.rowid()?);
         let referenced: Vec<&str> = below.iter().map(|at| sql.column(*at)).collect();

@@ -198,6 +198,7 @@ impl Lane for SqliteLane {
     fn rows(&mut self, table: &Arc<Table>, rows: &mut RowReader<'_>) -> Result<u64> {
         let mut images = std::mem::take(&mut self.images).recycle();
         let keys = self.foreign_keys()?;
+        keys.check_apart(&table.name, rows.flags())?;
         let mut done = 0;
         loop {
             let known = self.writers.get(&table.name);
