@@ -185,6 +185,8 @@ impl Lane for SqliteLane {
     }
 
     fn begin(&mut self) -> Result<()> {
+        // The last event of a statement may stand in another lane.
+        self.taken.clear(&self.connection)?;
         if !self.in_transaction {
             // IMMEDIATE: a lock that another writer holds shows here, not in the middle.
             self.connection
