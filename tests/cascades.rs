@@ -105,6 +105,9 @@ const ACTIONS: &str = "
     CREATE TABLE tree (id INT PRIMARY KEY, up INT, FOREIGN KEY (up) REFERENCES tree (id) ON DELETE CASCADE);
     INSERT INTO tree VALUES (1, NULL), (2, 1), (3, 2), (4, 3), (5, 5), (6, NULL), (7, 6), (8, 7), (9, 6);
     DELETE FROM tree WHERE id IN (2, 5); UPDATE tree SET id = 10 WHERE id = 9; DELETE FROM tree WHERE id = 6;
+    CREATE TABLE ring (id INT PRIMARY KEY, a INT UNIQUE, b INT, FOREIGN KEY (b) REFERENCES ring (a) ON DELETE CASCADE);
+    SET foreign_key_checks = 0; INSERT INTO ring VALUES (1, 1, 2), (2, 2, 3), (3, 3, 1), (4, 4, 4), (5, 5, NULL), (6, 6, 5);
+    SET foreign_key_checks = 1; DELETE FROM ring WHERE id < 5;
     CREATE TABLE loose (id INT PRIMARY KEY, up INT, FOREIGN KEY (up) REFERENCES loose (id) ON DELETE SET NULL);
     INSERT INTO loose VALUES (1, NULL), (2, 1), (3, 1), (4, 4), (5, 4); DELETE FROM loose WHERE id IN (1, 4);
 

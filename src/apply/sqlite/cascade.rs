@@ -26,12 +26,6 @@ pub(super) fn is_silent(flags: u16) -> bool {
     flags & (FLAG_NO_FOREIGN_KEY_CHECKS | FLAG_SQL_FOREIGN_KEYS) == 0
 }
 
-/// Whether rows of this event were changed by a foreign key, by a source that writes such events.
-pub(super) fn is_cascade(flags: u16) -> bool {
-    let both = FLAG_NO_FOREIGN_KEY_CHECKS | FLAG_SQL_FOREIGN_KEYS;
-    flags & both == both
-}
-
 /// The foreign keys at work on one row event.
 pub(super) struct Cascade<'a> {
     /// The file's foreign keys.

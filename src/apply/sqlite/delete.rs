@@ -9,7 +9,7 @@ use super::foreign_keys::{Parent, identity};
 use super::row_change::Way;
 use super::row_finder::hash_sql;
 use super::table::{TableWriter, Written};
-use crate::decode::rows::{FLAG_STMT_END, RowImages, RowReader};
+use crate::decode::rows::{RowImages, RowReader};
 use crate::decode::value::Value;
 use crate::error::{ErrorKind, Result};
 
@@ -20,8 +20,8 @@ struct Deletion<'a> {
     parent: Option<&'a Parent>,
     /// Whether the rows may go with a parent's, so that some may be gone already.
     may_be_gone: bool,
-    /// Whether the source logs what foreign keys delete, and this event is such.
-    is_cascade: bool,
+    /// Whether the source may log a row once more that this event deletes.
+    is_noted: bool,
 }
 
 impl TableWriter {
@@ -44,7 +44,7 @@ impl TableWriter {
                 .and_then(|keys| keys.parent(&self.table.name))
                 .filter(|_| cascade::is_silent(flags)),
             may_be_gone: deletes,
-            is_cascade: deletes && cascade::is_cascade(flags) && flags & FLAG_STMT_END == 0,
+            is_noted: foreign.is_some_and(|keys| keys.may_come_twice(&self.table.name, flags)),
         };
         let mut statement = self.delete_statement(connection, &deletion)?;
         while rows.next(images)? {
@@ -64,7 +64,7 @@ impl TableWriter {
             if let (Some(parent), Some(cascade), Some(old)) = (deletion.parent, &mut *keys, old) {
                 cascade.deleted(connection, parent, &old)?;
             }
-            if let (true, Some(cascade)) = (deletion.is_cascade, &mut *keys)
+            if let (true, Some(cascade)) = (deletion.is_noted, &mut *keys)
                 && let Some(hash) = self.identity_hash(connection, before, scratch)?
             {
                 cascade.taken.note(connection, &self.table.name, hash)?;

@@ -13,7 +13,7 @@ use super::key_match::KeyMatch;
 use super::row_finder::hash_sql;
 use super::table_sql::TableSql;
 use crate::config::limits::SQLITE_CASCADE_PAGE_ROWS;
-use crate::decode::rows::FLAG_SQL_FOREIGN_KEYS;
+use crate::decode::rows::{FLAG_SQL_FOREIGN_KEYS, FLAG_STMT_END};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::sqlite;
 use crate::schema::table::{ForeignKey, Index, IndexKind, KeyPart, Table};
@@ -45,6 +45,8 @@ pub(super) struct ForeignKeys {
     parents: HashMap<String, Parent>,
     /// Tables whose rows may be deleted with a parent.
     deleted: HashSet<String>,
+    /// Tables from which keys lead back to themselves.
+    cyclic: HashSet<String>,
     /// Tables with a parent in another database, whose lane is another.
     apart: HashSet<String>,
 }
@@ -193,6 +195,7 @@ impl ForeignKeys {
         for link in self.parents.values_mut().flat_map(|p| &mut p.links) {
             link.is_cyclic = cyclic.contains(&link.child);
         }
+        self.cyclic = cyclic;
     }
 
     /// Whether no key acts.
@@ -203,6 +206,15 @@ impl ForeignKeys {
     /// What follows from a change of this table.
     pub(super) fn parent(&self, table: &str) -> Option<&Parent> {
         self.parents.get(table)
+    }
+
+    /// Whether a source that logs cascades may log the same row of this table twice in one statement, and an event with
+    /// these flags is not known to be behind all others of its kind.
+    pub(super) fn may_come_twice(&self, table: &str, flags: u16) -> bool {
+        let is_last = flags & FLAG_STMT_END != 0;
+        flags & FLAG_SQL_FOREIGN_KEYS != 0
+            && self.deletes(table)
+            && (!is_last || self.cyclic.contains(table))
     }
 
     /// Refuses a row event of a child whose parent is in another database, unless the source logs what foreign keys do:

@@ -1,9 +1,9 @@
 //! Rows that a foreign key deleted in the current statement.
 //!
 //! A DELETE that names parent and child is logged with the child's rows although they went with the parent: both rows'
-//! events stand in the binlog, the child's behind (MySQL 8 and 9, bugs.mysql.com 80821), and a MySQL that logs cascades
-//! writes the child row twice. The late event finds no row. It is right exactly when a foreign key took that row in the
-//! same statement; any other missing row stays an error.
+//! events stand in the binlog, the child's behind (MySQL 8 and 9, bugs.mysql.com 80821). A MySQL that logs cascades
+//! writes the child row twice, in one event where keys lead in a circle. The late image finds no row. It is right
+//! exactly when a foreign key took that row in the same statement; any other missing row stays an error.
 //!
 //! The rows are kept as hashes in a TEMP table, so that memory stays bounded; it belongs to the lane's connection, and
 //! a rollback takes it back with everything else.
