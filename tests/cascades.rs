@@ -233,9 +233,9 @@ fn random_changes_on_random_graphs(source: Source) {
         let graph = graph::Graph::new(source, &mut random);
         graph::run(&mut session, &graph.create());
         let mut running = replica.follow();
-        for n in 0..budget("RELAYLITE_TEST_TRANSACTIONS", 300) {
+        for n in 0..budget("RELAYLITE_TEST_TRANSACTIONS", 150) {
             graph::run(&mut session, &graph.transaction(&mut random));
-            if n % 60 == 59 {
+            if n % 30 == 29 {
                 running.kill9();
                 running = replica.follow();
             }
