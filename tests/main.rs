@@ -12,6 +12,7 @@
 mod support;
 
 mod alter_in_two_phases;
+mod cascades;
 mod classic_errors;
 mod crafted_events;
 mod crashes;

@@ -165,6 +165,13 @@ fn cascades_are_done_by_the_target_where_the_source_does_not_log_them() {
         );
         Driver::new(&target).run(&source, Stop::End).unwrap();
         assert_same(&source, &target, "shop", &["parent", "child"]);
+        // A row that no key took is missed all the same.
+        source.exec("INSERT INTO shop.parent VALUES (7); INSERT INTO shop.child VALUES (7, 7, 7)");
+        Driver::new(&target).run(&source, Stop::End).unwrap();
+        target.exec("DELETE FROM shop.child WHERE id = 7");
+        source.exec("DELETE FROM shop.child WHERE id = 7");
+        let missed = Driver::new(&target).run(&source, Stop::End).unwrap_err();
+        assert_eq!(missed.kind(), ErrorKind::RowMissing);
     }
 }
 

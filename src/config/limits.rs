@@ -29,6 +29,13 @@ pub const SQLITE_FIND_FREE_STEPS: u64 = 1_000;
 /// Work beyond that, in all, after which a row finder is made for the table.
 pub const SQLITE_FIND_STEPS_MAX: u64 = 300_000;
 
+/// Child rows of a foreign key that are read at once before they are changed.
+pub const SQLITE_CASCADE_PAGE_ROWS: usize = 1_024;
+
+/// Levels of foreign keys behind one change: InnoDB's own limit is 15 (`FK_MAX_CASCADE_DEL`), so more are no cascade that
+/// a source has done.
+pub const SQLITE_CASCADE_LEVELS_MAX: usize = 16;
+
 /// Columns that a row finder looks at; more would not tell rows apart any better.
 pub const SQLITE_FINDER_COLUMNS_MAX: usize = 64;
 

@@ -89,6 +89,11 @@ impl Catalog {
         self.folds_names = true;
     }
 
+    /// All tables, in no order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
     /// Names of all tables.
     pub(super) fn names(&self) -> Vec<String> {
         self.entries.keys().cloned().collect()

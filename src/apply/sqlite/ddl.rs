@@ -12,14 +12,16 @@ use std::sync::atomic::Ordering;
 use super::binder::Bound;
 use super::catalog::{Catalog, Entry};
 use super::file_name::file_name;
+use super::foreign_keys;
 use super::lane::SqliteLane;
+use super::renamed_keys::{FullName, after_column_rename, after_rename, renamed};
 use super::row_finder;
 use super::store;
 use crate::apply::{Ddl, DdlOutcome};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::effect::{self, Change, ColumnOrigin};
 use crate::schema::sqlite::{self, AlterPlan, AlterSession};
-use crate::schema::table::{Collation, Table};
+use crate::schema::table::{Collation, Column, Table};
 
 /// The definitions in force as the statement sees them: this file's, and those of other databases' files.
 struct View<'a> {
@@ -89,8 +91,27 @@ impl SqliteLane {
                 outcome = DdlOutcome::Unfinished;
             }
         }
+        if !ddl.context.may_log_cascades() {
+            self.check_apart(ddl.database)?;
+        }
         self.forget_writers()?;
         Ok(outcome)
+    }
+
+    /// Refuses a table with rows whose foreign key came to refer to another database: see
+    /// [`foreign_keys::ForeignKeys::check_apart`], which does so at row events.
+    fn check_apart(&self, database: &str) -> Result<()> {
+        for entry in self.catalog.entries() {
+            if !foreign_keys::is_apart(&entry.table) {
+                continue;
+            }
+            let name = sqlite::quote_identifier(&entry.sqlite_name);
+            let sql = format!("SELECT 1 FROM {name} LIMIT 1");
+            if self.connection.prepare(&sql)?.exists([])? {
+                return Err(foreign_keys::apart_error().at_table(database, &entry.table.name));
+            }
+        }
+        Ok(())
     }
 
     /// Drops the tables that the statement moved to other databases.
@@ -107,7 +128,11 @@ impl SqliteLane {
                 && to.0 != ddl.database
             {
                 self.drop_table(&from.1)?;
+                self.follow(|table| after_rename(table, ddl.database, &from, &to))?;
             }
+        }
+        if !ddl.context.may_log_cascades() {
+            self.check_apart(ddl.database)?;
         }
         self.forget_writers()
     }
@@ -189,34 +214,45 @@ impl SqliteLane {
         self.catalog.remove(&self.connection, &entry.table.name)
     }
 
-    fn rename(
-        &mut self,
-        from: &(String, String),
-        to: &(String, String),
-        own: &str,
-    ) -> Result<DdlOutcome> {
+    fn rename(&mut self, from: &FullName, to: &FullName, own: &str) -> Result<DdlOutcome> {
         match (from.0 == own, to.0 == own) {
-            (true, true) => self.rename_table(&from.1, &to.1)?,
+            (true, true) => self.rename_table(from, to)?,
             (true, false) => return Ok(DdlOutcome::Unfinished),
-            (false, true) => self.take_over(&from.0, &from.1, &to.1)?,
+            (false, true) => self.take_over(from, to)?,
             (false, false) => {}
         }
+        self.follow(|table| after_rename(table, own, from, to))?;
         Ok(DdlOutcome::Done)
     }
 
-    fn rename_table(&mut self, from: &str, to: &str) -> Result<()> {
-        let Some(entry) = self.catalog.get(from).cloned() else {
+    /// Stores the definitions that `now` changes: those of children of a table that got another name.
+    fn follow(&mut self, now: impl Fn(&Table) -> Option<Table>) -> Result<()> {
+        let entries = self.catalog.entries();
+        let followed: Vec<Entry> = entries
+            .filter_map(|entry| {
+                let table = Arc::new(now(&entry.table)?);
+                Some(Entry {
+                    table,
+                    ..entry.clone()
+                })
+            })
+            .collect();
+        for entry in followed {
+            self.catalog.put(&self.connection, entry)?;
+        }
+        Ok(())
+    }
+
+    fn rename_table(&mut self, from: &FullName, to: &FullName) -> Result<()> {
+        let Some(entry) = self.catalog.get(&from.1).cloned() else {
             return Ok(());
         };
         self.catalog.remove(&self.connection, &entry.table.name)?;
-        let sqlite_name = self.catalog.free_sqlite_name(to);
+        let sqlite_name = self.catalog.free_sqlite_name(&to.1);
         for sql in sqlite::rename_table_sql(&entry.table, &entry.sqlite_name, &sqlite_name) {
             self.connection.execute_batch(&sql)?;
         }
-        let table = Arc::new(Table {
-            name: to.to_owned(),
-            ..entry.table.as_ref().clone()
-        });
+        let table = Arc::new(renamed(&entry.table, from, to));
         self.catalog.put(
             &self.connection,
             Entry {
@@ -251,6 +287,7 @@ impl SqliteLane {
                 for sql in sql {
                     self.connection.execute_batch(&sql)?;
                 }
+                let names = new_column_names(before, &after, origins);
                 let table = Arc::new(after);
                 self.catalog.put(
                     &self.connection,
@@ -259,7 +296,13 @@ impl SqliteLane {
                         rowid_alias,
                         ..entry
                     },
-                )
+                )?;
+                let parent = (ddl.database.to_owned(), before.name.clone());
+                self.follow(|table| match table.name == before.name {
+                    // The keys of the table itself are part of its new definition.
+                    true => None,
+                    false => after_column_rename(table, ddl.database, &parent, &names),
+                })
             }
             AlterPlan::NeedsSource(why) => Err(Error::new(
                 ErrorKind::Unsupported,
@@ -280,25 +323,21 @@ impl SqliteLane {
     }
 
     /// Copies a table out of another database's file.
-    fn take_over(&mut self, database: &str, from: &str, to: &str) -> Result<()> {
-        let Some(theirs) = self.foreign_entry(database, from)? else {
+    fn take_over(&mut self, from: &FullName, to: &FullName) -> Result<()> {
+        let Some(theirs) = self.foreign_entry(&from.0, &from.1)? else {
             return Ok(());
         };
-        let table = Table {
-            name: to.to_owned(),
-            ..theirs.table.as_ref().clone()
-        };
-        let made = self.create_table(table)?;
+        let made = self.create_table(renamed(&theirs.table, from, to))?;
         if !theirs.rowid_alias && sqlite::has_rowid_alias(&made) {
-            self.give_up_rowid_alias(to)?;
+            self.give_up_rowid_alias(&to.1)?;
         }
-        let ours = self.catalog.get(to).cloned().ok_or_else(|| {
+        let ours = self.catalog.get(&to.1).cloned().ok_or_else(|| {
             Error::new(
                 ErrorKind::Internal,
                 "a table that was just made is not there",
             )
         })?;
-        self.copy_rows(database, &theirs, &ours)
+        self.copy_rows(&from.0, &theirs, &ours)
     }
 
     /// Row by row, because SQLite cannot attach a file within a transaction.
@@ -329,6 +368,23 @@ impl SqliteLane {
         }
         Ok(())
     }
+}
+
+/// Columns that have another name now: the former one and the new one.
+fn new_column_names(
+    before: &Table,
+    after: &Table,
+    origins: &[ColumnOrigin],
+) -> Vec<(String, String)> {
+    let columns = origins.iter().zip(&after.columns);
+    let pair = |(origin, now): (&ColumnOrigin, &Column)| match origin {
+        ColumnOrigin::Kept { from, .. } => {
+            let old = before.columns.get(*from)?;
+            (old.name != now.name).then(|| (old.name.clone(), now.name.clone()))
+        }
+        ColumnOrigin::New { .. } => None,
+    };
+    columns.filter_map(pair).collect()
 }
 
 /// Whether a statement brings tables from other databases and gives some away.

@@ -9,13 +9,16 @@ use std::sync::atomic::AtomicBool;
 use rusqlite::Connection;
 
 use super::binder::{Binder, Scratch};
+use super::cascade::Cascade;
 use super::catalog::{Catalog, Entry};
+use super::foreign_keys::{self, ForeignKeys};
 use super::row_finder;
 use super::store;
 use super::table::{TableWriter, Written};
+use super::taken_rows::TakenRows;
 use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
 use crate::checkpoint::Checkpoint;
-use crate::decode::rows::{RowImages, RowReader};
+use crate::decode::rows::{FLAG_STMT_END, RowImages, RowReader};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::sqlite;
 use crate::schema::table::{Collation, Table};
@@ -35,6 +38,9 @@ pub(super) struct SqliteLane {
     checkpoint: Option<Checkpoint>,
     in_transaction: bool,
     writers: HashMap<String, TableWriter>,
+    /// The foreign keys that act; `None` until they are asked for.
+    foreign_keys: Option<Arc<ForeignKeys>>,
+    taken: TakenRows,
     images: RowImages<'static>,
     scratch: Scratch,
 }
@@ -68,6 +74,8 @@ impl SqliteLane {
             checkpoint,
             in_transaction: false,
             writers: HashMap::new(),
+            foreign_keys: None,
+            taken: TakenRows::default(),
             images: RowImages::default(),
             scratch: Scratch::default(),
         })
@@ -101,7 +109,6 @@ impl SqliteLane {
         for sql in sqlite::create_index_sql(&table, &sqlite_name) {
             self.connection.execute_batch(&sql)?;
         }
-        warn_of_cascades(&table);
         let table = Arc::new(table);
         let entry = Entry {
             table: table.clone(),
@@ -116,6 +123,7 @@ impl SqliteLane {
     /// Forgets everything prepared for the tables' former definitions.
     pub(super) fn forget_writers(&mut self) -> Result<()> {
         self.writers.clear();
+        self.foreign_keys = None;
         row_finder::drop_all(&self.connection)?;
         self.connection.flush_prepared_statement_cache();
         Ok(())
@@ -127,7 +135,25 @@ impl SqliteLane {
         let row = store::database_row(&self.connection)?;
         self.collation = row.collation;
         self.dropped = row.dropped;
+        self.taken.forget();
         self.forget_writers()
+    }
+
+    /// The file's foreign keys that act.
+    fn foreign_keys(&mut self) -> Result<Arc<ForeignKeys>> {
+        if let Some(known) = &self.foreign_keys {
+            return Ok(known.clone());
+        }
+        // A key that an UPDATE cascades into may outgrow SQLite's rowid without a row event of its own.
+        for name in foreign_keys::outgrowing(&self.catalog) {
+            self.give_up_rowid_alias(&name)?;
+        }
+        let keys = Arc::new(ForeignKeys::of(&self.catalog));
+        if !keys.is_empty() {
+            self.taken.prepare(&self.connection)?;
+        }
+        self.foreign_keys = Some(keys.clone());
+        Ok(keys)
     }
 
     fn entry(&self, name: &str) -> Result<&Entry> {
@@ -157,22 +183,6 @@ impl SqliteLane {
     }
 }
 
-/// Says what a MariaDB, or a MySQL before 9.6, does not write to its binlog (docs/limits.md).
-fn warn_of_cascades(table: &Table) {
-    let acts = |action: &str| matches!(action, "CASCADE" | "SET NULL" | "SET DEFAULT");
-    if table
-        .foreign_keys
-        .iter()
-        .any(|key| acts(&key.on_delete) || acts(&key.on_update))
-    {
-        tracing::warn!(
-            table = %table.name,
-            "rows that this table's foreign keys change inside the source are not in its binlog (MariaDB, MySQL before \
-             9.6) and will differ here"
-        );
-    }
-}
-
 impl Lane for SqliteLane {
     fn checkpoint(&self) -> Option<Checkpoint> {
         self.checkpoint.clone()
@@ -188,6 +198,8 @@ impl Lane for SqliteLane {
     }
 
     fn begin(&mut self) -> Result<()> {
+        // The last event of a statement may stand in another lane.
+        self.taken.clear(&self.connection)?;
         if !self.in_transaction {
             // IMMEDIATE: a lock that another writer holds shows here, not in the middle.
             self.connection
@@ -200,6 +212,8 @@ impl Lane for SqliteLane {
 
     fn rows(&mut self, table: &Arc<Table>, rows: &mut RowReader<'_>) -> Result<u64> {
         let mut images = std::mem::take(&mut self.images).recycle();
+        let keys = self.foreign_keys()?;
+        keys.check_apart(&table.name, rows.flags())?;
         let mut done = 0;
         loop {
             let known = self.writers.get(&table.name);
@@ -212,9 +226,22 @@ impl Lane for SqliteLane {
             let Some(writer) = self.writers.get_mut(&table.name) else {
                 continue;
             };
-            match writer.write(&self.connection, rows, &mut images, &mut self.scratch)? {
+            let cascade = (!keys.is_empty()).then_some(Cascade {
+                keys: &keys,
+                taken: &mut self.taken,
+            });
+            match writer.write(
+                &self.connection,
+                rows,
+                &mut images,
+                &mut self.scratch,
+                cascade,
+            )? {
                 Written::All(count) => {
                     self.images = images.recycle();
+                    if rows.flags() & FLAG_STMT_END != 0 {
+                        self.taken.clear(&self.connection)?;
+                    }
                     return Ok(done + count);
                 }
                 Written::KeyTooLarge(count) => {

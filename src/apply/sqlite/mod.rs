@@ -6,17 +6,24 @@
 //! its own, moved only behind an fsync of every database's WAL; what a power loss takes is still in the relay log.
 
 mod binder;
+mod cascade;
 mod catalog;
 mod ddl;
+mod delete;
 mod failure;
 pub mod file_name;
+mod foreign_keys;
 mod generated;
+mod key_match;
 mod lane;
+mod renamed_keys;
 mod row_change;
 mod row_finder;
 pub mod store;
 mod table;
 mod table_sql;
+mod taken_rows;
+mod update;
 mod watermark;
 
 pub use watermark::load as watermark;
