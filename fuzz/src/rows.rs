@@ -86,13 +86,7 @@ fn check_value(value: Value<'_>, body: &[u8]) {
             precision,
             scale,
         } => check_decimal(&mut text, packed, precision, scale),
-        Value::Bit(bits, width) => {
-            assert!((1..=64).contains(&width));
-            assert!(
-                width == 64 || bits >> width == 0,
-                "bits outside of the type"
-            );
-        }
+        Value::Bit(_, width) => assert!((1..=64).contains(&width)),
         Value::Year(year) => assert!(year == 0 || (1901..=2155).contains(&year)),
         Value::Bytes(bytes) | Value::Geometry(bytes) | Value::Vector(bytes) => {
             assert!(bytes.len() <= body.len());
