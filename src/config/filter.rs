@@ -66,7 +66,8 @@ impl FilterConfig {
         let mut doubts = Vec::new();
         if !self.do_db.is_empty() && !self.ignore_db.is_empty() {
             doubts.push(
-                "replicate_ignore_db has no effect beside replicate_do_db, which decides alone".into(),
+                "replicate_ignore_db has no effect beside replicate_do_db, which decides alone"
+                    .into(),
             );
         }
         for (stronger, names, weaker, others) in [
@@ -84,7 +85,9 @@ impl FilterConfig {
             ),
         ] {
             for name in names.iter().filter(|name| others.contains(name)) {
-                doubts.push(format!("`{name}` is in {weaker} and in {stronger}, which wins"));
+                doubts.push(format!(
+                    "`{name}` is in {weaker} and in {stronger}, which wins"
+                ));
             }
         }
         for (key, names) in self.lists() {
@@ -176,7 +179,10 @@ fn rewrites(rules: Option<&[String]>) -> Result<Vec<(String, String)>> {
             let why = format!("has `{rule}`, which is not of the form FROM->TO");
             return Err(invalid(KEY, &why));
         }
-        if SYSTEM_DATABASES.iter().any(|name| name.eq_ignore_ascii_case(to)) {
+        if SYSTEM_DATABASES
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(to))
+        {
             let why = format!("would write into `{to}`, which belongs to the server itself");
             return Err(invalid(KEY, &why));
         }
@@ -206,12 +212,18 @@ mod tests {
         type Edit = fn(&mut Layer);
         let cases: [(&str, Edit); 6] = [
             ("`replicate_do_db`", |l| l.replicate_do_db = list(&[""])),
-            ("`replicate_do_table`", |l| l.replicate_do_table = list(&["t"])),
+            ("`replicate_do_table`", |l| {
+                l.replicate_do_table = list(&["t"])
+            }),
             ("`replicate_wild_ignore_table`", |l| {
                 l.replicate_wild_ignore_table = list(&["d%."]);
             }),
-            ("`replicate_rewrite_db`", |l| l.replicate_rewrite_db = list(&["a=b"])),
-            ("`replicate_rewrite_db`", |l| l.replicate_rewrite_db = list(&["a->sys"])),
+            ("`replicate_rewrite_db`", |l| {
+                l.replicate_rewrite_db = list(&["a=b"])
+            }),
+            ("`replicate_rewrite_db`", |l| {
+                l.replicate_rewrite_db = list(&["a->sys"])
+            }),
             ("`replicate_rewrite_db`", |l| {
                 l.replicate_rewrite_db = list(&["a->b", "a->c"]);
             }),

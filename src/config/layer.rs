@@ -174,7 +174,9 @@ impl Layer {
         }
         for key in LIST_KEYS {
             if let Some(value) = get(&key.to_uppercase()) {
-                let names = value.split(',').map(|name| toml::Value::String(name.trim().into()));
+                let names = value
+                    .split(',')
+                    .map(|name| toml::Value::String(name.trim().into()));
                 let names = toml::Value::Array(names.collect());
                 toml.push_str(&format!("{key} = {names}\n"));
             }

@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering as AtomicOrdering;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use super::filter::Filter;
 use super::lane::LaneContext;
 use super::lanes::{Lanes, Roster};
 use super::router::Router;
@@ -21,6 +22,7 @@ use super::state::ApplierState;
 use crate::apply::Target;
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
+use crate::config::filter::FilterConfig;
 use crate::config::limits::{RELAY_WAIT, WATERMARK_INTERVAL};
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::reader::RelayReader;
@@ -35,6 +37,8 @@ pub struct Run {
     pub cut_short: Vec<Position>,
     /// Where changes go.
     pub target: Arc<dyn Target>,
+    /// Which tables are followed.
+    pub filter: FilterConfig,
     /// What lanes share.
     pub context: LaneContext,
     /// The lanes' progress, for `status`.
@@ -74,8 +78,15 @@ struct Coordinator {
 pub fn run(run: Run) -> Result<Ended> {
     let lanes = Lanes::open(run.target.clone(), run.context.clone(), run.roster)?;
     let from_position = run.from.position.clone();
+    let filter = Filter::new(&run.filter, run.context.source.clone());
     let mut coordinator = Coordinator {
-        router: Router::new(lanes, run.from, run.reader.format().clone(), run.cut_short),
+        router: Router::new(
+            lanes,
+            filter,
+            run.from,
+            run.reader.format().clone(),
+            run.cut_short,
+        ),
         reader: run.reader,
         target: run.target,
         context: run.context,
@@ -116,8 +127,9 @@ impl Coordinator {
             .event(&event, &file)
             .map_err(|error| error.at_pos(file.clone(), start))?;
         if !self.router.in_group() {
-            let passed_over = self.router.passed_over();
-            self.state.set_read(self.router.checkpoint(), passed_over);
+            let (passed_over, left_out) = (self.router.passed_over(), self.router.left_out());
+            self.state
+                .set_read(self.router.checkpoint(), passed_over, left_out);
         }
         Ok(())
     }

@@ -14,8 +14,10 @@ use crate::binlog::position::Position;
 pub enum Route {
     /// To this lane.
     Lane(usize),
-    /// Nowhere: passed over by rule, or the lane has this group already.
+    /// Nowhere: of the server's own, or the lane has this group already.
     Skip,
+    /// Nowhere: left out by the replication rules.
+    LeftOut,
 }
 
 /// The group being read.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::barrier::Barrier;
 use super::batch::{DdlTask, Item};
+use super::filter::{Filter, Scope};
 use super::group::{Group, Route};
 use super::lanes::Lanes;
+use super::state::LeftOut;
 use super::statement::{self, Meaning};
 use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::{Gtid, GtidSet, MariaDbGtidEvent, MySqlGtidEvent};
@@ -38,6 +40,7 @@ struct Step<'a> {
 /// Gives events to lanes.
 pub struct Router {
     lanes: Lanes,
+    filter: Filter,
     group: Group,
     format: Arc<FormatDescription>,
     source_id: Arc<str>,
@@ -45,6 +48,7 @@ pub struct Router {
     executed: Arc<GtidSet>,
     timestamp: u32,
     passed_over: u64,
+    left_out: LeftOut,
     /// Starts of transactions that the source never finished.
     cut_short: Vec<Position>,
 }
@@ -53,12 +57,14 @@ impl Router {
     /// A router that begins at a checkpoint.
     pub fn new(
         lanes: Lanes,
+        filter: Filter,
         from: Checkpoint,
         format: FormatDescription,
         cut_short: Vec<Position>,
     ) -> Self {
         Self {
             lanes,
+            filter,
             group: Group::default(),
             format: Arc::new(format),
             source_id: from.source_id,
@@ -66,6 +72,7 @@ impl Router {
             executed: from.executed,
             timestamp: from.timestamp,
             passed_over: 0,
+            left_out: LeftOut::default(),
             cut_short,
         }
     }
@@ -83,6 +90,11 @@ impl Router {
     /// Statements that changed no table and were passed over.
     pub fn passed_over(&self) -> u64 {
         self.passed_over
+    }
+
+    /// What the replication rules left out.
+    pub fn left_out(&self) -> LeftOut {
+        self.left_out
     }
 
     /// Where the stream is, between two groups.
@@ -254,19 +266,24 @@ impl Router {
     }
 
     fn table_map(&mut self, step: Step<'_>) -> Result<()> {
-        let (id, database, _) = table_map_names(step.body, &self.format)?;
+        let (id, database, table) = table_map_names(step.body, &self.format)?;
         let database = std::str::from_utf8(database)
             .map_err(|_| Error::corrupt("a database name that is not UTF-8"))?;
+        let table = std::str::from_utf8(table)
+            .map_err(|_| Error::corrupt("a table name that is not UTF-8"))?;
         // A row event without BEGIN is a group all the same (MySQL 5.1 non-transactional tables).
         self.begin(step);
         let route = if self.group.is_known || statement::is_system_database(database) {
             Route::Skip
         } else {
-            self.route(database)?
+            match self.filter.route(database, table)? {
+                Some(here) => self.route(&here)?,
+                None => Route::LeftOut,
+            }
         };
         self.group.routes.insert(id, route);
         match route {
-            Route::Skip => Ok(()),
+            Route::Skip | Route::LeftOut => Ok(()),
             Route::Lane(lane) => self.lanes.push_event(
                 lane,
                 &self.format,
@@ -309,6 +326,10 @@ impl Router {
                 Item::Rows,
             ),
             Some(Route::Skip) => Ok(()),
+            Some(Route::LeftOut) => {
+                self.left_out.row_events += 1;
+                Ok(())
+            }
             None if id == DUMMY_TABLE_ID => Ok(()),
             None => Err(Error::corrupt(format!(
                 "no Table_map event for table id {id}"
@@ -327,7 +348,15 @@ impl Router {
             _ => {}
         }
         let query = Query::parse(step.body, step.timestamp)?;
-        match statement::meaning(&query, &self.format)? {
+        let query = statement::in_names_here(query, &self.format, &self.filter)?;
+        let meaning = match statement::meaning(&query, &self.format) {
+            Err(error) if self.is_about_a_table_left_out(&error)? => {
+                self.left_out.statements += 1;
+                return self.end_if_alone(step);
+            }
+            meaning => meaning?,
+        };
+        match meaning {
             Meaning::Begin => self.begin(step),
             Meaning::End => return self.end_group(step),
             Meaning::InsideGroup => {}
@@ -352,6 +381,15 @@ impl Router {
         Ok(())
     }
 
+    /// Whether a statement that could not be read is about a table that is left out.
+    fn is_about_a_table_left_out(&self, error: &Error) -> Result<bool> {
+        let place = error.at().table.as_deref();
+        match place.and_then(|place| place.split_once('.')) {
+            Some((database, table)) => self.filter.follows_table(database, table).map(|yes| !yes),
+            None => Ok(false),
+        }
+    }
+
     /// Ends a group that is one statement; inside a transaction nothing ends.
     fn end_if_alone(&mut self, step: Step<'_>) -> Result<()> {
         if self.group.open {
@@ -369,11 +407,7 @@ impl Router {
         context: SqlContext,
     ) -> Result<()> {
         self.mark_start(step);
-        let names = if self.group.is_known {
-            Vec::new()
-        } else {
-            statement::databases(&statement, &query.database)
-        };
+        let (query, statement, names) = self.what_is_followed(query, statement)?;
         let inside = self.group.open;
         let dropped = statement::dropped_database(&statement).map(str::to_owned);
         let concerned = self.concerned_lanes(&names)?;
@@ -415,6 +449,32 @@ impl Router {
             self.lanes.close(lane)?;
         }
         Ok(())
+    }
+
+    /// What is left of a statement under the rules, and the databases that it concerns.
+    fn what_is_followed(
+        &mut self,
+        query: Query,
+        statement: Statement,
+    ) -> Result<(Query, Statement, Vec<String>)> {
+        if self.group.is_known {
+            return Ok((query, statement, Vec::new()));
+        }
+        let scope = self.filter.scope(&statement, &query.database)?;
+        self.left_out.statements += u64::from(scope != Scope::All);
+        let (query, statement) = match scope {
+            Scope::All => (query, statement),
+            Scope::Nothing => return Ok((query, statement, Vec::new())),
+            Scope::Part(part, text) => (statement::with_text(query, text), part),
+        };
+        let mut names = Vec::new();
+        for name in statement::databases(&statement, &query.database) {
+            // Also a table that is read only, by CREATE TABLE … LIKE, is named.
+            if self.filter.follows_database(&name)? {
+                names.push(name);
+            }
+        }
+        Ok((query, statement, names))
     }
 
     /// The lanes of these databases that do not have the statement yet.

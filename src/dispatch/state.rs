@@ -6,6 +6,15 @@ use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 
+/// What was left out by the replication rules, since the process started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Row events.
+    pub row_events: u64,
+    /// Statements, those left out in part included.
+    pub statements: u64,
+}
+
 /// A snapshot.
 #[derive(Debug, Clone, Default)]
 pub struct ApplierStatus {
@@ -19,6 +28,8 @@ pub struct ApplierStatus {
     pub caught_up: bool,
     /// Statements that changed no table and were passed over.
     pub passed_over: u64,
+    /// What the replication rules left out.
+    pub left_out: LeftOut,
     /// Number, text and time (seconds since 1970) of the error that stopped it.
     pub last_error: Option<(u16, String, u64)>,
 }
@@ -45,10 +56,11 @@ impl ApplierState {
     }
 
     /// A group was handed to the lanes.
-    pub fn set_read(&self, at: Checkpoint, passed_over: u64) {
+    pub fn set_read(&self, at: Checkpoint, passed_over: u64, left_out: LeftOut) {
         let mut status = self.lock();
         status.read = Some(at);
         status.passed_over = passed_over;
+        status.left_out = left_out;
         status.caught_up = false;
     }
 

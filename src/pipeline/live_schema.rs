@@ -6,7 +6,9 @@ use tokio::runtime::Handle;
 
 use crate::apply::SourceSchema;
 use crate::binlog::format::version_number;
+use crate::config::filter::FilterConfig;
 use crate::config::source::SourceConfig;
+use crate::dispatch::filter::SourceNames;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::{Flavor, SqlContext};
 use crate::schema::table::{Collation, Table};
@@ -20,6 +22,7 @@ use crate::source::BlockingClient;
 pub(super) struct LiveSchema {
     client: Mutex<BlockingClient>,
     folds_table_names: OnceLock<bool>,
+    names: SourceNames,
 }
 
 /// MySQL's `ER_NO_SUCH_TABLE`.
@@ -29,10 +32,11 @@ const NO_SUCH_DATABASE: u16 = 1049;
 
 impl LiveSchema {
     /// A client for this source.
-    pub(super) fn new(source: SourceConfig, runtime: Handle) -> Self {
+    pub(super) fn new(source: SourceConfig, filter: &FilterConfig, runtime: Handle) -> Self {
         Self {
             client: Mutex::new(BlockingClient::new(source, runtime)),
             folds_table_names: OnceLock::new(),
+            names: SourceNames::new(filter),
         }
     }
 }
@@ -78,7 +82,12 @@ impl SourceSchema for LiveSchema {
 
     fn database_collation(&self, database: &str) -> Result<Option<Collation>> {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        collation_of(&mut client, database)
+        for name in self.names.of(database) {
+            if let Some(collation) = collation_of(&mut client, name)? {
+                return Ok(Some(collation));
+            }
+        }
+        Ok(None)
     }
 }
 
