@@ -63,7 +63,7 @@ pub fn check_statement(text: &str, context: &SqlContext) {
     };
     for change in changes {
         if let Change::CreateTable { table, .. } = change {
-            check_table(table, context);
+            check_table(&table);
         }
     }
 }
@@ -115,13 +115,13 @@ impl Catalog for Nothing {
 }
 
 /// SQLite takes the table as it is made here.
-fn check_table(table: Table, _context: &SqlContext) {
+fn check_table(table: &Table) {
     let sqlite_name = sqlite::sqlite_name(&table.name);
-    let create = sqlite::create_table_sql(&table, &sqlite_name, sqlite::has_rowid_alias(&table));
+    let create = sqlite::create_table_sql(table, &sqlite_name, sqlite::has_rowid_alias(table));
     let connection = Connection::open_in_memory().unwrap();
-    for sql in std::iter::once(create).chain(sqlite::create_index_sql(&table, &sqlite_name)) {
+    for sql in std::iter::once(create).chain(sqlite::create_index_sql(table, &sqlite_name)) {
         if let Err(error) = connection.execute_batch(&sql) {
-            assert!(is_beyond_any_server(&table), "{error}: {sql}");
+            assert!(is_beyond_any_server(table), "{error}: {sql}");
             return;
         }
     }
@@ -136,5 +136,7 @@ fn is_beyond_any_server(table: &Table) -> bool {
         .collect();
     names.sort_unstable();
     let doubled = names.windows(2).any(|pair| pair[0] == pair[1]);
-    doubled || table.columns.is_empty() || table.columns.len() > 1000
+    let mut all = names.iter().chain([&table.name]);
+    let unnamed = all.any(|name| name.is_empty() || name.contains('\0'));
+    doubled || unnamed || table.columns.is_empty() || table.columns.len() > 1000
 }
