@@ -17,6 +17,7 @@ mod ddl_corpus;
 mod decode_never_panics;
 mod decode_values;
 mod drivers;
+mod filters;
 mod fixtures;
 mod large_values;
 mod layers;

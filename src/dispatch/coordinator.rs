@@ -78,7 +78,8 @@ struct Coordinator {
 pub fn run(run: Run) -> Result<Ended> {
     let lanes = Lanes::open(run.target.clone(), run.context.clone(), run.roster)?;
     let from_position = run.from.position.clone();
-    let filter = Filter::new(&run.filter, run.context.source.clone());
+    let flavor = run.reader.format().flavor;
+    let filter = Filter::new(&run.filter, flavor, run.context.source.clone());
     let mut coordinator = Coordinator {
         router: Router::new(
             lanes,
@@ -219,6 +220,11 @@ impl Coordinator {
             Ok(ended) => return Ok(ended),
             Err(error) => error,
         };
+        if !self.context.stop.is_failed() {
+            // The error is about what comes next; what the lanes have got is good, and is applied as far as it is whole. What
+            // goes wrong with it shows in the stop flag.
+            let _ = self.router.lanes().close_all();
+        }
         self.context.stop.fail(error);
         self.router.lanes().abort();
         if let Err(error) = self.router.lanes().close_all() {

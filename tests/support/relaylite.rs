@@ -31,6 +31,8 @@ pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
 pub(crate) struct Replica {
     directory: tempfile::TempDir,
     target: PathBuf,
+    /// In place of the SQLite files.
+    target_url: Option<String>,
     port: u16,
     password: String,
     start: String,
@@ -48,6 +50,7 @@ impl Replica {
         let directory = tempfile::Builder::new().prefix("rl-").tempdir().unwrap();
         Self {
             target: directory.path().join("target"),
+            target_url: None,
             directory,
             port,
             password: REPL_PASSWORD.to_owned(),
@@ -72,6 +75,13 @@ impl Replica {
     #[must_use]
     pub(crate) fn target(mut self, directory: PathBuf) -> Self {
         self.target = directory;
+        self
+    }
+
+    /// A server as the target, in place of SQLite.
+    #[must_use]
+    pub(crate) fn onto(mut self, target: &Server) -> Self {
+        self.target_url = Some(target.root_url());
         self
     }
 
@@ -140,7 +150,10 @@ impl Replica {
             .arg(format!("--start={}", self.start))
             .arg("--relay-dir")
             .arg(self.relay_dir())
-            .arg(format!("--target=sqlite:{}", self.target.display()))
+            .arg(match &self.target_url {
+                Some(url) => format!("--target={url}"),
+                None => format!("--target=sqlite:{}", self.target.display()),
+            })
             .args(&self.args);
         command
     }

@@ -82,7 +82,15 @@ impl Filter {
                     Scope::Nothing
                 })
             }
-            Statement::CreateTable(create) => one(follows(&create.table)?),
+            Statement::CreateTable(create) => {
+                let follows_it = follows(&create.table)?;
+                match &create.like {
+                    Some(model) if follows_it && !follows(model)? => {
+                        Err(made_like_unknown(&create.table, model, default))
+                    }
+                    _ => one(follows_it),
+                }
+            }
             Statement::Truncate(table) => one(follows(table)?),
             Statement::CreateDatabase { name, .. } | Statement::DropDatabase { name, .. } => {
                 one(self.follows_database(name)?)
@@ -176,6 +184,18 @@ fn comes_into_scope(from: &TableName, to: &TableName, default: &str) -> Error {
     .at_table(to.database(default), &to.name)
 }
 
+fn made_like_unknown(table: &TableName, model: &TableName, default: &str) -> Error {
+    let (new, old) = (shown(table, default), shown(model, default));
+    Error::new(
+        ErrorKind::Unsupported,
+        format!(
+            "{new} is made like {old}, which the replicate_ rules leave out: its definition is not here. To go on without \
+             it, add {new} to replicate_ignore_table; to have it, start an empty target with rules that follow {old} too"
+        ),
+    )
+    .at_table(table.database(default), &table.name)
+}
+
 fn exchanges_with_unknown(database: &str, table: &str) -> Error {
     Error::new(
         ErrorKind::Unsupported,
@@ -239,7 +259,7 @@ mod tests {
             ..FilterConfig::default()
         };
         let statement = parse(sql, &SqlContext::new(Flavor::MySql, 80_036, "d")).unwrap();
-        Filter::new(&config, Arc::new(Folding::default())).scope(&statement, "d")
+        Filter::new(&config, Flavor::MySql, Arc::new(Folding::default())).scope(&statement, "d")
     }
 
     fn part(sql: &str) -> String {
@@ -313,6 +333,13 @@ mod tests {
                 "{error}"
             );
         }
-        assert!(scope("RENAME TABLE a TO _a, b TO a").is_err());
+        for sql in [
+            "RENAME TABLE a TO _a, b TO a",
+            "CREATE TABLE a LIKE x.b",
+            "ALTER TABLE a EXCHANGE PARTITION p WITH TABLE _a",
+        ] {
+            let error = scope(sql).unwrap_err();
+            assert!(error.what().contains("replicate_"), "{sql}: {error}");
+        }
     }
 }

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use self::rules::Rules;
 use crate::apply::SourceSchema;
+use crate::binlog::flavor::Flavor;
 use crate::config::filter::FilterConfig;
 use crate::config::limits::FILTER_NAMES_MAX;
 use crate::error::Result;
@@ -38,10 +39,10 @@ pub struct Filter {
 
 impl Filter {
     /// Rules that ask `source` about the case of names.
-    pub fn new(config: &FilterConfig, source: Arc<dyn SourceSchema>) -> Self {
+    pub fn new(config: &FilterConfig, flavor: Flavor, source: Arc<dyn SourceSchema>) -> Self {
         Self {
             rules: (!config.is_empty())
-                .then(|| [Rules::new(config, false), Rules::new(config, true)]),
+                .then(|| [false, true].map(|fold| Rules::new(config, flavor, fold))),
             source,
             known: HashMap::new(),
             key: String::new(),
@@ -118,7 +119,7 @@ pub struct SourceNames(Rules);
 impl SourceNames {
     /// By these rules.
     pub fn new(config: &FilterConfig) -> Self {
-        Self(Rules::new(config, false))
+        Self(Rules::new(config, Flavor::MySql, false))
     }
 
     /// The names at the source of a database here, the likeliest first.
@@ -160,7 +161,7 @@ mod tests {
             do_db: vec!["Shop".into()],
             ..FilterConfig::default()
         };
-        let mut filter = Filter::new(&config, source.clone());
+        let mut filter = Filter::new(&config, Flavor::MySql, source.clone());
         assert_eq!(filter.route("Shop", "t").unwrap().as_deref(), Some("Shop"));
         assert_eq!(filter.route("other", "t").unwrap(), None);
         assert_eq!(source.0.load(Ordering::Relaxed), 0);
@@ -172,7 +173,11 @@ mod tests {
 
     #[test]
     fn without_rules_everything_is_followed() {
-        let mut filter = Filter::new(&FilterConfig::default(), Arc::new(Folding::default()));
+        let mut filter = Filter::new(
+            &FilterConfig::default(),
+            Flavor::MySql,
+            Arc::new(Folding::default()),
+        );
         assert_eq!(filter.route("d", "t").unwrap().as_deref(), Some("d"));
         assert!(filter.follows_database("d").unwrap());
     }
