@@ -22,7 +22,7 @@ on_both!(
 );
 
 /// Rules tried on each server.
-const ROUNDS: u64 = 5;
+const ROUNDS: u64 = 3;
 
 /// Tables with their rows, by `database.table`.
 type Tables = BTreeMap<String, Vec<String>>;

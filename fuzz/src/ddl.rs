@@ -8,7 +8,7 @@ use relaylite::schema::ddl::token::{Lexer, Spanned, Token};
 use relaylite::schema::ddl::{self, SqlContext};
 use relaylite::schema::effect::{self, Catalog, Change};
 use relaylite::schema::sqlite;
-use relaylite::schema::table::{Collation, Table};
+use relaylite::schema::table::{Collation, KeyPart, Table};
 use rusqlite::Connection;
 
 /// The first byte chooses server and SQL mode; the rest is the statement.
@@ -127,16 +127,36 @@ fn check_table(table: &Table) {
     }
 }
 
-/// What the source would have refused, so that it is in no binlog.
+/// What the source would have refused, so that it is in no binlog: names that are none, or that two things have.
 fn is_beyond_any_server(table: &Table) -> bool {
-    let mut names: Vec<_> = table
-        .columns
+    let columns = lower(table.columns.iter().map(|column| &column.name));
+    let indexes = lower(table.indexes.iter().map(|index| &index.name));
+    let own = lower(std::iter::once(&table.name));
+    let is_no_name = |name: &String| name.is_empty() || name.contains('\0');
+    let doubled = |names: &[String]| names.windows(2).any(|pair| pair[0] == pair[1]);
+    let mut parts = table
+        .primary_key
         .iter()
-        .map(|c| c.name.to_lowercase())
-        .collect();
+        .chain(table.indexes.iter().flat_map(|i| &i.parts));
+    let unknown_part = parts.any(|part| match part {
+        KeyPart::Column { name, .. } | KeyPart::Prefix { name, .. } => {
+            !columns.contains(&name.to_lowercase())
+        }
+        _ => false,
+    });
+    doubled(&columns)
+        || doubled(&indexes)
+        || [&columns, &indexes, &own]
+            .into_iter()
+            .flatten()
+            .any(is_no_name)
+        || unknown_part
+        || columns.is_empty()
+        || columns.len() > 1000
+}
+
+fn lower<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut names: Vec<String> = names.map(|name| name.to_lowercase()).collect();
     names.sort_unstable();
-    let doubled = names.windows(2).any(|pair| pair[0] == pair[1]);
-    let mut all = names.iter().chain([&table.name]);
-    let unnamed = all.any(|name| name.is_empty() || name.contains('\0'));
-    doubled || unnamed || table.columns.is_empty() || table.columns.len() > 1000
+    names
 }
