@@ -16,6 +16,7 @@ pub mod pipeline;
 pub mod relay;
 pub mod schema;
 pub mod serve;
+pub mod snapshot;
 pub mod source;
 pub mod wire;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FOR_ALL: [&str; 2] = ["error", "config"];
 
 /// Module, and what else it may use.
-const MAY_USE: [(&str, &str); 15] = [
+const MAY_USE: [(&str, &str); 16] = [
     ("error", ""),
     ("disk", ""),
     ("binlog", ""),
@@ -19,15 +19,22 @@ const MAY_USE: [(&str, &str); 15] = [
     ("source", "wire binlog"),
     ("relay", "source binlog disk"),
     ("decode", "schema binlog"),
-    ("dispatch", "relay decode apply checkpoint schema binlog"),
-    ("apply", "decode checkpoint schema wire binlog disk"),
+    ("snapshot", "source wire decode schema binlog"),
+    (
+        "dispatch",
+        "relay decode snapshot apply checkpoint schema binlog",
+    ),
+    (
+        "apply",
+        "decode snapshot checkpoint schema wire binlog disk",
+    ),
     (
         "serve",
         "source relay dispatch apply checkpoint binlog disk",
     ),
     (
         "pipeline",
-        "source relay decode dispatch apply checkpoint serve schema wire binlog disk",
+        "source snapshot relay decode dispatch apply checkpoint serve schema wire binlog disk",
     ),
     (
         "cli",

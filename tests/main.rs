@@ -26,5 +26,6 @@ mod oracle;
 mod relay_files;
 mod replication;
 mod servers;
+mod snapshot;
 mod start_positions;
 mod usage;

@@ -144,3 +144,27 @@ pub const STATUS_BYTES_MAX: u64 = 64 << 20;
 
 /// Longest time that a setting in seconds may say: a day.
 pub const SECONDS_MAX: u64 = 86_400;
+
+/// A piece of a table that is read afresh, on its way into the lane.
+pub const SNAPSHOT_PIECE_BYTES: usize = 1 << 20;
+
+/// Pieces that are read ahead.
+pub const SNAPSHOT_PIECES_AHEAD: usize = 4;
+
+/// Rows of the first chunk of a table that is read afresh; the next ones go by the size of its rows.
+pub const SNAPSHOT_FIRST_CHUNK_ROWS: usize = 1_000;
+
+/// Time that the source may stay silent within a chunk, and that it may wait for us.
+pub const SNAPSHOT_READ_TIMEOUT_S: u64 = 3_600;
+
+/// Rows of a chunk of a table that is read afresh: the database's lane stands still while a chunk is read.
+pub const SNAPSHOT_CHUNK_ROWS: usize = 20_000;
+
+/// Bytes of a chunk of a table that is read afresh, about: with large rows it ends before [`SNAPSHOT_CHUNK_ROWS`].
+pub const SNAPSHOT_CHUNK_BYTES: usize = 16 << 20;
+
+/// Time for the short read lock on a table of the source: others that want to write it queue up behind us meanwhile.
+pub const SNAPSHOT_LOCK_WAIT_S: u64 = 2;
+
+/// Time between two attempts at that lock.
+pub const SNAPSHOT_LOCK_RETRY: Duration = Duration::from_secs(3);

@@ -88,6 +88,9 @@ pub enum Value<'a> {
     JsonDiff(&'a [u8]),
     /// GEOMETRY: SRID and WKB, the server's own bytes.
     Geometry(&'a [u8]),
+    /// A value as the server prints it in a query, in UTF-8: a temporal, JSON, UUID or INET value of a table that was read, not
+    /// of a row event. TIMESTAMP in UTC.
+    Printed(&'a [u8]),
     /// VECTOR: little-endian 32-bit floats, the server's own bytes.
     Vector(&'a [u8]),
 }

@@ -43,7 +43,9 @@ pub(super) fn bind(value: &Value<'_>, column: &Column) -> Result<Param> {
             let bytes = compressed_column::inflate(bytes, &mut inflated)?;
             return Ok(Param::Bytes(bytes.to_vec()));
         }
-        Value::Geometry(bytes) | Value::Vector(bytes) => return Ok(Param::Bytes(bytes.to_vec())),
+        Value::Geometry(bytes) | Value::Vector(bytes) | Value::Printed(bytes) => {
+            return Ok(Param::Bytes(bytes.to_vec()));
+        }
         Value::Json(document) => {
             let mut text = Vec::new();
             json::push_text(&mut text, document)?;
@@ -131,6 +133,18 @@ fn fits(value: &Value<'_>, ty: &ColumnType) -> bool {
         Value::Timestamp { .. } => matches!(ty, Ty::Timestamp { .. }),
         Value::Time(..) => matches!(ty, Ty::Time { .. }),
         Value::Year(_) => matches!(ty, Ty::Year),
+        Value::Printed(_) => matches!(
+            ty,
+            Ty::Date
+                | Ty::DateTime { .. }
+                | Ty::Timestamp { .. }
+                | Ty::Time { .. }
+                | Ty::Json
+                | Ty::Text { .. }
+                | Ty::Uuid
+                | Ty::Inet4
+                | Ty::Inet6
+        ),
         Value::Null | Value::Absent => true,
     }
 }

@@ -117,6 +117,7 @@ impl Binder {
             Value::Geometry(bytes) | Value::Vector(bytes) => {
                 set(statement, at, ValueRef::Blob(bytes))
             }
+            Value::Printed(text) => set(statement, at, ValueRef::Text(text)),
             Value::Compressed(stored) => {
                 let mut inflated = std::mem::take(&mut scratch.bytes);
                 let bytes = compressed_column::inflate(stored, &mut inflated)?;

@@ -92,7 +92,9 @@ impl Scratch {
             Value::Bit(bits, width) => Shown::Bits(bits, width),
             Value::Enum(index) => show_enum(index, column),
             Value::Set(bits) => self.show_set(bits, column),
-            Value::Bytes(bytes) => show_bytes(bytes, column, &mut self.text),
+            Value::Bytes(bytes) | Value::Printed(bytes) => {
+                show_bytes(bytes, column, &mut self.text)
+            }
             Value::Compressed(stored) => {
                 let bytes = compressed_column::inflate(stored, &mut self.bytes)?;
                 show_bytes(bytes, column, &mut self.text)
