@@ -68,6 +68,9 @@ impl Pipeline {
         stop: &CancellationToken,
     ) -> Result<Option<Self>> {
         config.source.replica_uuid = relay.replica_uuid().to_owned();
+        for doubt in config.filter.doubts() {
+            tracing::warn!(%doubt, "replication rules");
+        }
         let target = loop {
             let error = match open_target(&config.target) {
                 Ok(target) => break target,
@@ -178,6 +181,7 @@ impl Pipeline {
     fn applier(&self, destination: Destination, from: Checkpoint) -> Applier {
         let schema: Arc<dyn SourceSchema> = Arc::new(LiveSchema::new(
             self.config.source.clone(),
+            &self.config.filter,
             Handle::current(),
         ));
         Applier {
@@ -185,6 +189,7 @@ impl Pipeline {
             from,
             target: self.target.clone(),
             schema,
+            filter: self.config.filter.clone(),
             workers: self.config.workers,
             until: self.until.clone(),
             cut_short: Vec::new(),

@@ -21,6 +21,7 @@ mod decode_never_panics;
 mod decode_values;
 mod drivers;
 mod event_kinds;
+mod filters;
 mod fixtures;
 mod large_values;
 mod layers;

@@ -68,7 +68,8 @@ pub enum DdlOutcome {
 
 /// Asks the source for a table that the catalog does not know.
 pub trait SourceSchema: Send + Sync {
-    /// The table as the source has it now; `None` when it has none of that name. Blocks; seldom called.
+    /// The table as the source has it now; `None` when it has none of that name. Blocks; seldom called. `database` is the
+    /// source's name of it.
     fn table(&self, database: &str, table: &str) -> Result<Option<Table>>;
 
     /// Whether the source ignores the case of table names (`lower_case_table_names`).
@@ -76,7 +77,7 @@ pub trait SourceSchema: Send + Sync {
         Ok(false)
     }
 
-    /// Default collation of a database as the source has it now.
+    /// Default collation of a database as the source has it now. `database` is its name in the target.
     fn database_collation(&self, database: &str)
     -> Result<Option<crate::schema::table::Collation>>;
 }

@@ -105,6 +105,27 @@ struct Settings {
     /// native, or mysql_cdc where it was built in [default: native]
     #[arg(long, value_name = "DRIVER", value_parser = parse_word::<DriverKind>)]
     driver: Option<DriverKind>,
+    /// Follow only this database of the source; may be given often
+    #[arg(long, value_name = "NAME")]
+    replicate_do_db: Vec<String>,
+    /// Leave this database out; may be given often
+    #[arg(long, value_name = "NAME")]
+    replicate_ignore_db: Vec<String>,
+    /// Follow only this table; may be given often
+    #[arg(long, value_name = "DATABASE.TABLE")]
+    replicate_do_table: Vec<String>,
+    /// Leave this table out; may be given often
+    #[arg(long, value_name = "DATABASE.TABLE")]
+    replicate_ignore_table: Vec<String>,
+    /// Follow only tables like this (% any text, _ any character); may be given often
+    #[arg(long, value_name = "PATTERN")]
+    replicate_wild_do_table: Vec<String>,
+    /// Leave out tables like this; may be given often
+    #[arg(long, value_name = "PATTERN")]
+    replicate_wild_ignore_table: Vec<String>,
+    /// Give a database another name here; the other rules see the new name; may be given often
+    #[arg(long, value_name = "FROM->TO")]
+    replicate_rewrite_db: Vec<String>,
     /// Stop when everything before this position of the source is applied and durable
     #[arg(long, value_name = "FILE:POS", conflicts_with = "until_caught_up")]
     until: Option<String>,
@@ -122,6 +143,11 @@ fn parse_word<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Result
     value
         .try_into()
         .map_err(|error: toml::de::Error| error.message().to_owned())
+}
+
+/// A list that no flag was given for says nothing.
+fn given(names: Vec<String>) -> Option<Vec<String>> {
+    (!names.is_empty()).then_some(names)
 }
 
 impl Settings {
@@ -154,6 +180,13 @@ impl Settings {
             ssl_cert: self.ssl_cert,
             ssl_key: self.ssl_key,
             driver: self.driver,
+            replicate_do_db: given(self.replicate_do_db),
+            replicate_ignore_db: given(self.replicate_ignore_db),
+            replicate_do_table: given(self.replicate_do_table),
+            replicate_ignore_table: given(self.replicate_ignore_table),
+            replicate_wild_do_table: given(self.replicate_wild_do_table),
+            replicate_wild_ignore_table: given(self.replicate_wild_ignore_table),
+            replicate_rewrite_db: given(self.replicate_rewrite_db),
             until: self.until,
             until_caught_up: self.until_caught_up.then_some(true),
             exit_on_error: self.exit_on_error.then_some(true),

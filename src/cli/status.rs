@@ -96,7 +96,7 @@ fn print(report: &StatusReport) -> Result<()> {
             serde_json::Value::Array(_) => continue,
             other => other.to_string(),
         };
-        print_line(&format!("{name:>26}: {text}"))?;
+        print_line(&format!("{name:>28}: {text}"))?;
     }
     if report.lanes.is_empty() {
         return Ok(());

@@ -52,6 +52,20 @@ pub struct Layer {
     pub ssl_key: Option<PathBuf>,
     /// `native` or `mysql_cdc`.
     pub driver: Option<DriverKind>,
+    /// Databases to follow; all others are left out.
+    pub replicate_do_db: Option<Vec<String>>,
+    /// Databases to leave out.
+    pub replicate_ignore_db: Option<Vec<String>>,
+    /// Tables to follow, as `DATABASE.TABLE`; all others are left out.
+    pub replicate_do_table: Option<Vec<String>>,
+    /// Tables to leave out, as `DATABASE.TABLE`.
+    pub replicate_ignore_table: Option<Vec<String>>,
+    /// Patterns of tables to follow: `%` is any text, `_` any character.
+    pub replicate_wild_do_table: Option<Vec<String>>,
+    /// Patterns of tables to leave out.
+    pub replicate_wild_ignore_table: Option<Vec<String>>,
+    /// Databases that have another name here, as `FROM->TO`.
+    pub replicate_rewrite_db: Option<Vec<String>>,
     /// Stop at `FILE:POS`.
     pub until: Option<String>,
     /// Stop at the source's position at start.
@@ -59,6 +73,17 @@ pub struct Layer {
     /// End the process on a fatal replication error.
     pub exit_on_error: Option<bool>,
 }
+
+/// Keys that hold lists of names; the environment separates the names by commas.
+const LIST_KEYS: [&str; 7] = [
+    "replicate_do_db",
+    "replicate_ignore_db",
+    "replicate_do_table",
+    "replicate_ignore_table",
+    "replicate_wild_do_table",
+    "replicate_wild_ignore_table",
+    "replicate_rewrite_db",
+];
 
 /// The words of the environment, for `--help` and the documentation.
 const ENVIRONMENT_PREFIX: &str = "RELAYLITE_";
@@ -147,6 +172,15 @@ impl Layer {
                 toml.push_str(&format!("{key} = {value}\n"));
             }
         }
+        for key in LIST_KEYS {
+            if let Some(value) = get(&key.to_uppercase()) {
+                let names = value
+                    .split(',')
+                    .map(|name| toml::Value::String(name.trim().into()));
+                let names = toml::Value::Array(names.collect());
+                toml.push_str(&format!("{key} = {names}\n"));
+            }
+        }
         let mut layer = Self::from_toml(&toml, "environment (RELAYLITE_*)")?;
         layer.source_password = get("SOURCE_PASSWORD").map(SecretString::from);
         layer.target_password = get("TARGET_PASSWORD").map(SecretString::from);
@@ -190,6 +224,13 @@ impl Layer {
             ssl_cert,
             ssl_key,
             driver,
+            replicate_do_db,
+            replicate_ignore_db,
+            replicate_do_table,
+            replicate_ignore_table,
+            replicate_wild_do_table,
+            replicate_wild_ignore_table,
+            replicate_rewrite_db,
             until,
             until_caught_up,
             exit_on_error,
@@ -224,6 +265,7 @@ mod tests {
                 (_, word) if word.is_string() => word.to_string(),
                 (kind, _) if kind == "string" => "\"x\"".into(),
                 (kind, _) if kind == "boolean" => "true".into(),
+                (kind, _) if kind == "array" => "[\"x\"]".into(),
                 _ => "7".into(),
             };
             Layer::from_toml(&format!("{key} = {value}"), "schema").unwrap();
@@ -236,6 +278,7 @@ mod tests {
         let environment = Layer::from_environment(|name| match name {
             "RELAYLITE_SERVER_ID" => Some("5".into()),
             "RELAYLITE_SSL_MODE" => Some("verify_ca".into()),
+            "RELAYLITE_REPLICATE_DO_DB" => Some("a, b".into()),
             "RELAYLITE_SOURCE_PASSWORD" => Some("pa\"ss".into()),
             _ => None,
         })
@@ -248,6 +291,7 @@ mod tests {
         assert_eq!((merged.server_id, merged.workers), (Some(5), Some(9)));
         assert_eq!(merged.start.as_deref(), Some("latest"));
         assert_eq!(merged.ssl_mode, Some(SslMode::VerifyCa));
+        assert_eq!(merged.replicate_do_db, Some(vec!["a".into(), "b".into()]));
         assert!(!format!("{merged:?}").contains("pa\"ss"));
         let bad = Layer::from_environment(|name| (name == "RELAYLITE_WORKERS").then(|| "x".into()));
         assert!(bad.is_err());

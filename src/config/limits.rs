@@ -137,6 +137,9 @@ pub const NET_TIMEOUT_DEFAULT: u64 = 60;
 /// Most lanes that may run at once.
 pub const WORKERS_MAX: usize = 256;
 
+/// Tables whose place under the replication rules is remembered; with more, they are judged anew.
+pub const FILTER_NAMES_MAX: usize = 16_384;
+
 /// How long the applier waits before it tries again after a busy target or a full disk.
 pub const APPLY_RETRY: Duration = Duration::from_millis(1_000);
 

@@ -1,5 +1,6 @@
 //! Configuration: file, environment and flags, merged and checked before anything starts.
 
+pub mod filter;
 pub mod layer;
 pub mod limits;
 pub mod source;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use self::filter::FilterConfig;
 use self::layer::Layer;
 use self::limits::{
     CONNECT_RETRY_DEFAULT, HEARTBEAT_PERIOD_DEFAULT, NET_TIMEOUT_DEFAULT, SECONDS_MAX, WORKERS_MAX,
@@ -48,6 +50,8 @@ pub struct Config {
     pub relay_dir: PathBuf,
     /// Where changes go.
     pub target: TargetConfig,
+    /// Which databases and tables are followed.
+    pub filter: FilterConfig,
     /// Databases applied at the same time.
     pub workers: usize,
     /// Time between attempts to reach the source.
@@ -103,6 +107,7 @@ impl Config {
         Ok(Self {
             source,
             start,
+            filter: FilterConfig::from_layer(&layer)?,
             skip_to: layer.skip_to.as_deref().map(str::parse).transpose()?,
             relay_dir: layer.relay_dir.unwrap_or_else(|| DEFAULT_RELAY_DIR.into()),
             target: TargetConfig::parse(target, password).map_err(in_setting("target"))?,

@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering as AtomicOrdering;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use super::filter::Filter;
 use super::lane::LaneContext;
 use super::lanes::{Lanes, Roster};
 use super::router::Router;
@@ -22,6 +23,7 @@ use crate::apply::Target;
 use crate::binlog::position::Position;
 use crate::checkpoint::parked::ParkedXa;
 use crate::checkpoint::{Checkpoint, Watermark};
+use crate::config::filter::FilterConfig;
 use crate::config::limits::{RELAY_WAIT, WATERMARK_INTERVAL};
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::reader::RelayReader;
@@ -36,6 +38,8 @@ pub struct Run {
     pub cut_short: Vec<Position>,
     /// Where changes go.
     pub target: Arc<dyn Target>,
+    /// Which tables are followed.
+    pub filter: FilterConfig,
     /// What lanes share.
     pub context: LaneContext,
     /// The lanes' progress, for `status`.
@@ -77,8 +81,16 @@ struct Coordinator {
 pub fn run(run: Run) -> Result<Ended> {
     let lanes = Lanes::open(run.target.clone(), run.context.clone(), run.roster)?;
     let from_position = run.from.at.position.clone();
+    let flavor = run.reader.format().flavor;
+    let filter = Filter::new(&run.filter, flavor, run.context.source.clone());
     let mut coordinator = Coordinator {
-        router: Router::new(lanes, run.from, run.reader.format().clone(), run.cut_short),
+        router: Router::new(
+            lanes,
+            filter,
+            run.from,
+            run.reader.format().clone(),
+            run.cut_short,
+        ),
         reader: run.reader,
         replay: None,
         target: run.target,
@@ -154,8 +166,9 @@ impl Coordinator {
         if self.router.in_group() {
             return;
         }
-        let passed_over = self.router.passed_over();
-        self.state.set_read(self.router.checkpoint(), passed_over);
+        let (passed_over, left_out) = (self.router.passed_over(), self.router.left_out());
+        self.state
+            .set_read(self.router.checkpoint(), passed_over, left_out);
         self.publish_parked();
     }
 

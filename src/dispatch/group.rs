@@ -17,8 +17,10 @@ use crate::checkpoint::parked::ParkedXa;
 pub enum Route {
     /// To this lane.
     Lane(usize),
-    /// Nowhere: passed over by rule, or the lane has this group already.
+    /// Nowhere: of the server's own, or the lane has this group already.
     Skip,
+    /// Nowhere: left out by the replication rules.
+    LeftOut,
 }
 
 /// What a group has to do with XA.

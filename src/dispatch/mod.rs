@@ -5,6 +5,7 @@ pub mod batch;
 pub mod budget;
 pub mod coordinator;
 pub mod described;
+pub mod filter;
 pub mod group;
 pub mod lane;
 pub mod lanes;

@@ -11,8 +11,10 @@ use refusal::{incident, not_row_format, unsupported};
 
 use super::barrier::Barrier;
 use super::batch::Item;
+use super::filter::Filter;
 use super::group::{Group, Route, Xa};
 use super::lanes::Lanes;
+use super::state::LeftOut;
 use super::statement::{self, Meaning};
 use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::{Gtid, GtidSet, MariaDbGtidEvent, MySqlGtidEvent};
@@ -76,6 +78,7 @@ impl<'a> Step<'a> {
 /// Gives events to lanes.
 pub struct Router {
     lanes: Lanes,
+    filter: Filter,
     group: Group,
     format: Arc<FormatDescription>,
     source_id: Arc<str>,
@@ -83,6 +86,7 @@ pub struct Router {
     executed: Arc<GtidSet>,
     timestamp: u32,
     passed_over: u64,
+    left_out: LeftOut,
     /// XA transactions that are prepared and not decided.
     parked: Parked,
     /// Starts of transactions that the source never finished, or rolled back.
@@ -93,6 +97,7 @@ impl Router {
     /// A router that begins at a watermark.
     pub fn new(
         lanes: Lanes,
+        filter: Filter,
         watermark: Watermark,
         format: FormatDescription,
         cut_short: Vec<Position>,
@@ -100,6 +105,7 @@ impl Router {
         let from = watermark.at;
         Self {
             lanes,
+            filter,
             group: Group::default(),
             format: Arc::new(format),
             source_id: from.source_id,
@@ -108,6 +114,7 @@ impl Router {
             timestamp: from.timestamp,
             passed_over: 0,
             parked: Parked::new(watermark.parked),
+            left_out: LeftOut::default(),
             cut_short,
         }
     }
@@ -125,6 +132,11 @@ impl Router {
     /// Statements that changed no table and were passed over.
     pub fn passed_over(&self) -> u64 {
         self.passed_over
+    }
+
+    /// What the replication rules left out.
+    pub fn left_out(&self) -> LeftOut {
+        self.left_out
     }
 
     /// Where the stream is, between two groups.
@@ -287,20 +299,25 @@ impl Router {
     }
 
     fn table_map(&mut self, step: Step<'_>) -> Result<()> {
-        let (id, database, _) = table_map_names(step.body, &self.format)?;
+        let (id, database, table) = table_map_names(step.body, &self.format)?;
         let database = std::str::from_utf8(database)
             .map_err(|_| Error::corrupt("a database name that is not UTF-8"))?;
+        let table = std::str::from_utf8(table)
+            .map_err(|_| Error::corrupt("a table name that is not UTF-8"))?;
         // A row event without BEGIN is a group all the same (MySQL 5.1 non-transactional tables).
         self.begin(step);
         let is_nothing = self.group.is_known || self.group.xa == Xa::Preparing;
         let route = if is_nothing || statement::is_system_database(database) {
             Route::Skip
         } else {
-            self.route(database, step.file)?
+            match self.filter.route(database, table)? {
+                Some(here) => self.route(&here, step.file)?,
+                None => Route::LeftOut,
+            }
         };
         self.group.routes.insert(id, route);
         match route {
-            Route::Skip => Ok(()),
+            Route::Skip | Route::LeftOut => Ok(()),
             Route::Lane(lane) => self.lanes.push_event(
                 lane,
                 &self.format,
@@ -347,6 +364,10 @@ impl Router {
                 Item::Rows,
             ),
             Some(Route::Skip) => Ok(()),
+            Some(Route::LeftOut) => {
+                self.left_out.row_events += 1;
+                Ok(())
+            }
             None if id == DUMMY_TABLE_ID => Ok(()),
             None => Err(Error::corrupt(format!(
                 "no Table_map event for table id {id}"
@@ -365,7 +386,15 @@ impl Router {
             _ => {}
         }
         let query = Query::parse(step.body, step.timestamp)?;
-        match statement::meaning(&query, &self.format)? {
+        let query = statement::in_names_here(query, &self.format, &self.filter)?;
+        let meaning = match statement::meaning(&query, &self.format) {
+            Err(error) if self.is_about_a_table_left_out(&error)? => {
+                self.left_out.statements += 1;
+                return self.end_if_alone(step);
+            }
+            meaning => meaning?,
+        };
+        match meaning {
             Meaning::Begin => self.begin(step),
             Meaning::End => return self.end_group(step),
             Meaning::XaBegin => {
@@ -396,6 +425,15 @@ impl Router {
             }
         }
         Ok(())
+    }
+
+    /// Whether a statement that could not be read is about a table that is left out.
+    fn is_about_a_table_left_out(&self, error: &Error) -> Result<bool> {
+        let place = error.at().table.as_deref();
+        match place.and_then(|place| place.split_once('.')) {
+            Some((database, table)) => self.filter.follows_table(database, table).map(|yes| !yes),
+            None => Ok(false),
+        }
     }
 
     /// Ends a group that is one statement; inside a transaction nothing ends.

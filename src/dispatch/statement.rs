@@ -1,5 +1,6 @@
 //! What a QUERY event means for the stream.
 
+use super::filter::Filter;
 use crate::binlog::flavor::Flavor;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::xa_id::XaId;
@@ -111,6 +112,42 @@ pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
         Statement::Unknown => Meaning::NotUnderstood,
         statement => Meaning::Ddl(Box::new(statement), Box::new(context)),
     })
+}
+
+/// Collation id of utf8mb4_general_ci: the charset of statements that were written here.
+const UTF8MB4: u16 = 45;
+
+/// The statement with the names that databases have here.
+///
+/// # Errors
+/// As [`meaning`], and when the source has to be asked about names and cannot be.
+pub fn in_names_here(
+    mut query: Query,
+    format: &FormatDescription,
+    filter: &Filter,
+) -> Result<Query> {
+    if !filter.renames_databases() {
+        return Ok(query);
+    }
+    let context = context_of(&query, format);
+    let mut scratch = String::new();
+    let text = filter.rewritten(text_of(&query, &mut scratch)?, &context)?;
+    query.database = filter.name_here(&query.database)?.to_owned();
+    Ok(match text {
+        Some(text) => with_text(query, text),
+        None => query,
+    })
+}
+
+/// The event with another statement in its place.
+pub fn with_text(query: Query, text: String) -> Query {
+    Query {
+        sql: text.into_bytes(),
+        charsets: query
+            .charsets
+            .map(|(_, connection, server)| (UTF8MB4, connection, server)),
+        ..query
+    }
 }
 
 /// Tools write into system tables by statement (`mysql.rds_heartbeat2`): nothing that is followed changes.

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::{SourceSchema, Target};
 use crate::binlog::position::Position;
 use crate::checkpoint::{Checkpoint, Watermark};
+use crate::config::filter::FilterConfig;
 use crate::config::limits::{APPLY_RETRY, RELAY_WAIT};
 use crate::dispatch::budget::Budget;
 use crate::dispatch::coordinator::{self, Ended, Run};
@@ -34,6 +35,8 @@ pub(super) struct Applier {
     pub(super) target: Arc<dyn Target>,
     /// Answers for unknown tables.
     pub(super) schema: Arc<dyn SourceSchema>,
+    /// Which tables are followed.
+    pub(super) filter: FilterConfig,
     /// `--workers`.
     pub(super) workers: usize,
     /// When to end.
@@ -146,6 +149,7 @@ impl Applier {
             from,
             cut_short: self.cut_short.clone(),
             target: self.target.clone(),
+            filter: self.filter.clone(),
             context: LaneContext {
                 stop: flag,
                 workers: Budget::new(self.workers),

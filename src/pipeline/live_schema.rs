@@ -5,7 +5,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use tokio::runtime::Handle;
 
 use crate::apply::SourceSchema;
+use crate::config::filter::FilterConfig;
 use crate::config::source::SourceConfig;
+use crate::dispatch::filter::SourceNames;
 use crate::error::Result;
 use crate::schema::table::{Collation, Table};
 use crate::snapshot::definition;
@@ -18,14 +20,16 @@ use crate::source::BlockingClient;
 pub(super) struct LiveSchema {
     client: Mutex<BlockingClient>,
     folds_table_names: OnceLock<bool>,
+    names: SourceNames,
 }
 
 impl LiveSchema {
     /// A client for this source.
-    pub(super) fn new(source: SourceConfig, runtime: Handle) -> Self {
+    pub(super) fn new(source: SourceConfig, filter: &FilterConfig, runtime: Handle) -> Self {
         Self {
             client: Mutex::new(BlockingClient::new(source, runtime)),
             folds_table_names: OnceLock::new(),
+            names: SourceNames::new(filter),
         }
     }
 }
@@ -48,6 +52,12 @@ impl SourceSchema for LiveSchema {
 
     fn database_collation(&self, database: &str) -> Result<Option<Collation>> {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        definition::database_collation(&mut |sql| client.query(sql), database)
+        for name in self.names.of(database) {
+            let collation = definition::database_collation(&mut |sql| client.query(sql), name)?;
+            if collation.is_some() {
+                return Ok(collation);
+            }
+        }
+        Ok(None)
     }
 }

@@ -7,6 +7,7 @@ use super::status::{LaneReport, StatusReport};
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
+use crate::config::filter::FilterConfig;
 use crate::dispatch::progress::{LaneProgress, LaneState};
 use crate::relay::io_state::{IoPhase, IoStatus};
 use crate::relay::receiver::unix_now;
@@ -20,6 +21,7 @@ pub struct Identity {
     user: String,
     server_id: u32,
     connect_retry: u64,
+    filter: FilterConfig,
 }
 
 impl Identity {
@@ -31,6 +33,7 @@ impl Identity {
             user: config.source.user.clone(),
             server_id: config.source.server_id,
             connect_retry: config.connect_retry.as_secs(),
+            filter: config.filter.clone(),
         }
     }
 
@@ -41,6 +44,19 @@ impl Identity {
         report.source_user = Some(self.user.clone());
         report.server_id = Some(self.server_id);
         report.connect_retry = Some(self.connect_retry);
+        let filter = &self.filter;
+        report.replicate_do_db = filter.do_db.join(",");
+        report.replicate_ignore_db = filter.ignore_db.join(",");
+        report.replicate_do_table = filter.do_table.join(",");
+        report.replicate_ignore_table = filter.ignore_table.join(",");
+        report.replicate_wild_do_table = filter.wild_do_table.join(",");
+        report.replicate_wild_ignore_table = filter.wild_ignore_table.join(",");
+        let pairs: Vec<String> = filter
+            .rewrite_db
+            .iter()
+            .map(|(from, to)| format!("({from},{to})"))
+            .collect();
+        report.replicate_rewrite_db = pairs.join(",");
     }
 }
 
@@ -62,6 +78,8 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         received_bytes: io.heard.bytes,
         received_heartbeats: io.heard.heartbeats,
         passed_over_statements: applier.passed_over,
+        left_out_row_events: applier.left_out.row_events,
+        left_out_statements: applier.left_out.statements,
         ..StatusReport::default()
     };
     identity.fill(&mut report);

@@ -81,6 +81,27 @@ pub struct StatusReport {
     /// `Yes` or `No`.
     #[serde(rename = "Replica_SQL_Running")]
     pub sql_running: String,
+    /// Databases that are followed, all others are not; by commas.
+    #[serde(rename = "Replicate_Do_DB")]
+    pub replicate_do_db: String,
+    /// Databases that are left out.
+    #[serde(rename = "Replicate_Ignore_DB")]
+    pub replicate_ignore_db: String,
+    /// Tables that are followed.
+    #[serde(rename = "Replicate_Do_Table")]
+    pub replicate_do_table: String,
+    /// Tables that are left out.
+    #[serde(rename = "Replicate_Ignore_Table")]
+    pub replicate_ignore_table: String,
+    /// Patterns of tables that are followed.
+    #[serde(rename = "Replicate_Wild_Do_Table")]
+    pub replicate_wild_do_table: String,
+    /// Patterns of tables that are left out.
+    #[serde(rename = "Replicate_Wild_Ignore_Table")]
+    pub replicate_wild_ignore_table: String,
+    /// Databases with another name here: `(from,to)` each.
+    #[serde(rename = "Replicate_Rewrite_DB")]
+    pub replicate_rewrite_db: String,
     /// File up to which was received.
     #[serde(rename = "Source_Log_File")]
     pub source_log_file: Option<String>,
@@ -150,6 +171,12 @@ pub struct StatusReport {
     /// When it was prepared, seconds since 1970 on the source; null when not known.
     #[serde(rename = "Oldest_Prepared_XA_Timestamp")]
     pub oldest_xa_timestamp: Option<u64>,
+    /// Row events left out by the rules since the process started.
+    #[serde(rename = "Left_Out_Row_Events")]
+    pub left_out_row_events: u64,
+    /// Statements left out by the rules, in whole or in part, since the process started.
+    #[serde(rename = "Left_Out_Statements")]
+    pub left_out_statements: u64,
     /// One entry a database.
     #[serde(rename = "Lanes")]
     pub lanes: Vec<LaneReport>,

@@ -28,4 +28,4 @@ pub use dump::StartAt;
 pub use event_stream::{EventBatch, EventStream, Frame};
 pub use info::{SourceInfo, Version};
 
-pub use preflight::{Finding, Level, preflight};
+pub use preflight::{Finding, Level, check_rules, preflight};

@@ -2,7 +2,10 @@
 //!
 //! `check` prints all findings; `run` refuses to start on one of level [`Level::Error`].
 
+mod rules;
 mod start;
+
+pub use rules::check_rules;
 
 use super::connection::{SourceConnection, connect};
 use super::grants::Grants;

@@ -17,8 +17,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// MySQL's `CR_SERVER_LOST`.
 const SERVER_LOST: u16 = 2013;
 
-/// A plain or encrypted socket.
-pub(super) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+/// A plain or encrypted socket, or anything else that carries bytes both ways.
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
 /// A connection to a server.
@@ -34,8 +34,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection over a socket that nothing was read from yet.
-    pub(super) fn new(stream: Box<dyn Transport>, peer: Arc<str>) -> Self {
+    /// A connection over a socket that nothing was read from yet; `peer` names it in errors.
+    pub fn new(stream: Box<dyn Transport>, peer: Arc<str>) -> Self {
         Self {
             stream,
             buffer: ReadBuffer::new(limits::CONNECTION_BUFFER_BYTES),

@@ -31,8 +31,8 @@ pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
 pub(crate) struct Replica {
     directory: tempfile::TempDir,
     target: PathBuf,
-    /// URL of a server that is the target instead of SQLite files.
-    target_server: Option<String>,
+    /// In place of the SQLite files.
+    target_url: Option<String>,
     port: u16,
     password: String,
     start: String,
@@ -50,7 +50,7 @@ impl Replica {
         let directory = tempfile::Builder::new().prefix("rl-").tempdir().unwrap();
         Self {
             target: directory.path().join("target"),
-            target_server: None,
+            target_url: None,
             directory,
             port,
             password: REPL_PASSWORD.to_owned(),
@@ -78,10 +78,10 @@ impl Replica {
         self
     }
 
-    /// A server as the target instead of SQLite files.
+    /// A server as the target, in place of SQLite.
     #[must_use]
-    pub(crate) fn target_server(mut self, server: &Server) -> Self {
-        self.target_server = Some(server.root_url());
+    pub(crate) fn onto(mut self, target: &Server) -> Self {
+        self.target_url = Some(target.root_url());
         self
     }
 
@@ -150,7 +150,7 @@ impl Replica {
             .arg(format!("--start={}", self.start))
             .arg("--relay-dir")
             .arg(self.relay_dir())
-            .arg(match &self.target_server {
+            .arg(match &self.target_url {
                 Some(url) => format!("--target={url}"),
                 None => format!("--target=sqlite:{}", self.target.display()),
             })

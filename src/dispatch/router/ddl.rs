@@ -6,6 +6,7 @@ use super::{Router, Step, unsupported};
 use crate::decode::query::Query;
 use crate::dispatch::barrier::Barrier;
 use crate::dispatch::batch::{DdlTask, Item};
+use crate::dispatch::filter::Scope;
 use crate::dispatch::group::{Route, Xa};
 use crate::dispatch::statement;
 use crate::error::Result;
@@ -24,11 +25,7 @@ impl Router {
         if inside && self.group.xa == Xa::Preparing {
             return Err(unsupported("a definition changes inside an XA transaction"));
         }
-        let names = if self.group.is_known {
-            Vec::new()
-        } else {
-            statement::databases(&statement, &query.database)
-        };
+        let (query, statement, names) = self.what_is_followed(query, statement)?;
         let dropped = statement::dropped_database(&statement).map(str::to_owned);
         let concerned = self.concerned_lanes(&names, step.file)?;
         if !inside {
@@ -69,6 +66,32 @@ impl Router {
             self.lanes.close(lane)?;
         }
         Ok(())
+    }
+
+    /// What is left of a statement under the rules, and the databases that it concerns.
+    fn what_is_followed(
+        &mut self,
+        query: Query,
+        statement: Statement,
+    ) -> Result<(Query, Statement, Vec<String>)> {
+        if self.group.is_known {
+            return Ok((query, statement, Vec::new()));
+        }
+        let scope = self.filter.scope(&statement, &query.database)?;
+        self.left_out.statements += u64::from(scope != Scope::All);
+        let (query, statement) = match scope {
+            Scope::All => (query, statement),
+            Scope::Nothing => return Ok((query, statement, Vec::new())),
+            Scope::Part(part, text) => (statement::with_text(query, text), part),
+        };
+        let mut names = Vec::new();
+        for name in statement::databases(&statement, &query.database) {
+            // Also a table that is read only, by CREATE TABLE … LIKE, is named.
+            if self.filter.follows_database(&name)? {
+                names.push(name);
+            }
+        }
+        Ok((query, statement, names))
     }
 
     /// The lanes of these databases that do not have the statement yet.

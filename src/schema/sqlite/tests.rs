@@ -95,6 +95,16 @@ fn shape(connection: &Connection, table: &str) -> Vec<String> {
 }
 
 #[test]
+fn every_declared_type_is_a_type_to_sqlite() {
+    let table = table(
+        "CREATE TABLE t (a TINYINT UNSIGNED, b DECIMAL(9,2) UNSIGNED, c FLOAT UNSIGNED, d DOUBLE(9,2) UNSIGNED ZEROFILL, \
+         e BIGINT UNSIGNED, f BIT(3), g TIME(2), h VARCHAR(9), i DECIMAL(15,0) UNSIGNED ZEROFILL)",
+    );
+    assert_eq!(declared_type(&table.columns[1].ty), "DECIMAL UNSIGNED(9,2)");
+    create(&Connection::open_in_memory().unwrap(), &table, false);
+}
+
+#[test]
 fn values_stay_as_they_are_bound() {
     let table = table(
         "CREATE TABLE t (i INT, bu BIGINT UNSIGNED, b63 BIT(63), b64 BIT(64), y YEAR, f FLOAT, d DOUBLE, \

@@ -222,14 +222,17 @@ pub(super) fn kinds() -> Vec<ColumnKind> {
             values(false),
         ));
     }
-    kinds.push(ColumnKind::new(
-        "DECIMAL(20,5) UNSIGNED",
-        Decimal {
-            whole: 15,
-            scale: 5,
+    for (name, whole, scale) in [
+        ("DECIMAL(20,5) UNSIGNED", 15, 5),
+        ("DECIMAL(9,2) UNSIGNED", 7, 2),
+    ] {
+        let values = Decimal {
+            whole,
+            scale,
             unsigned: true,
-        },
-    ));
+        };
+        kinds.push(ColumnKind::new(name, values));
+    }
     for name in ["FLOAT", "FLOAT UNSIGNED", "FLOAT(7,3)"] {
         kinds.push(ColumnKind::new(name, Float));
     }
