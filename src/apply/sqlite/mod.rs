@@ -7,15 +7,18 @@
 
 mod binder;
 mod catalog;
+mod copy;
 mod ddl;
 mod failure;
 pub mod file_name;
 mod generated;
 mod lane;
+mod quarantine;
 mod row_change;
 mod row_finder;
 pub mod store;
 mod table;
+mod table_copy;
 mod table_sql;
 mod watermark;
 

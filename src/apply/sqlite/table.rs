@@ -40,16 +40,18 @@ pub(super) enum Written {
 pub(super) struct TableWriter {
     /// The definition that this was made for.
     pub(super) table: Arc<Table>,
-    sql: TableSql,
+    pub(super) sql: TableSql,
     binders: Vec<Binder>,
     /// Keys that find a row, the primary one first, with the DELETE by each.
-    keys: Vec<(Vec<usize>, String)>,
+    pub(super) keys: Vec<(Vec<usize>, String)>,
     generated: GeneratedColumns,
     finder: RowFinder,
     /// The column that is SQLite's rowid, when it may hold what a rowid cannot.
     unsigned_rowid: Option<usize>,
-    insert_all: String,
+    pub(super) insert_all: String,
     updates: HashMap<Shape, String>,
+    /// The table is being read afresh: rows may not be there yet.
+    pub(super) while_copied: bool,
 }
 
 impl TableWriter {
@@ -78,6 +80,7 @@ impl TableWriter {
             generated: GeneratedColumns::of(&table),
             finder: RowFinder::default(),
             updates: HashMap::new(),
+            while_copied: false,
             sql,
             binders,
             unsigned_rowid,
@@ -127,9 +130,7 @@ impl TableWriter {
             if self.key_is_too_large(&images.after) {
                 return Ok(rewind(rows, mark, done));
             }
-            for (at, (value, binder)) in images.after.iter().zip(&self.binders).enumerate() {
-                binder.bind(&mut statement, at + 1, value, scratch)?;
-            }
+            self.bind_row(&mut statement, &images.after, scratch)?;
             statement
                 .raw_execute()
                 .map_err(|error| self.at_row(error.into(), &images.after))?;
@@ -137,6 +138,19 @@ impl TableWriter {
             mark = self.mark(rows);
         }
         Ok(Written::All(done))
+    }
+
+    /// Binds all columns, parameters from 1.
+    pub(super) fn bind_row(
+        &self,
+        statement: &mut rusqlite::Statement<'_>,
+        row: &[Value<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        for (at, (value, binder)) in row.iter().zip(&self.binders).enumerate() {
+            binder.bind(statement, at + 1, value, scratch)?;
+        }
+        Ok(())
     }
 
     /// INSERT whose image lacks columns: they get the column's default, as on the source.
@@ -200,7 +214,7 @@ impl TableWriter {
             let changed = statement
                 .raw_execute()
                 .map_err(|error| self.at_row(error.into(), &images.before))?;
-            if changed != 1 {
+            if changed != 1 && !self.while_copied {
                 return Err(self.missing("delete", &images.before));
             }
             done += 1;
@@ -233,7 +247,16 @@ impl TableWriter {
                     prepared = Some((shape.clone(), connection.prepare_cached(sql)?));
                 }
                 if let Some((_, statement)) = &mut prepared {
-                    self.update_row(connection, statement, &changed, &way, images, scratch)?;
+                    let updated =
+                        self.update_row(connection, statement, &changed, &way, images, scratch);
+                    match updated {
+                        Err(error)
+                            if self.while_copied && error.kind() == ErrorKind::RowMissing =>
+                        {
+                            self.update_ahead(connection, &changed, images, scratch, error)?;
+                        }
+                        updated => updated?,
+                    }
                 }
             }
             done += 1;
@@ -351,7 +374,7 @@ impl TableWriter {
         }
     }
 
-    fn bind_columns(
+    pub(super) fn bind_columns(
         &self,
         statement: &mut rusqlite::Statement<'_>,
         first: usize,
@@ -391,7 +414,7 @@ impl TableWriter {
         self.keys.get(number).map_or("", |(_, sql)| sql)
     }
 
-    fn key_is_too_large(&self, after: &[Value<'_>]) -> bool {
+    pub(super) fn key_is_too_large(&self, after: &[Value<'_>]) -> bool {
         let Some(at) = self.unsigned_rowid else {
             return false;
         };
@@ -431,7 +454,7 @@ impl TableWriter {
         )
     }
 
-    fn at_row(&self, error: Error, row: &[Value<'_>]) -> Error {
+    pub(super) fn at_row(&self, error: Error, row: &[Value<'_>]) -> Error {
         match error.kind() {
             ErrorKind::DuplicateRow => Error::new(
                 ErrorKind::DuplicateRow,
