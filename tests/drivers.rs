@@ -1,6 +1,6 @@
 //! The contract of the source drivers, kept by both on both servers: the bytes they give are the source's own.
 
-mod follower;
+pub(crate) mod follower;
 mod logins;
 mod preflight;
 mod refusals;

@@ -25,5 +25,6 @@ mod oracle;
 mod relay_files;
 mod replication;
 mod servers;
+mod snapshot;
 mod start_positions;
 mod usage;

@@ -148,6 +148,12 @@ pub const SNAPSHOT_PIECE_BYTES: usize = 1 << 20;
 /// Pieces that are read ahead.
 pub const SNAPSHOT_PIECES_AHEAD: usize = 4;
 
+/// Rows of the first chunk of a table that is read afresh; the next ones go by the size of its rows.
+pub const SNAPSHOT_FIRST_CHUNK_ROWS: usize = 1_000;
+
+/// Time that the source may stay silent within a chunk, and that it may wait for us.
+pub const SNAPSHOT_READ_TIMEOUT_S: u64 = 3_600;
+
 /// Rows of a chunk of a table that is read afresh: the database's lane stands still while a chunk is read.
 pub const SNAPSHOT_CHUNK_ROWS: usize = 20_000;
 

@@ -121,6 +121,54 @@ pub fn push_text(text: &mut ShortText, packed: &[u8], precision: u8, scale: u8) 
     Ok(())
 }
 
+/// Packs a number that the server printed, as [`push_text`] prints it; leading zeros (ZEROFILL) do not count. Appends to `packed`.
+///
+/// # Errors
+/// `Corrupt` when the text is no number of DECIMAL(precision, scale).
+pub fn pack(packed: &mut Vec<u8>, text: &[u8], precision: u8, scale: u8) -> Result<()> {
+    let bad = || Error::corrupt("the source prints a DECIMAL that its column cannot hold");
+    let (negative, digits) = match text.strip_prefix(b"-") {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let (whole, fraction) = match digits.iter().position(|byte| *byte == b'.') {
+        Some(point) => digits.split_at(point),
+        None => (digits, &[][..]),
+    };
+    let fraction = fraction.strip_prefix(b".").unwrap_or(fraction);
+    let zeros = whole.iter().take_while(|byte| **byte == b'0').count();
+    let whole = whole.get(zeros..).unwrap_or_default();
+    let room = usize::from(precision.saturating_sub(scale));
+    if whole.len() > room || fraction.len() > usize::from(scale) {
+        return Err(bad());
+    }
+    let padding = std::iter::repeat_n(b'0', room - whole.len());
+    let ending = std::iter::repeat_n(b'0', usize::from(scale) - fraction.len());
+    let mut all = padding
+        .chain(whole.iter().copied())
+        .chain(fraction.iter().copied())
+        .chain(ending);
+    let start = packed.len();
+    for (count, _) in group_sizes(precision, scale) {
+        let mut group = 0_u32;
+        for byte in all.by_ref().take(usize::from(count)) {
+            let digit = byte.checked_sub(b'0').filter(|d| *d < 10).ok_or_else(bad)?;
+            group = group * 10 + u32::from(digit);
+        }
+        let bytes = group.to_be_bytes();
+        let from = bytes.len().saturating_sub(group_len(count));
+        packed.extend_from_slice(bytes.get(from..).unwrap_or_default());
+    }
+    let number = packed.get_mut(start..).unwrap_or_default();
+    if negative {
+        number.iter_mut().for_each(|byte| *byte = !*byte);
+    }
+    if let Some(first) = number.first_mut() {
+        *first ^= 0x80;
+    }
+    Ok(())
+}
+
 /// The number as an integer or double that loses nothing; `None` when it has more than 15 significant digits (zeros at
 /// either end are not significant).
 ///
@@ -213,6 +261,36 @@ mod tests {
         assert_eq!(text(&[0x80, 0x05], 4, 2), "0.05");
         assert_eq!(text(&[0x8a], 2, 0), "10");
         assert_eq!(text(&[0x85], 1, 1), "0.5");
+    }
+
+    #[test]
+    fn what_is_printed_packs_again() {
+        let cases = [
+            ("1234567890.1234", 14, 4),
+            ("-1234567890.1234", 14, 4),
+            ("0.05", 4, 2),
+            ("-0.5", 1, 1),
+            ("10", 2, 0),
+            (
+                "-99999999999999999999999999999999999.999999999999999999999999999999",
+                65,
+                30,
+            ),
+        ];
+        for (number, precision, scale) in cases {
+            let mut packed = Vec::new();
+            pack(&mut packed, number.as_bytes(), precision, scale).unwrap();
+            assert_eq!(text(&packed, precision, scale), number.replace("-.", "-0."));
+        }
+        let mut packed = vec![7];
+        pack(&mut packed, b"0042.1", 5, 2).unwrap();
+        assert_eq!(text(&packed[1..], 5, 2), "42.10");
+        for wrong in ["1000", "1.234", "x", "1e3", "--1"] {
+            assert!(
+                pack(&mut Vec::new(), wrong.as_bytes(), 5, 2).is_err(),
+                "{wrong}"
+            );
+        }
     }
 
     #[test]

@@ -10,25 +10,34 @@
 //! - an UPDATE that gives a row that is not there another key makes the row, if the event holds all of it.
 //!
 //! Nobody's position may pass a chunk's before its rows are in, so a chunk is begun ([`TableSnapshot::begin`]) only by the one
-//! who reads the stream, and between two transactions.
+//! who reads the stream, between two transactions, and nothing more is read of the stream before its `Chunk` or `Busy` has come:
+//! within [`crate::config::limits::SNAPSHOT_LOCK_WAIT_S`] and some milliseconds, or with an error after the network's time-outs.
 //!
 //! # Limits
 //! Rows come in pieces of about [`crate::config::limits::SNAPSHOT_PIECE_BYTES`]; one row has to fit into memory. A table without a
 //! key that can be compared exactly comes as one chunk.
 
+mod cell;
+pub mod definition;
+mod reader;
 mod rows;
+mod select;
 
 use std::time::Duration;
 
+pub use reader::LiveSnapshots;
 pub use rows::{Cell, SnapshotRows};
 
 use crate::binlog::position::Position;
 use crate::error::Result;
 use crate::schema::table::Table;
 
-/// What a snapshot says, in this order for each chunk: `Chunk`, any number of `Rows`, `End`.
+/// What a snapshot says, in this order for each chunk: `Chunk`, any number of `Rows`, `End`; or just `Busy`.
 #[derive(Debug)]
 pub enum Step {
+    /// The chunk could not begin, because somebody keeps the table locked or has changed it in a transaction that is still open. Nothing
+    /// was read: begin again, after [`crate::config::limits::SNAPSHOT_LOCK_RETRY`].
+    Busy,
     /// A chunk begins.
     Chunk {
         /// Its rows are as they are here: everything before is in them, nothing from here on.
@@ -62,7 +71,7 @@ pub trait SnapshotSource: Send + Sync {
 /// # Threading
 /// Used by one thread; the reading goes on beside it.
 pub trait TableSnapshot: Send {
-    /// Lets the next chunk begin. Its position will not be before what the source had committed when this was called.
+    /// Lets the next chunk begin: the one behind the last `End`, or again the one that was `Busy`. Its position will not be before what the source had committed when this was called.
     fn begin(&mut self);
 
     /// The next step; `None` when it has not come within `wait`.

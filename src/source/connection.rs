@@ -1,5 +1,7 @@
 //! A connection to the source that is not dumping: questions, and the way into a dump.
 
+use std::time::Duration;
+
 use super::dump::{self, StartAt};
 use super::event_stream::EventStream;
 use super::info::SourceInfo;
@@ -10,7 +12,7 @@ use crate::binlog::gtid::GtidSet;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::config::source::{DriverKind, SourceConfig, Start};
 use crate::error::{Error, ErrorKind, Result};
-use crate::wire::{self, Connection, Endpoint, ResultSet};
+use crate::wire::{self, Connection, Endpoint, ResultSet, Rows};
 
 /// MySQL's `ER_PARSE_ERROR`: the server has no such statement.
 const PARSE_ERROR: u16 = 1064;
@@ -64,6 +66,19 @@ impl SourceConnection {
     /// The source's error with its number; `Network` when the connection is lost.
     pub async fn query(&mut self, sql: &str) -> Result<ResultSet> {
         self.connection.query(sql).await
+    }
+
+    /// Runs an ordinary query whose rows come one by one; see [`Connection::rows`].
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn rows(&mut self, sql: &str, row_bytes_max: usize) -> Result<Rows<'_>> {
+        self.connection.rows(sql, row_bytes_max).await
+    }
+
+    /// Sets how long the source may stay silent while it works on a query.
+    pub fn set_query_timeout(&mut self, timeout: Duration) {
+        self.connection.set_read_timeout(timeout);
     }
 
     /// Runs a query that needs REPLICATION CLIENT.

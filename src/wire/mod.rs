@@ -22,5 +22,5 @@ mod tls;
 pub use connection::Connection;
 pub use login::{Endpoint, connect};
 pub use packet::{PACKET_HEADER_LEN, PACKET_PAYLOAD_MAX, PacketHeader};
-pub use query::{ResultSet, Row};
+pub use query::{ResultSet, Row, Rows, cells};
 pub use server_error::ServerError;

@@ -54,10 +54,7 @@ impl Connection {
     /// # Errors
     /// The server's error with its number; `Network` when the connection is lost.
     pub async fn query(&mut self, sql: &str) -> Result<ResultSet> {
-        let mut command = Vec::with_capacity(sql.len() + 1);
-        command.push(COM_QUERY);
-        command.extend_from_slice(sql.as_bytes());
-        self.command(&command).await?;
+        self.send_query(sql).await?;
         self.result_set().await
     }
 
@@ -79,30 +76,13 @@ impl Connection {
     }
 
     async fn result_set(&mut self) -> Result<ResultSet> {
-        let head = check(self.read_packet(QUERY_PACKET_BYTES_MAX).await?)?;
-        match head.first() {
-            Some(0) => return Ok(ResultSet::default()),
-            Some(&NULL) => return Err(self.protocol_error("it asks for a local file")),
-            _ => {}
-        }
-        let width = Bytes::new(&head).lenenc_len()?;
-        if width > COLUMNS_MAX {
-            return Err(self.protocol_error(&format!("an answer of {width} columns")));
-        }
-        let mut result = ResultSet::default();
-        for _ in 0..width {
-            let packet = check(self.read_packet(QUERY_PACKET_BYTES_MAX).await?)?;
-            result.columns.push(column_name(&packet)?);
-        }
-        if !is_eof(&check(self.read_packet(QUERY_PACKET_BYTES_MAX).await?)?) {
-            return Err(self.protocol_error("the columns do not end"));
-        }
+        let mut rows = self.open_rows(QUERY_PACKET_BYTES_MAX).await?;
+        let mut result = ResultSet {
+            columns: std::mem::take(&mut rows.columns),
+            rows: Vec::new(),
+        };
         let mut bytes = 0;
-        loop {
-            let packet = check(self.read_packet(QUERY_PACKET_BYTES_MAX).await?)?;
-            if is_eof(&packet) {
-                return Ok(result);
-            }
+        while let Some(packet) = rows.next().await? {
             bytes += packet.len();
             if bytes > QUERY_RESULT_BYTES_MAX {
                 return Err(Error::new(
@@ -110,9 +90,97 @@ impl Connection {
                     format!("the answer to a query is over {QUERY_RESULT_BYTES_MAX} bytes"),
                 ));
             }
-            result.rows.push(row(&packet, width)?);
+            result.rows.push(row(&packet, result.columns.len())?);
         }
+        Ok(result)
     }
+
+    /// Runs a statement and gives its rows one by one, each of up to `row_bytes_max` bytes. All of them have to be read before the
+    /// connection is used again.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub async fn rows(&mut self, sql: &str, row_bytes_max: usize) -> Result<Rows<'_>> {
+        self.send_query(sql).await?;
+        self.open_rows(row_bytes_max).await
+    }
+
+    async fn send_query(&mut self, sql: &str) -> Result<()> {
+        let mut command = Vec::with_capacity(sql.len() + 1);
+        command.push(COM_QUERY);
+        command.extend_from_slice(sql.as_bytes());
+        self.command(&command).await
+    }
+
+    async fn open_rows(&mut self, row_bytes_max: usize) -> Result<Rows<'_>> {
+        let head = check(self.read_packet(QUERY_PACKET_BYTES_MAX).await?)?;
+        let mut rows = Rows {
+            connection: self,
+            columns: Vec::new(),
+            row_bytes_max,
+            ended: false,
+        };
+        match head.first() {
+            Some(0) => {
+                rows.ended = true;
+                return Ok(rows);
+            }
+            Some(&NULL) => {
+                return Err(rows.connection.protocol_error("it asks for a local file"));
+            }
+            _ => {}
+        }
+        let width = Bytes::new(&head).lenenc_len()?;
+        if width > COLUMNS_MAX {
+            let what = format!("an answer of {width} columns");
+            return Err(rows.connection.protocol_error(&what));
+        }
+        for _ in 0..width {
+            let packet = check(rows.connection.read_packet(QUERY_PACKET_BYTES_MAX).await?)?;
+            rows.columns.push(column_name(&packet)?);
+        }
+        if !is_eof(&check(
+            rows.connection.read_packet(QUERY_PACKET_BYTES_MAX).await?,
+        )?) {
+            return Err(rows.connection.protocol_error("the columns do not end"));
+        }
+        Ok(rows)
+    }
+}
+
+/// The rows of an answer that is being read.
+pub struct Rows<'c> {
+    connection: &'c mut Connection,
+    columns: Vec<String>,
+    row_bytes_max: usize,
+    ended: bool,
+}
+
+impl Rows<'_> {
+    /// The next row's packet, to be read with [`cells`]; `None` behind the last one. Not cancel-safe.
+    ///
+    /// # Errors
+    /// The server's error with its number; `Network` when the connection is lost.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        if self.ended {
+            return Ok(None);
+        }
+        let packet = check(self.connection.read_packet(self.row_bytes_max).await?)?;
+        self.ended = is_eof(&packet);
+        Ok((!self.ended).then_some(packet))
+    }
+}
+
+/// The values of a row's packet in order; `None` for NULL.
+pub fn cells(packet: &[u8]) -> impl Iterator<Item = Result<Option<&[u8]>>> {
+    let mut r = Bytes::new(packet);
+    std::iter::from_fn(move || {
+        let next = *r.rest().first()?;
+        if next == NULL {
+            return Some(r.u8().map(|_| None));
+        }
+        Some(r.lenenc_bytes().map(Some))
+    })
 }
 
 fn is_eof(packet: &[u8]) -> bool {
@@ -128,17 +196,18 @@ fn column_name(packet: &[u8]) -> Result<String> {
     Ok(String::from_utf8_lossy(r.lenenc_bytes()?).into_owned())
 }
 
+/// A row of the width that was announced.
 fn row(packet: &[u8], width: usize) -> Result<Row> {
-    let mut r = Bytes::new(packet);
-    (0..width)
-        .map(|_| {
-            if r.rest().first() == Some(&NULL) {
-                r.u8()?;
-                return Ok(None);
-            }
-            Ok(Some(r.lenenc_bytes()?.to_vec()))
-        })
-        .collect()
+    let row: Row = cells(packet)
+        .map(|cell| cell.map(|cell| cell.map(<[u8]>::to_vec)))
+        .collect::<Result<_>>()?;
+    if row.len() != width {
+        return Err(Error::new(
+            ErrorKind::Protocol,
+            format!("a row of {} values where {width} were announced", row.len()),
+        ));
+    }
+    Ok(row)
 }
 
 #[cfg(test)]

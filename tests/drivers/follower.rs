@@ -29,7 +29,7 @@ pub(super) fn drivers() -> Vec<DriverKind> {
 }
 
 /// How to reach a server as its replication user.
-pub(super) fn config(server: &Server, driver: DriverKind) -> SourceConfig {
+pub(crate) fn config(server: &Server, driver: DriverKind) -> SourceConfig {
     let url: MySqlUrl = server.url().parse().unwrap();
     SourceConfig {
         host: url.host,
