@@ -34,6 +34,7 @@ use crate::relay::dir::RelayDir;
 use crate::relay::receiver::{Destination, Receiver, pause, unix_now};
 use crate::relay::recover;
 use crate::serve::published::Published;
+use crate::snapshot::LiveSnapshots;
 
 /// How a pipeline ended.
 #[derive(Debug)]
@@ -185,6 +186,11 @@ impl Pipeline {
             from,
             target: self.target.clone(),
             schema,
+            snapshots: Arc::new(LiveSnapshots::new(
+                self.config.source.clone(),
+                Handle::current(),
+            )),
+            on_table_error: self.config.on_table_error,
             workers: self.config.workers,
             until: self.until.clone(),
             cut_short: Vec::new(),

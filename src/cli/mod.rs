@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::OnTableError;
 use crate::config::layer::Layer;
 use crate::config::source::{DriverKind, SslMode};
 use crate::error::{Error, ErrorKind, Result};
@@ -114,6 +115,10 @@ struct Settings {
     /// End with exit code 1 on an error that would stop replication
     #[arg(long)]
     exit_on_error: bool,
+    /// What becomes of a table that cannot go on: quarantine (it is set aside, the others go on) or stop [default:
+    /// quarantine; with --exit-on-error: stop]
+    #[arg(long, value_name = "WHAT", value_parser = parse_word::<OnTableError>)]
+    on_table_error: Option<OnTableError>,
 }
 
 /// Reads a word as the config file would.
@@ -157,6 +162,7 @@ impl Settings {
             until: self.until,
             until_caught_up: self.until_caught_up.then_some(true),
             exit_on_error: self.exit_on_error.then_some(true),
+            on_table_error: self.on_table_error,
             ..Layer::default()
         }
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::config::OnTableError;
 use crate::config::source::{DriverKind, SslMode};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -58,6 +59,8 @@ pub struct Layer {
     pub until_caught_up: Option<bool>,
     /// End the process on a fatal replication error.
     pub exit_on_error: Option<bool>,
+    /// `quarantine` or `stop`.
+    pub on_table_error: Option<OnTableError>,
 }
 
 /// The words of the environment, for `--help` and the documentation.
@@ -118,6 +121,7 @@ impl Layer {
             "ssl_key",
             "driver",
             "until",
+            "on_table_error",
         ];
         for key in text_keys {
             if let Some(value) = get(&key.to_uppercase()) {
@@ -193,6 +197,7 @@ impl Layer {
             until,
             until_caught_up,
             exit_on_error,
+            on_table_error,
         )
     }
 }

@@ -172,12 +172,6 @@ pub const RESYNC_QUEUE_MAX: usize = 4_096;
 /// Failures to read a table afresh that `status` remembers.
 pub const RESYNC_FAILURES_MAX: usize = 64;
 
-/// How long the stream stands still for the source to name a chunk's position; later the chunk is of no use.
-pub const RESYNC_CHUNK_WAIT: Duration = Duration::from_millis(3_000);
-
-/// How long the next piece of a chunk may take before the copy is given up, and begun anew later.
-pub const RESYNC_PIECE_WAIT: Duration = Duration::from_millis(120_000);
-
 /// Time between two attempts to read a table afresh.
 pub const RESYNC_RETRY: Duration = Duration::from_millis(5_000);
 

@@ -12,8 +12,9 @@
 use std::cmp::Ordering;
 use std::sync::atomic::Ordering as AtomicOrdering;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::copier::Copier;
 use super::lane::LaneContext;
 use super::lanes::{Lanes, Roster};
 use super::router::Router;
@@ -21,9 +22,10 @@ use super::state::ApplierState;
 use crate::apply::Target;
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
-use crate::config::limits::{RELAY_WAIT, WATERMARK_INTERVAL};
+use crate::config::limits::{RELAY_WAIT, RESYNC_BEHIND_BYTES_MAX, WATERMARK_INTERVAL};
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::reader::RelayReader;
+use crate::snapshot::SnapshotSource;
 
 /// What one run of the applier side needs.
 pub struct Run {
@@ -37,6 +39,8 @@ pub struct Run {
     pub target: Arc<dyn Target>,
     /// What lanes share.
     pub context: LaneContext,
+    /// Where tables are read afresh.
+    pub snapshots: Arc<dyn SnapshotSource>,
     /// The lanes' progress, for `status`.
     pub roster: Roster,
     /// Ends when everything before this is applied and durable; may be set later (`--until-caught-up`).
@@ -59,6 +63,7 @@ struct Coordinator {
     router: Router,
     target: Arc<dyn Target>,
     context: LaneContext,
+    copier: Copier,
     until: Arc<OnceLock<Position>>,
     state: Arc<ApplierState>,
     watermark: Option<Position>,
@@ -75,7 +80,19 @@ pub fn run(run: Run) -> Result<Ended> {
     let lanes = Lanes::open(run.target.clone(), run.context.clone(), run.roster)?;
     let from_position = run.from.position.clone();
     let mut coordinator = Coordinator {
-        router: Router::new(lanes, run.from, run.reader.format().clone(), run.cut_short),
+        router: Router::new(
+            lanes,
+            run.from,
+            run.reader.format().clone(),
+            run.cut_short,
+            run.context.on_table_error,
+        ),
+        copier: Copier::new(
+            run.snapshots,
+            run.context.resyncs.clone(),
+            run.context.quarantine.clone(),
+            run.context.stop.clone(),
+        ),
         reader: run.reader,
         target: run.target,
         context: run.context,
@@ -100,6 +117,10 @@ impl Coordinator {
             }
             if self.last_duties.elapsed() >= self.duties_interval() {
                 self.duties()?;
+            }
+            if !self.router.in_group() && self.copier.has_work() {
+                let is_near = self.reader.is_near_end(RESYNC_BEHIND_BYTES_MAX);
+                self.copier.turn(&mut self.router, is_near)?;
             }
             self.step()?;
         }
@@ -127,7 +148,11 @@ impl Coordinator {
         self.router.lanes().flush_all()?;
         self.context.behind.store(false, AtomicOrdering::Release);
         self.state.set_caught_up(self.reader.position());
-        self.reader.wait(RELAY_WAIT);
+        let wait = match self.copier.is_ready() {
+            true => Duration::ZERO,
+            false => RELAY_WAIT,
+        };
+        self.reader.wait(wait);
         Ok(())
     }
 
@@ -148,7 +173,7 @@ impl Coordinator {
     }
 
     /// With many databases, moving every checkpoint costs as many fsyncs: less often then.
-    fn duties_interval(&mut self) -> std::time::Duration {
+    fn duties_interval(&mut self) -> Duration {
         let lanes = u32::try_from(self.router.lanes().count()).unwrap_or(u32::MAX);
         WATERMARK_INTERVAL.saturating_mul(1 + lanes / 16)
     }

@@ -3,22 +3,21 @@
 //!
 //! ```text
 //! idle ─begin─▶ asked ─Chunk─▶ ahead ─the stream gets there─▶ rows to the lane ─End─▶ idle
-//!                 └─ too late, the stream is past it ─▶ draining ─End─▶ idle
+//!   ▲             └─Busy─▶ a pause, in which the stream goes on ─┐
+//!   └────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! # Why the stream stands still
+//! # When the stream stands still
 //! A chunk is of use only where the stream stands exactly at its position, and the source names it only once it has it. So nothing
-//! is read from the relay log between the question and the answer, for [`RESYNC_CHUNK_WAIT`] at most: the source may not get its
-//! short lock at once. When the answer comes later, the stream has gone on; if it is past the chunk's position, the chunk's rows
-//! are read and thrown away, and another is asked for. The stream goes on until it is at the position, and
-//! stands still again while the chunk's rows come.
+//! is read from the relay log between the question and the answer. Then the stream goes on up to the position, and stands still again while
+//! the chunk's rows come.
 //!
 //! # Threading
 //! Belongs to the coordinator's thread. The reading itself goes on beside it.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::batch::{CopyFailure, CopyStep};
 use super::quarantine::Quarantine;
@@ -26,7 +25,7 @@ use super::resync::{Copy, ResyncQueue};
 use super::router::Router;
 use super::stop::StopFlag;
 use crate::binlog::position::Position;
-use crate::config::limits::{RELAY_WAIT, RESYNC_CHUNK_WAIT, RESYNC_PIECE_WAIT, RESYNC_RETRY};
+use crate::config::limits::{RELAY_WAIT, RESYNC_RETRY, SNAPSHOT_LOCK_RETRY};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::schema::table::Table;
 use crate::snapshot::{SnapshotSource, Step, TableSnapshot};
@@ -45,19 +44,17 @@ struct Active {
     copy: Arc<Copy>,
     snapshot: Box<dyn TableSnapshot>,
     phase: Phase,
-    /// The lane has begun it.
-    begun: bool,
 }
 
 enum Phase {
-    Idle,
-    Asked,
+    Idle {
+        not_before: Option<Instant>,
+    },
     Ahead {
         at: Position,
         table: Arc<Table>,
         is_first: bool,
     },
-    Draining,
 }
 
 /// What stopped a copy: the source, or our own side.
@@ -82,6 +79,18 @@ impl Copier {
             active: None,
             not_before: None,
         }
+    }
+
+    /// Whether [`Self::turn`] may have something to do.
+    pub fn has_work(&self) -> bool {
+        self.active.is_some() || self.resyncs.next().is_some()
+    }
+
+    /// Whether it would begin a chunk now.
+    pub fn is_ready(&self) -> bool {
+        self.active
+            .as_ref()
+            .is_some_and(|active| matches!(active.phase, Phase::Idle { not_before: None }))
     }
 
     /// Does what can be done where the stream stands now, between two groups. `is_near` says that it is close behind what is
@@ -132,8 +141,7 @@ impl Copier {
                 self.active = Some(Active {
                     copy,
                     snapshot,
-                    phase: Phase::Idle,
-                    begun: false,
+                    phase: Phase::Idle { not_before: None },
                 });
                 Ok(())
             }
@@ -184,51 +192,46 @@ impl Active {
         resyncs: &ResyncQueue,
         stop: &StopFlag,
     ) -> Result<bool, Trouble> {
-        if matches!(self.phase, Phase::Idle) && is_near {
-            self.snapshot.begin();
-            self.phase = Phase::Asked;
-            self.await_chunk(RESYNC_CHUNK_WAIT, stop)?;
-        }
-        if matches!(self.phase, Phase::Asked) {
-            self.await_chunk(Duration::ZERO, stop)?;
-        }
-        if let Phase::Ahead { at, .. } = &self.phase
-            && router.position().order(at) != Some(Ordering::Less)
+        if let Phase::Idle { not_before } = self.phase
+            && is_near
+            && not_before.is_none_or(|instant| instant <= Instant::now())
         {
-            return self.arrived(router, resyncs, stop);
+            self.snapshot.begin();
+            self.await_chunk(stop)?;
         }
-        if matches!(self.phase, Phase::Draining) {
-            self.drain()?;
+        match &self.phase {
+            Phase::Ahead { at, .. } if router.position().order(at) != Some(Ordering::Less) => {
+                self.arrived(router, resyncs, stop)
+            }
+            _ => Ok(false),
         }
-        Ok(false)
     }
 
-    fn await_chunk(&mut self, wait: Duration, stop: &StopFlag) -> Result<(), Trouble> {
-        let until = Instant::now() + wait;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let step = self.snapshot.next(left.min(RELAY_WAIT));
-            match step.map_err(Trouble::Source)? {
+    fn await_chunk(&mut self, stop: &StopFlag) -> Result<(), Trouble> {
+        while !stop.is_requested() {
+            let step = self.snapshot.next(RELAY_WAIT).map_err(Trouble::Source)?;
+            self.phase = match step {
                 Some(Step::Chunk {
                     at,
                     table,
                     is_first,
-                }) => {
-                    self.phase = Phase::Ahead {
-                        at,
-                        table: Arc::new(table),
-                        is_first,
-                    };
-                    return Ok(());
-                }
+                }) => Phase::Ahead {
+                    at,
+                    table: Arc::new(table),
+                    is_first,
+                },
+                Some(Step::Busy) => Phase::Idle {
+                    not_before: Some(Instant::now() + SNAPSHOT_LOCK_RETRY),
+                },
                 Some(_) => return Err(Trouble::Own(out_of_order())),
-                None if left.is_zero() || stop.is_requested() => return Ok(()),
-                None => {}
-            }
+                None => continue,
+            };
+            break;
         }
+        Ok(())
     }
 
-    /// The stream has come to the chunk's position, or is past it.
+    /// The stream has come to the chunk's position.
     fn arrived(
         &mut self,
         router: &mut Router,
@@ -239,20 +242,23 @@ impl Active {
             at,
             table,
             is_first,
-        } = std::mem::replace(&mut self.phase, Phase::Draining)
+        } = std::mem::replace(&mut self.phase, Phase::Idle { not_before: None })
         else {
             return Ok(false);
         };
-        // Behind the position there may stand events that belong to no transaction, no more.
-        if router.last_end().order(&at) == Some(Ordering::Greater) {
-            return Ok(false);
-        }
         let lane = router
             .lanes()
             .lane(&self.copy.id.database)
             .map_err(Trouble::Own)?;
-        if router.lanes().has(lane, &at).map_err(Trouble::Own)? {
-            return Ok(false);
+        // Behind the position there may stand events that belong to no transaction, no more. A source that went back, after
+        // a crash or a restored backup, names such a position.
+        let is_past = router.last_end().order(&at) == Some(Ordering::Greater)
+            || router.lanes().has(lane, &at).map_err(Trouble::Own)?;
+        if is_past {
+            return Err(Trouble::Source(Error::new(
+                ErrorKind::Network,
+                format!("the source stands at {at}, which is behind what was applied"),
+            )));
         }
         let step = if is_first {
             let at = Arc::new(router.checkpoint());
@@ -260,14 +266,11 @@ impl Active {
         } else {
             CopyStep::Next { table }
         };
-        self.begun = true;
         let lanes = router.lanes();
         lanes
             .push_copy(lane, &self.copy, step)
             .map_err(Trouble::Own)?;
-        let ended = self.rows(router, lane, resyncs, stop)?;
-        self.phase = Phase::Idle;
-        Ok(ended)
+        self.rows(router, lane, resyncs, stop)
     }
 
     /// Hands the chunk's rows to the lane. Nothing is read from the relay log meanwhile.
@@ -279,7 +282,6 @@ impl Active {
         stop: &StopFlag,
     ) -> Result<bool, Trouble> {
         let at = Arc::new(router.checkpoint());
-        let mut waiting_since = Instant::now();
         loop {
             if stop.is_requested() {
                 // The copy begins anew at the next start.
@@ -303,16 +305,11 @@ impl Active {
                     let at = at.clone();
                     (CopyStep::End { is_last, at }, Some(is_last))
                 }
-                Some(Step::Chunk { .. }) => return Err(Trouble::Own(out_of_order())),
-                None if waiting_since.elapsed() > RESYNC_PIECE_WAIT => {
-                    return Err(Trouble::Source(Error::new(
-                        ErrorKind::Network,
-                        "the source gives no more rows of the table",
-                    )));
+                Some(Step::Chunk { .. } | Step::Busy) => {
+                    return Err(Trouble::Own(out_of_order()));
                 }
                 None => continue,
             };
-            waiting_since = Instant::now();
             let lanes = router.lanes();
             lanes
                 .push_copy(lane, &self.copy, step)
@@ -322,21 +319,6 @@ impl Active {
                 return Ok(is_last);
             }
         }
-    }
-
-    /// Throws away what has come of a chunk that came too late.
-    fn drain(&mut self) -> Result<(), Trouble> {
-        while let Some(step) = self
-            .snapshot
-            .next(Duration::ZERO)
-            .map_err(Trouble::Source)?
-        {
-            if matches!(step, Step::End { .. }) {
-                self.phase = Phase::Idle;
-                return Ok(());
-            }
-        }
-        Ok(())
     }
 }
 

@@ -12,7 +12,9 @@ use crate::binlog::gtid::{Gtid, GtidSet, MariaDbGtidEvent, MySqlGtidEvent};
 use crate::binlog::header::FLAG_IGNORABLE;
 use crate::binlog::kind;
 use crate::binlog::position::Position;
+use crate::apply::quarantine::SetAside;
 use crate::checkpoint::Checkpoint;
+use crate::config::OnTableError;
 use crate::decode::mariadb;
 use crate::decode::payload::Payload;
 use crate::decode::query::{Query, query_text};
@@ -42,11 +44,13 @@ pub struct Router {
     format: Arc<FormatDescription>,
     source_id: Arc<str>,
     position: Position,
+    last_end: Position,
     executed: Arc<GtidSet>,
     timestamp: u32,
     passed_over: u64,
     /// Starts of transactions that the source never finished.
     cut_short: Vec<Position>,
+    on_table_error: OnTableError,
 }
 
 impl Router {
@@ -56,17 +60,20 @@ impl Router {
         from: Checkpoint,
         format: FormatDescription,
         cut_short: Vec<Position>,
+        on_table_error: OnTableError,
     ) -> Self {
         Self {
             lanes,
             group: Group::default(),
             format: Arc::new(format),
             source_id: from.source_id,
+            last_end: from.position.clone(),
             position: from.position,
             executed: from.executed,
             timestamp: from.timestamp,
             passed_over: 0,
             cut_short,
+            on_table_error,
         }
     }
 
@@ -83,6 +90,16 @@ impl Router {
     /// Statements that changed no table and were passed over.
     pub fn passed_over(&self) -> u64 {
         self.passed_over
+    }
+
+    /// Where the stream is.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// End of the last group.
+    pub fn last_end(&self) -> &Position {
+        &self.last_end
     }
 
     /// Where the stream is, between two groups.
@@ -327,7 +344,11 @@ impl Router {
             _ => {}
         }
         let query = Query::parse(step.body, step.timestamp)?;
-        match statement::meaning(&query, &self.format)? {
+        let meaning = match statement::meaning(&query, &self.format) {
+            Ok(meaning) => meaning,
+            Err(error) => return self.not_understood(step, &query, error),
+        };
+        match meaning {
             Meaning::Begin => self.begin(step),
             Meaning::End => return self.end_group(step),
             Meaning::InsideGroup => {}
@@ -350,6 +371,28 @@ impl Router {
             }
         }
         Ok(())
+    }
+
+    /// A statement that changes a table and is not understood: the table is set aside where it can be named.
+    fn not_understood(&mut self, step: Step<'_>, query: &Query, error: Error) -> Result<()> {
+        let named = statement::named_table(query, &self.format)
+            .filter(|_| self.on_table_error == OnTableError::Quarantine)
+            .filter(|(database, _)| !database.is_empty());
+        let Some((database, table)) = named else {
+            return Err(error);
+        };
+        self.mark_start(step);
+        if !self.group.is_known
+            && !statement::is_system_database(&database)
+            && let Route::Lane(lane) = self.route(&database)?
+        {
+            let error = error
+                .at_pos(step.file.clone(), step.start)
+                .at_table(&database, &table);
+            let mark = SetAside::new(&table, &error, u64::from(step.timestamp), true);
+            self.lanes.push(lane, Item::SetAside(Box::new(mark)))?;
+        }
+        self.end_if_alone(step)
     }
 
     /// Ends a group that is one statement; inside a transaction nothing ends.
@@ -517,6 +560,7 @@ impl Router {
             file: step.file.clone(),
             offset: step.end,
         };
+        self.last_end = self.position.clone();
         self.group.clear();
     }
 }

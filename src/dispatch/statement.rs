@@ -97,6 +97,16 @@ pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
     })
 }
 
+/// The table that a statement changes which [`meaning`] cannot read, with its database, where its leading words say so.
+pub fn named_table(query: &Query, format: &FormatDescription) -> Option<(String, String)> {
+    let context = context_of(query, format);
+    let mut scratch = String::new();
+    let text = text_of(query, &mut scratch).ok()?;
+    let table = ddl::named_table(text, &context)?;
+    let database = table.database(&query.database).to_owned();
+    Some((database, table.name))
+}
+
 /// Tools write into system tables by statement (`mysql.rds_heartbeat2`): nothing that is followed changes.
 fn changes_system_table_only(query: &Query) -> bool {
     is_system_database(&query.database)
