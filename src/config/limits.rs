@@ -183,3 +183,6 @@ pub const CONTROL_REQUEST_MS: u64 = 500;
 
 /// Longest request over the control socket.
 pub const CONTROL_REQUEST_BYTES_MAX: u64 = 1 << 20;
+
+/// How often `resync --wait` asks how far it is.
+pub const RESYNC_POLL: Duration = Duration::from_millis(200);

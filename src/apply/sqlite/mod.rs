@@ -32,6 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering as AtomicOrdering};
 
 use self::file_name::EXTENSION;
 use self::lane::SqliteLane;
+use super::quarantine::SetAside;
 use super::{Lane, Target};
 use crate::checkpoint::Checkpoint;
 use crate::disk::DirectoryLock;
@@ -87,6 +88,11 @@ pub fn databases(
     }
     found.sort_by(|a, b| a.1.name.cmp(&b.1.name));
     Ok(found)
+}
+
+/// The tables of a database file that are set aside; works while a process writes it.
+pub fn marks(path: &Path) -> Result<Vec<SetAside>> {
+    quarantine::load(&store::open_read_only(path)?)
 }
 
 impl Target for SqliteTarget {
