@@ -88,11 +88,9 @@ impl ErrorKind {
             Self::Preflight => 1593,
             Self::Protocol => 2027,
             Self::Corrupt => 1594,
-            Self::Unsupported
-            | Self::Schema
-            | Self::Refused
-            | Self::Target
-            | Self::TargetBusy => 1677,
+            Self::Unsupported | Self::Schema | Self::Refused | Self::Target | Self::TargetBusy => {
+                1677
+            }
             Self::RowMissing => 1032,
             Self::DuplicateRow => 1062,
             Self::DiskFull => 1021,

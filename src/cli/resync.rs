@@ -114,7 +114,9 @@ fn parse(text: &str) -> Result<TableId> {
     let (database, rest) = name(text).ok_or_else(wrong)?;
     let table = rest.strip_prefix('.').ok_or_else(wrong)?;
     let table = match table.starts_with('`') {
-        true => name(table).filter(|(_, rest)| rest.is_empty()).map(|(name, _)| name),
+        true => name(table)
+            .filter(|(_, rest)| rest.is_empty())
+            .map(|(name, _)| name),
         // Nothing follows it that a dot could separate.
         false => Some(table.to_owned()),
     };
@@ -156,7 +158,11 @@ mod tests {
             ("`d.x`.`a``b`", "d.x", "a`b"),
             ("käse & co.t", "käse & co", "t"),
         ] {
-            assert_eq!(parse(text).unwrap(), TableId::new(database, table), "{text}");
+            assert_eq!(
+                parse(text).unwrap(),
+                TableId::new(database, table),
+                "{text}"
+            );
         }
         for text in ["", "t", ".t", "d.", "`d.t", "``.t", "`d`t", "d.`t`x"] {
             assert!(parse(text).is_err(), "{text}");

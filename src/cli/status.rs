@@ -114,7 +114,14 @@ fn new_table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
 fn print_quarantine(report: &StatusReport) -> Result<()> {
     if !report.quarantine.is_empty() {
         print_line("\nSet aside; `relaylite resync DB.TABLE` reads a table afresh:")?;
-        let mut table = new_table(["Table", "Errno", "File", "Pos", "Events passed over", "Reason"]);
+        let mut table = new_table([
+            "Table",
+            "Errno",
+            "File",
+            "Pos",
+            "Events passed over",
+            "Reason",
+        ]);
         for aside in &report.quarantine {
             table.add_row([
                 format!("{}.{}", aside.database, aside.table),

@@ -159,6 +159,10 @@ impl Copier {
     /// The copy ends here. It is tried again when that may help: the source was away, a grant is missing; or the table is set
     /// aside and has another name by now, which the stream will tell.
     fn give_up(&mut self, router: &mut Router, copy: &Arc<Copy>, error: &Error) -> Result<()> {
+        if copy.has_ended() {
+            // By the lane, which has asked for another where one is wanted.
+            return Ok(());
+        }
         let is_aside = self.quarantine.mark(&copy.id).is_some();
         let again = match error.kind() {
             ErrorKind::Schema => is_aside,
@@ -167,14 +171,14 @@ impl Copier {
         let text = error.full_text();
         if again {
             self.not_before = Some(Instant::now() + RESYNC_RETRY);
-            if self.resyncs.put_back(&copy.id, &text) {
+            if self.resyncs.put_back(copy, &text) {
                 tracing::warn!(table = %copy.id, errno = error.errno(), error = text, "the table cannot be read yet");
             }
         } else {
             self.resyncs.fail(&copy.id, &text);
             tracing::error!(table = %copy.id, errno = error.errno(), error = text, "the table cannot be read afresh");
         }
-        if is_aside && !copy.has_ended() {
+        if is_aside {
             let lane = router.lanes().lane(&copy.id.database)?;
             let failure = CopyStep::Failed(CopyFailure { again });
             router.lanes().push_copy(lane, copy, failure)?;
@@ -301,7 +305,7 @@ impl Active {
                     rows,
                     rows_estimate,
                 }) => {
-                    resyncs.set_copying(&self.copy.id, rows, rows_estimate);
+                    resyncs.set_copying(&self.copy, rows, rows_estimate);
                     let at = at.clone();
                     (CopyStep::End { is_last, at }, Some(is_last))
                 }

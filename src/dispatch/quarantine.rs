@@ -84,9 +84,11 @@ impl Quarantine {
     /// All tables, by database and name.
     pub fn all(&self) -> Vec<(String, AsideTable)> {
         let databases = self.lock();
-        let tables = databases
-            .iter()
-            .flat_map(|(name, tables)| tables.iter().map(move |table| (name.clone(), table.clone())));
+        let tables = databases.iter().flat_map(|(name, tables)| {
+            tables
+                .iter()
+                .map(move |table| (name.clone(), table.clone()))
+        });
         tables.collect()
     }
 }

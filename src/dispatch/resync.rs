@@ -130,7 +130,9 @@ impl ResyncQueue {
         if requests.len() >= RESYNC_QUEUE_MAX {
             return Err(Error::new(
                 ErrorKind::Config,
-                format!("{RESYNC_QUEUE_MAX} tables wait to be read afresh already; ask again later"),
+                format!(
+                    "{RESYNC_QUEUE_MAX} tables wait to be read afresh already; ask again later"
+                ),
             ));
         }
         requests.push_back(Resync::new(id.clone()));
@@ -157,18 +159,25 @@ impl ResyncQueue {
         }
     }
 
-    /// Rows of the table are on their way.
-    pub fn set_copying(&self, id: &TableId, rows: u64, rows_estimate: u64) {
-        self.change(id, |request| {
-            request.state = ResyncState::Copying;
-            request.rows = rows;
-            request.rows_estimate = rows_estimate;
+    /// Rows of the table are on their way. Nothing changes when the copy has ended: the lane may have asked for another.
+    pub fn set_copying(&self, copy: &Copy, rows: u64, rows_estimate: u64) {
+        self.change(&copy.id, |request| {
+            if !copy.has_ended() {
+                request.state = ResyncState::Copying;
+                request.rows = rows;
+                request.rows_estimate = rows_estimate;
+            }
         });
     }
 
-    /// An attempt failed and is made again; those behind it go first. True when the text is another than before.
-    pub fn put_back(&self, id: &TableId, error: &str) -> bool {
+    /// An attempt failed and is made again; those behind it go first. True when the text is another than before. Nothing
+    /// changes when the copy has ended.
+    pub fn put_back(&self, copy: &Copy, error: &str) -> bool {
+        let id = &copy.id;
         let mut requests = self.lock();
+        if copy.has_ended() {
+            return false;
+        }
         let Some(at) = requests.iter().position(|known| known.id == *id) else {
             return false;
         };
@@ -222,14 +231,18 @@ mod tests {
         }
         assert_eq!(queue.all().len(), 2);
         assert_eq!(queue.next(), Some(a.clone()));
-        assert!(queue.put_back(&a, "no"));
+        let copy = Copy::new(a.clone());
+        assert!(queue.put_back(&copy, "no"));
         assert_eq!(queue.next(), Some(b.clone()));
-        assert!(!queue.put_back(&a, "no"), "nothing new");
-        queue.set_copying(&b, 5, 10);
+        assert!(!queue.put_back(&copy, "no"), "nothing new");
+        queue.set_copying(&Copy::new(b.clone()), 5, 10);
         assert_eq!(queue.next(), Some(a.clone()));
         queue.reset();
         assert_eq!(queue.next(), Some(b.clone()));
         queue.remove(&b);
+        copy.end();
+        queue.set_copying(&copy, 5, 10);
+        assert_eq!(queue.next(), Some(a.clone()), "of a copy that has ended");
         queue.fail(&a, "gone");
         assert_eq!(queue.next(), None);
         assert_eq!(queue.all()[0].error.as_deref(), Some("gone"));

@@ -108,6 +108,13 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     );
     report.replica_state = sentence(&io, applier.running, caught_up, received.as_ref());
     report.lanes = lanes.iter().map(|lane| lane_report(lane)).collect();
+    // In this order: a table that is done leaves the quarantine first.
+    report.resyncs = published
+        .resyncs
+        .all()
+        .into_iter()
+        .map(resync_report)
+        .collect();
     let set_aside = published.quarantine.all().into_iter();
     report.quarantine = set_aside
         .map(|(database, aside)| QuarantineReport {
@@ -115,7 +122,6 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
             ..quarantine_report(database, aside.mark)
         })
         .collect();
-    report.resyncs = published.resyncs.all().into_iter().map(resync_report).collect();
     report
 }
 

@@ -220,6 +220,9 @@ mod tests {
         let documented = &schema["$defs"]["quarantine"]["properties"];
         assert_eq!(keys(documented), keys(&set_aside));
         let resync = serde_json::to_value(ResyncReport::default()).unwrap();
-        assert_eq!(keys(&schema["$defs"]["resync"]["properties"]), keys(&resync));
+        assert_eq!(
+            keys(&schema["$defs"]["resync"]["properties"]),
+            keys(&resync)
+        );
     }
 }

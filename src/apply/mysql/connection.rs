@@ -238,10 +238,10 @@ fn tls_options(tls: &TlsConfig) -> Option<SslOpts> {
 /// Errors that say of one statement that its tables, definitions or values are not as they must be (MySQL's and MariaDB's
 /// error references): objects that are there or are not, words that are not known, values that do not fit, keys and checks.
 const OF_ONE_STATEMENT: [u16; 58] = [
-    1005, 1022, 1048, 1049, 1050, 1051, 1054, 1059, 1060, 1061, 1062, 1063, 1064, 1067, 1068, 1069, 1070, 1071, 1072,
-    1073, 1074, 1075, 1083, 1089, 1091, 1101, 1113, 1115, 1118, 1136, 1146, 1163, 1164, 1170, 1171, 1193, 1215, 1217,
-    1231, 1264, 1265, 1273, 1286, 1292, 1364, 1366, 1406, 1416, 1451, 1452, 1690, 1826, 1911, 3140, 3819, 3822, 4025,
-    4166,
+    1005, 1022, 1048, 1049, 1050, 1051, 1054, 1059, 1060, 1061, 1062, 1063, 1064, 1067, 1068, 1069,
+    1070, 1071, 1072, 1073, 1074, 1075, 1083, 1089, 1091, 1101, 1113, 1115, 1118, 1136, 1146, 1163,
+    1164, 1170, 1171, 1193, 1215, 1217, 1231, 1264, 1265, 1273, 1286, 1292, 1364, 1366, 1406, 1416,
+    1451, 1452, 1690, 1826, 1911, 3140, 3819, 3822, 4025, 4166,
 ];
 
 /// What kind of trouble a server's error number is.

@@ -16,7 +16,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::table::Table;
 use crate::snapshot::SnapshotRows;
 
-
 type Row = (String, u16, String, String, u64, u64, u8);
 
 /// All marks of a database.

@@ -23,9 +23,8 @@ const PREFIX: &str = "_relaylite_resync_";
 
 /// Drops what a killed process left of its copies.
 pub(super) fn drop_leftovers(connection: &Connection) -> Result<()> {
-    let mut statement = connection.prepare(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB ?1 || '*'",
-    )?;
+    let mut statement = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB ?1 || '*'")?;
     let names = statement.query_map([PREFIX], |row| row.get::<_, String>(0))?;
     let names: Vec<String> = names.collect::<rusqlite::Result<_>>()?;
     drop(statement);
@@ -46,13 +45,8 @@ impl TableCopy for SqliteLane {
         while number < rows.len() {
             let entry = self.entry(&table.name)?;
             let writer = TableWriter::new(table.clone(), &entry.sqlite_name, entry.rowid_alias)?;
-            let written = writer.copy(
-                &self.connection,
-                rows,
-                number,
-                &mut row,
-                &mut self.scratch,
-            )?;
+            let written =
+                writer.copy(&self.connection, rows, number, &mut row, &mut self.scratch)?;
             number += written;
             if number < rows.len() {
                 self.give_up_rowid_alias(&table.name)?;

@@ -370,9 +370,12 @@ fn followed<'a>(ddl: &Ddl<'a>) -> Cow<'a, Statement> {
     match ddl.statement {
         Statement::AlterTable(alter) if is_aside(&alter.table) => {
             let mut alter = alter.clone();
-            alter
-                .actions
-                .retain(|action| matches!(action, AlterAction::RenameTable(_)));
+            alter.actions.retain(|action| {
+                matches!(
+                    action,
+                    AlterAction::RenameTable(_) | AlterAction::PartitionRows { with: Some(_), .. }
+                )
+            });
             Cow::Owned(Statement::AlterTable(alter))
         }
         // It is there, or it would not be set aside; how it was made does not matter until it is read afresh.
@@ -385,9 +388,8 @@ fn followed<'a>(ddl: &Ddl<'a>) -> Cow<'a, Statement> {
 
 /// Whether a change is one of the insides of a table that is set aside, or moves one here that is not to be moved.
 fn is_passed_over(change: &Change, ddl: &Ddl<'_>) -> bool {
-    let is_aside = |database: &str, table: &str| {
-        database == ddl.database && ddl.set_aside.contains(table)
-    };
+    let is_aside =
+        |database: &str, table: &str| database == ddl.database && ddl.set_aside.contains(table);
     match change {
         Change::Truncate { database, name } => is_aside(database, name),
         Change::Unsupported {

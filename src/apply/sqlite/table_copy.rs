@@ -82,7 +82,8 @@ impl TableWriter {
         };
         let all: Vec<usize> = (0..self.sql.width()).collect();
         let mut sql = self.sql.update(&all);
-        self.sql.push_row_condition(&mut sql, "", key, all.len() + 1);
+        self.sql
+            .push_row_condition(&mut sql, "", key, all.len() + 1);
         let mut update = connection.prepare_cached(&sql)?;
         self.bind_row(&mut update, row, scratch)?;
         self.bind_columns(&mut update, all.len() + 1, key, row, scratch)?;

@@ -179,9 +179,8 @@ impl LaneWorker {
             Some(table) => Some(table.to_owned()),
             None => {
                 let tables = task.statement.tables(&task.query.database).into_iter();
-                let mut own = tables.filter(|(of, table)| {
-                    *of == database && self.aside.get(table).is_none()
-                });
+                let mut own =
+                    tables.filter(|(of, table)| *of == database && self.aside.get(table).is_none());
                 own.next().map(|(_, table)| table.to_owned())
             }
         };
@@ -245,15 +244,7 @@ impl LaneWorker {
             // When too many wait, the mark brings it up again at the next start.
             let _ = self.context.resyncs.request(&self.id(&table));
         }
-        let mapped = self.tables.iter();
-        let ids: Vec<u64> = mapped
-            .filter(|(_, mapped)| mapped.map.table == table)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in ids {
-            self.tables.remove(&id);
-            self.passed_over.insert(id, table.clone());
-        }
+        self.pass_over_rest(&table);
         let passed_over = self.aside.get(&table).map_or(0, |aside| aside.passed_over);
         self.aside.changed = true;
         self.aside.tables.insert(
@@ -265,6 +256,19 @@ impl LaneWorker {
             },
         );
         Ok(())
+    }
+
+    /// What the open transaction has still for this table is passed over; other tables keep what they have.
+    pub(super) fn pass_over_rest(&mut self, table: &str) {
+        let mapped = self.tables.iter();
+        let ids: Vec<u64> = mapped
+            .filter(|(_, mapped)| mapped.map.table == table)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            self.tables.remove(&id);
+            self.passed_over.insert(id, table.to_owned());
+        }
     }
 
     /// Takes the mark off a table, in the open transaction.

@@ -81,7 +81,7 @@ impl LaneWorker {
         if let Some(aside) = self.aside.get_mut(name) {
             aside.copy = Some(copy.clone());
         }
-        self.context.resyncs.set_copying(&copy.id, 0, 0);
+        self.context.resyncs.set_copying(copy, 0, 0);
         self.pending = Some(at.clone());
         tracing::info!(table = %copy.id, position = %at.position, "reading the table afresh");
         Ok(())
@@ -136,6 +136,8 @@ impl LaneWorker {
         self.forget_maps();
         self.commit_pending()?;
         copy.end();
+        // First the one, then the other: who waits takes a table that is in neither for sound.
+        self.publish_aside();
         self.context.resyncs.remove(&copy.id);
         tracing::info!(table = %copy.id, position = %at.position, "the table is read afresh, and followed again");
         Ok(())
@@ -147,7 +149,7 @@ impl LaneWorker {
         self.begin_with_last_checkpoint()?;
         if self.aside.copy(name).is_some() {
             copy.end();
-            self.forget_maps();
+            self.pass_over_rest(name);
             self.lane.abandon_copy(name)?;
         }
         let Some(mark) = self.aside.get(name).map(|aside| aside.mark.clone()) else {
@@ -165,7 +167,7 @@ impl LaneWorker {
             return Ok(());
         };
         copy.end();
-        self.forget_maps();
+        self.pass_over_rest(table);
         self.lane.abandon_copy(table)?;
         if let Some(aside) = self.aside.get_mut(table) {
             aside.copy = None;
@@ -186,7 +188,7 @@ impl LaneWorker {
             return self.clear_resync(table);
         };
         copy.end();
-        self.forget_maps();
+        self.pass_over_rest(table);
         self.lane.abandon_copy(table)?;
         self.context.resyncs.fail(&copy.id, &error.full_text());
         tracing::error!(table = %copy.id, error = %error.full_text(), "the table cannot be read afresh");

@@ -37,7 +37,10 @@ mod tests {
     fn the_leading_words_name_the_table() {
         let context = SqlContext::new(Flavor::MariaDb, 101_100, "d");
         for (sql, wanted) in [
-            ("ALTER ONLINE TABLE IF EXISTS a.`b c` FROBNICATE", Some((Some("a"), "b c"))),
+            (
+                "ALTER ONLINE TABLE IF EXISTS a.`b c` FROBNICATE",
+                Some((Some("a"), "b c")),
+            ),
             ("create or replace table t (a FROBTYPE)", Some((None, "t"))),
             ("CREATE TABLE IF NOT EXISTS t ?", Some((None, "t"))),
             ("CREATE UNIQUE INDEX i ON `t` (a ??)", Some((None, "t"))),
