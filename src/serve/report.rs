@@ -108,6 +108,11 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     );
     report.replica_state = sentence(&io, applier.running, caught_up, received.as_ref());
     report.lanes = lanes.iter().map(|lane| lane_report(lane)).collect();
+    fill_quarantine(&mut report, published);
+    report
+}
+
+fn fill_quarantine(report: &mut StatusReport, published: &Published) {
     // In this order: a table that is done leaves the quarantine first.
     report.resyncs = published
         .resyncs
@@ -122,7 +127,6 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
             ..quarantine_report(database, aside.mark)
         })
         .collect();
-    report
 }
 
 /// A mark as the report shows it.
