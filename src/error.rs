@@ -38,7 +38,9 @@ pub enum ErrorKind {
     RowMissing,
     /// A row to insert is already in the target (MySQL 1062).
     DuplicateRow,
-    /// The target refused or failed.
+    /// The target does not take one table's change: a value, a constraint, a definition that is not as expected.
+    Refused,
+    /// The target failed.
     Target,
     /// The target is busy for now (lock held by a reader, connection lost); worth another try.
     TargetBusy,
@@ -87,7 +89,9 @@ impl ErrorKind {
             Self::Preflight => 1593,
             Self::Protocol => 2027,
             Self::Corrupt => 1594,
-            Self::Unsupported | Self::Schema | Self::Target | Self::TargetBusy => 1677,
+            Self::Unsupported | Self::Schema | Self::Refused | Self::Target | Self::TargetBusy => {
+                1677
+            }
             Self::RowMissing => 1032,
             Self::DuplicateRow => 1062,
             Self::DiskFull => 1021,

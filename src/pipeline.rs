@@ -10,6 +10,7 @@
 mod applier;
 mod establish;
 mod live_schema;
+mod source_tables;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::applier::Applier;
 use self::live_schema::LiveSchema;
+use self::source_tables::SourceTables;
 use crate::apply::mysql::MysqlTarget;
 use crate::apply::sqlite::SqliteTarget;
 use crate::apply::{SourceSchema, Target};
@@ -28,12 +30,14 @@ use crate::config::limits::DRAIN_TIMEOUT;
 use crate::config::target::TargetConfig;
 use crate::config::{Config, Until};
 use crate::dispatch::coordinator::Ended;
+use crate::dispatch::filter::SourceNames;
 use crate::dispatch::stop::StopFlag;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::relay::dir::RelayDir;
 use crate::relay::receiver::{Destination, Receiver, pause, unix_now};
 use crate::relay::recover;
 use crate::serve::published::Published;
+use crate::snapshot::LiveSnapshots;
 
 /// How a pipeline ended.
 #[derive(Debug)]
@@ -188,8 +192,14 @@ impl Pipeline {
             destination,
             from,
             target: self.target.clone(),
-            schema,
+            schema: schema.clone(),
             filter: self.config.filter.clone(),
+            snapshots: Arc::new(SourceTables {
+                live: LiveSnapshots::new(self.config.source.clone(), Handle::current()),
+                names: SourceNames::new(&self.config.filter),
+                schema: schema.clone(),
+            }),
+            on_table_error: self.config.on_table_error,
             workers: self.config.workers,
             until: self.until.clone(),
             cut_short: Vec::new(),

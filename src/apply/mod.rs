@@ -10,11 +10,16 @@
 //! - `commit` need not be durable against power loss; [`Lane::make_durable`] is, for all commits before it. Relay
 //!   files are purged by what is durable.
 
+pub mod copy;
 pub mod mysql;
+pub mod quarantine;
 pub mod sqlite;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use self::copy::TableCopy;
+use self::quarantine::QuarantineStore;
 use crate::checkpoint::{Checkpoint, Watermark};
 use crate::decode::query::Query;
 use crate::decode::rows::RowReader;
@@ -55,6 +60,8 @@ pub struct Ddl<'a> {
     pub database: &'a str,
     /// The checkpoint that will be committed with it.
     pub at: &'a Checkpoint,
+    /// Tables of `database` that are set aside: the statement's other work is done, and their names follow it.
+    pub set_aside: &'a HashSet<String>,
 }
 
 /// Whether a lane has done its part of a DDL statement.
@@ -86,7 +93,7 @@ pub trait SourceSchema: Send + Sync {
 ///
 /// # Threading
 /// Used by one thread at a time, blocking.
-pub trait Lane: Send {
+pub trait Lane: QuarantineStore + TableCopy + Send {
     /// The last committed checkpoint; `None` when nothing was ever committed.
     fn checkpoint(&self) -> Option<Checkpoint>;
 

@@ -3,6 +3,7 @@
 mod check;
 mod hide_passwords;
 mod relay;
+mod resync;
 mod run;
 mod status;
 
@@ -11,9 +12,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::OnTableError;
 use crate::config::layer::Layer;
 use crate::config::source::{DriverKind, SslMode};
 use crate::error::{Error, ErrorKind, Result};
+use crate::serve::status::QuarantineReport;
 
 pub use hide_passwords::hide_passwords;
 
@@ -42,6 +45,8 @@ enum Command {
     Check(Settings),
     /// Show how replication stands, in the names of SHOW REPLICA STATUS
     Status(status::StatusArgs),
+    /// Read tables afresh from the source while replication runs, and lift their quarantine
+    Resync(resync::ResyncArgs),
     /// Look at relay log files, or any binlog file, as mysqlbinlog would show them
     #[command(subcommand)]
     Relay(relay::RelayCommand),
@@ -135,6 +140,10 @@ struct Settings {
     /// End with exit code 1 on an error that would stop replication
     #[arg(long)]
     exit_on_error: bool,
+    /// What becomes of a table that cannot go on: quarantine (it is set aside, the others go on) or stop [default:
+    /// quarantine; with --exit-on-error: stop]
+    #[arg(long, value_name = "WHAT", value_parser = parse_word::<OnTableError>)]
+    on_table_error: Option<OnTableError>,
 }
 
 /// Reads a word as the config file would.
@@ -190,6 +199,7 @@ impl Settings {
             until: self.until,
             until_caught_up: self.until_caught_up.then_some(true),
             exit_on_error: self.exit_on_error.then_some(true),
+            on_table_error: self.on_table_error,
             ..Layer::default()
         }
     }
@@ -201,6 +211,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Run(settings) => run::run(settings),
         Command::Check(settings) => check::check(settings),
         Command::Status(args) => status::status(&args),
+        Command::Resync(args) => resync::resync(&args),
         Command::Relay(command) => relay::relay(&command),
     };
     outcome.unwrap_or_else(|error| {
@@ -222,6 +233,17 @@ fn exit_code(error: &Error) -> ExitCode {
 )]
 fn complain(error: &Error) {
     eprintln!("relaylite: error {}: {}", error.errno(), error.full_text());
+}
+
+/// Says which tables were set aside, where the exit code does not.
+#[expect(clippy::print_stderr, reason = "a warning for the user")]
+fn warn_of_quarantine(tables: &[QuarantineReport]) {
+    for table in tables {
+        eprintln!(
+            "relaylite: warning: {}.{} is set aside since {}:{}: {}",
+            table.database, table.table, table.source_log_file, table.source_log_pos, table.reason
+        );
+    }
 }
 
 /// Writes a line to standard output.

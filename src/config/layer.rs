@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::config::OnTableError;
 use crate::config::source::{DriverKind, SslMode};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -72,6 +73,8 @@ pub struct Layer {
     pub until_caught_up: Option<bool>,
     /// End the process on a fatal replication error.
     pub exit_on_error: Option<bool>,
+    /// `quarantine` or `stop`.
+    pub on_table_error: Option<OnTableError>,
 }
 
 /// Keys that hold lists of names; the environment separates the names by commas.
@@ -143,6 +146,7 @@ impl Layer {
             "ssl_key",
             "driver",
             "until",
+            "on_table_error",
         ];
         for key in text_keys {
             if let Some(value) = get(&key.to_uppercase()) {
@@ -234,6 +238,7 @@ impl Layer {
             until,
             until_caught_up,
             exit_on_error,
+            on_table_error,
         )
     }
 }

@@ -175,3 +175,24 @@ pub const SNAPSHOT_LOCK_WAIT_S: u64 = 2;
 
 /// Time between two attempts at that lock.
 pub const SNAPSHOT_LOCK_RETRY: Duration = Duration::from_secs(3);
+
+/// Tables that wait to be read afresh.
+pub const RESYNC_QUEUE_MAX: usize = 4_096;
+
+/// Failures to read a table afresh that `status` remembers.
+pub const RESYNC_FAILURES_MAX: usize = 64;
+
+/// Time between two attempts to read a table afresh.
+pub const RESYNC_RETRY: Duration = Duration::from_millis(5_000);
+
+/// How far the applier may be behind what is received when a chunk is begun: the source keeps a view open for it meanwhile.
+pub const RESYNC_BEHIND_BYTES_MAX: u64 = 1 << 20;
+
+/// Time for a request over the control socket to come.
+pub const CONTROL_REQUEST_MS: u64 = 500;
+
+/// Longest request over the control socket.
+pub const CONTROL_REQUEST_BYTES_MAX: u64 = 1 << 20;
+
+/// How often `resync --wait` asks how far it is.
+pub const RESYNC_POLL: Duration = Duration::from_millis(200);

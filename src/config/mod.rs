@@ -37,6 +37,16 @@ pub enum Until {
     CaughtUp,
 }
 
+/// What becomes of a table that cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnTableError {
+    /// It is set aside, and the others go on.
+    Quarantine,
+    /// Replication stops.
+    Stop,
+}
+
 /// Everything that `run` needs.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -60,6 +70,8 @@ pub struct Config {
     pub until: Until,
     /// End the process on a fatal replication error.
     pub exit_on_error: bool,
+    /// What becomes of a table that cannot go on.
+    pub on_table_error: OnTableError,
 }
 
 impl Config {
@@ -103,6 +115,12 @@ impl Config {
             layer.target_password.clone(),
             layer.target_password_file.as_deref(),
         )?;
+        let exit_on_error = layer.exit_on_error.unwrap_or(false);
+        // Who wants to be told of errors by the exit code wants that of a table's, too.
+        let on_table_error = match exit_on_error {
+            true => OnTableError::Stop,
+            false => OnTableError::Quarantine,
+        };
         let target = layer.target.as_deref().unwrap_or(DEFAULT_TARGET);
         Ok(Self {
             source,
@@ -114,7 +132,8 @@ impl Config {
             workers,
             connect_retry: Duration::from_secs(connect_retry),
             until,
-            exit_on_error: layer.exit_on_error.unwrap_or(false),
+            exit_on_error,
+            on_table_error: layer.on_table_error.unwrap_or(on_table_error),
         })
     }
 }

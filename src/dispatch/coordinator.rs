@@ -12,8 +12,9 @@
 use std::cmp::Ordering;
 use std::sync::atomic::Ordering as AtomicOrdering;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::copier::Copier;
 use super::filter::Filter;
 use super::lane::LaneContext;
 use super::lanes::{Lanes, Roster};
@@ -24,9 +25,10 @@ use crate::binlog::position::Position;
 use crate::checkpoint::parked::ParkedXa;
 use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::filter::FilterConfig;
-use crate::config::limits::{RELAY_WAIT, WATERMARK_INTERVAL};
+use crate::config::limits::{RELAY_WAIT, RESYNC_BEHIND_BYTES_MAX, WATERMARK_INTERVAL};
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::reader::RelayReader;
+use crate::snapshot::SnapshotSource;
 
 /// What one run of the applier side needs.
 pub struct Run {
@@ -42,6 +44,8 @@ pub struct Run {
     pub filter: FilterConfig,
     /// What lanes share.
     pub context: LaneContext,
+    /// Where tables are read afresh.
+    pub snapshots: Arc<dyn SnapshotSource>,
     /// The lanes' progress, for `status`.
     pub roster: Roster,
     /// Ends when everything before this is applied and durable; may be set later (`--until-caught-up`).
@@ -66,6 +70,7 @@ struct Coordinator {
     router: Router,
     target: Arc<dyn Target>,
     context: LaneContext,
+    copier: Copier,
     until: Arc<OnceLock<Position>>,
     state: Arc<ApplierState>,
     watermark: Option<Position>,
@@ -90,6 +95,13 @@ pub fn run(run: Run) -> Result<Ended> {
             run.from,
             run.reader.format().clone(),
             run.cut_short,
+            run.context.on_table_error,
+        ),
+        copier: Copier::new(
+            run.snapshots,
+            run.context.resyncs.clone(),
+            run.context.quarantine.clone(),
+            run.context.stop.clone(),
         ),
         reader: run.reader,
         replay: None,
@@ -117,6 +129,10 @@ impl Coordinator {
             }
             if self.last_duties.elapsed() >= self.duties_interval() {
                 self.duties()?;
+            }
+            if !self.router.in_group() && self.copier.has_work() {
+                let is_near = self.reader.is_near_end(RESYNC_BEHIND_BYTES_MAX);
+                self.copier.turn(&mut self.router, is_near)?;
             }
             self.step()?;
         }
@@ -182,7 +198,11 @@ impl Coordinator {
         self.router.lanes().flush_all()?;
         self.context.behind.store(false, AtomicOrdering::Release);
         self.state.set_caught_up(self.reader.position());
-        self.reader.wait(RELAY_WAIT);
+        let wait = match self.copier.is_ready() {
+            true => Duration::ZERO,
+            false => RELAY_WAIT,
+        };
+        self.reader.wait(wait);
         Ok(())
     }
 
@@ -203,7 +223,7 @@ impl Coordinator {
     }
 
     /// With many databases, moving every checkpoint costs as many fsyncs: less often then.
-    fn duties_interval(&mut self) -> std::time::Duration {
+    fn duties_interval(&mut self) -> Duration {
         let lanes = u32::try_from(self.router.lanes().count()).unwrap_or(u32::MAX);
         WATERMARK_INTERVAL.saturating_mul(1 + lanes / 16)
     }

@@ -8,11 +8,14 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{SendTimeoutError, Sender, bounded};
 
-use super::batch::{EventBody, Item, LaneBatch};
+use super::batch::{CopyStep, EventBody, Item, LaneBatch};
 use super::budget::Budget;
 use super::lane::{LaneContext, LaneWorker};
 use super::progress::LaneProgress;
+use super::quarantine::{AsideTable, TableId};
+use super::resync::Copy;
 use crate::apply::Target;
+use crate::apply::quarantine::SetAside;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
@@ -57,6 +60,8 @@ impl Lanes {
             handles: Vec::new(),
             roster,
         };
+        lanes.context.quarantine.clear();
+        lanes.context.resyncs.reset();
         lanes
             .roster
             .lock()
@@ -98,12 +103,14 @@ impl Lanes {
         }
         let mut lane = self.target.open_lane(database)?;
         let checkpoint = lane.checkpoint();
+        let marks = lane.marks()?;
+        self.publish_marks(database, &marks);
         // What a killed process committed may not be durable yet, and the watermark relies on it.
         lane.make_durable()?;
         let has_until = checkpoint.as_ref().map(|at| at.position.clone());
         let progress = Arc::new(LaneProgress::new(database, checkpoint));
         let (sender, queue) = bounded(LANE_QUEUE_BATCHES);
-        let worker = LaneWorker::new(lane, queue, progress.clone(), self.context.clone());
+        let worker = LaneWorker::new(lane, marks, queue, progress.clone(), self.context.clone());
         let thread = std::thread::Builder::new()
             .name("lane".into())
             .spawn(move || worker.run())?;
@@ -122,6 +129,23 @@ impl Lanes {
         }));
         self.by_name.insert(database.to_owned(), number);
         Ok(number)
+    }
+
+    /// What is set aside, before the lane itself publishes it: other lanes ask for it, and for a fresh copy of what needs one.
+    fn publish_marks(&self, database: &str, marks: &[SetAside]) {
+        let table = |mark: &SetAside| AsideTable {
+            mark: mark.clone(),
+            passed_over: 0,
+        };
+        let tables = marks.iter().map(table).collect();
+        self.context.quarantine.publish(database, tables);
+        for mark in marks.iter().filter(|mark| mark.resync) {
+            // When too many wait, the next start brings up the rest.
+            let _ = self
+                .context
+                .resyncs
+                .request(&TableId::new(database, &mark.table));
+        }
     }
 
     fn handle(&mut self, lane: usize) -> Result<&mut Handle> {
@@ -150,6 +174,17 @@ impl Lanes {
         let handle = self.handle(lane)?;
         handle.batch.items.push(item);
         self.flush_if_full(lane)
+    }
+
+    /// Queues a step of a table's copy, whose rows take memory of their own.
+    pub fn push_copy(&mut self, lane: usize, copy: &Arc<Copy>, step: CopyStep) -> Result<()> {
+        let bytes = match &step {
+            CopyStep::Rows { rows, .. } => rows.weight(),
+            _ => 0,
+        };
+        let handle = self.handle(lane)?;
+        handle.batch.rows_bytes += bytes;
+        self.push(lane, Item::Copy(copy.clone(), Box::new(step)))
     }
 
     /// Queues an event with its body; tells the lane the format first when it changed.

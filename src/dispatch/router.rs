@@ -16,6 +16,7 @@ use super::group::{Group, Route, Xa};
 use super::lanes::Lanes;
 use super::state::LeftOut;
 use super::statement::{self, Meaning};
+use crate::apply::quarantine::SetAside;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::{Gtid, GtidSet, MariaDbGtidEvent, MySqlGtidEvent};
 use crate::binlog::header::{FLAG_IGNORABLE, Header};
@@ -23,6 +24,7 @@ use crate::binlog::kind;
 use crate::binlog::position::Position;
 use crate::checkpoint::parked::Parked;
 use crate::checkpoint::{Checkpoint, Watermark};
+use crate::config::OnTableError;
 use crate::decode::mariadb;
 use crate::decode::payload::Payload;
 use crate::decode::query::{Query, query_text};
@@ -83,6 +85,7 @@ pub struct Router {
     format: Arc<FormatDescription>,
     source_id: Arc<str>,
     position: Position,
+    last_end: Position,
     executed: Arc<GtidSet>,
     timestamp: u32,
     passed_over: u64,
@@ -91,6 +94,7 @@ pub struct Router {
     parked: Parked,
     /// Starts of transactions that the source never finished, or rolled back.
     cut_short: Vec<Position>,
+    on_table_error: OnTableError,
 }
 
 impl Router {
@@ -101,6 +105,7 @@ impl Router {
         watermark: Watermark,
         format: FormatDescription,
         cut_short: Vec<Position>,
+        on_table_error: OnTableError,
     ) -> Self {
         let from = watermark.at;
         Self {
@@ -109,6 +114,7 @@ impl Router {
             group: Group::default(),
             format: Arc::new(format),
             source_id: from.source_id,
+            last_end: from.position.clone(),
             position: from.position,
             executed: from.executed,
             timestamp: from.timestamp,
@@ -116,6 +122,7 @@ impl Router {
             parked: Parked::new(watermark.parked),
             left_out: LeftOut::default(),
             cut_short,
+            on_table_error,
         }
     }
 
@@ -137,6 +144,16 @@ impl Router {
     /// What the replication rules left out.
     pub fn left_out(&self) -> LeftOut {
         self.left_out
+    }
+
+    /// Where the stream is.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// End of the last group.
+    pub fn last_end(&self) -> &Position {
+        &self.last_end
     }
 
     /// Where the stream is, between two groups.
@@ -392,7 +409,8 @@ impl Router {
                 self.left_out.statements += 1;
                 return self.end_if_alone(step);
             }
-            meaning => meaning?,
+            Ok(meaning) => meaning,
+            Err(error) => return self.not_understood(step, &query, error),
         };
         match meaning {
             Meaning::Begin => self.begin(step),
@@ -434,6 +452,42 @@ impl Router {
             Some((database, table)) => self.filter.follows_table(database, table).map(|yes| !yes),
             None => Ok(false),
         }
+    }
+
+    /// A statement that changes a table and is not understood: the table is set aside where it can be named.
+    fn not_understood(&mut self, step: Step<'_>, query: &Query, error: Error) -> Result<()> {
+        match statement::named_table(query, &self.format) {
+            Some((database, table)) if !database.is_empty() => {
+                self.set_table_aside(step, &database, &table, error)
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// The statement is about this table, which cannot go on, and only about it. It is read afresh by itself.
+    fn set_table_aside(
+        &mut self,
+        step: Step<'_>,
+        database: &str,
+        table: &str,
+        error: Error,
+    ) -> Result<()> {
+        if self.on_table_error == OnTableError::Stop {
+            return Err(error);
+        }
+        self.mark_start(step);
+        if !self.group.is_known
+            && !statement::is_system_database(database)
+            && let Some(here) = self.filter.route(database, table)?
+            && let Route::Lane(lane) = self.route(&here, step.file)?
+        {
+            let error = error
+                .at_pos(step.file.clone(), step.start)
+                .at_table(&here, table);
+            let mark = SetAside::new(table, &error, u64::from(step.timestamp), true);
+            self.lanes.push(lane, Item::SetAside(Box::new(mark)))?;
+        }
+        self.end_if_alone(step)
     }
 
     /// Ends a group that is one statement; inside a transaction nothing ends.
@@ -513,6 +567,7 @@ impl Router {
             file: step.file.clone(),
             offset: step.end,
         };
+        self.last_end = self.position.clone();
         self.group.clear();
     }
 }

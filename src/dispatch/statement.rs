@@ -1,5 +1,7 @@
 //! What a QUERY event means for the stream.
 
+use std::borrow::Cow;
+
 use super::filter::Filter;
 use crate::binlog::flavor::Flavor;
 use crate::binlog::format::FormatDescription;
@@ -148,6 +150,23 @@ pub fn with_text(query: Query, text: String) -> Query {
             .map(|(_, connection, server)| (UTF8MB4, connection, server)),
         ..query
     }
+}
+
+/// The table that a statement changes which [`meaning`] cannot read, with its database, where its leading words say so. Bytes that
+/// are not valid may stand anywhere but in the name.
+pub fn named_table(query: &Query, format: &FormatDescription) -> Option<(String, String)> {
+    let context = context_of(query, format);
+    let mut scratch = String::new();
+    let text = match text_of(query, &mut scratch) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(&query.sql),
+    };
+    let table = ddl::named_table(&text, &context)?;
+    if table.name.contains(char::REPLACEMENT_CHARACTER) {
+        return None;
+    }
+    let database = table.database(&query.database).to_owned();
+    Some((database, table.name))
 }
 
 /// Tools write into system tables by statement (`mysql.rds_heartbeat2`): nothing that is followed changes.

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::{SourceSchema, Target};
 use crate::binlog::position::Position;
 use crate::checkpoint::{Checkpoint, Watermark};
+use crate::config::OnTableError;
 use crate::config::filter::FilterConfig;
 use crate::config::limits::{APPLY_RETRY, RELAY_WAIT};
 use crate::dispatch::budget::Budget;
@@ -24,6 +25,7 @@ use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::relay::reader::RelayReader;
 use crate::relay::receiver::{Destination, unix_now};
 use crate::serve::published::Published;
+use crate::snapshot::SnapshotSource;
 
 /// The applier side, ready to run.
 pub(super) struct Applier {
@@ -37,6 +39,10 @@ pub(super) struct Applier {
     pub(super) schema: Arc<dyn SourceSchema>,
     /// Which tables are followed.
     pub(super) filter: FilterConfig,
+    /// Reads tables afresh.
+    pub(super) snapshots: Arc<dyn SnapshotSource>,
+    /// What becomes of a table that cannot go on.
+    pub(super) on_table_error: OnTableError,
     /// `--workers`.
     pub(super) workers: usize,
     /// When to end.
@@ -155,7 +161,11 @@ impl Applier {
                 workers: Budget::new(self.workers),
                 source: self.schema.clone(),
                 behind: Arc::new(AtomicBool::new(false)),
+                on_table_error: self.on_table_error,
+                quarantine: self.published.quarantine.clone(),
+                resyncs: self.published.resyncs.clone(),
             },
+            snapshots: self.snapshots.clone(),
             roster: self.published.lanes.clone(),
             until: self.until.clone(),
             state: self.published.applier.clone(),

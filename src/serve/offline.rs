@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::report::quarantine_report;
 use super::status::{LaneReport, StatusReport};
 use crate::apply::sqlite;
 use crate::disk::write_atomically;
@@ -56,7 +57,11 @@ pub fn report(relay_dir: &Path, target: Option<&Path>) -> Result<StatusReport> {
         }
     }
     if let Some(directory) = target {
-        for (_, row, checkpoint) in sqlite::databases(directory)? {
+        for (path, row, checkpoint) in sqlite::databases(directory)? {
+            for mark in sqlite::marks(&path)? {
+                let entry = quarantine_report(row.name.clone(), mark);
+                report.quarantine.push(entry);
+            }
             report.lanes.push(LaneReport {
                 database: row.name,
                 state: if row.dropped { "dropped" } else { "stopped" }.into(),

@@ -3,12 +3,14 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use super::status::{LaneReport, StatusReport};
+use super::status::{LaneReport, QuarantineReport, ResyncReport, StatusReport};
+use crate::apply::quarantine::SetAside;
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::config::filter::FilterConfig;
 use crate::dispatch::progress::{LaneProgress, LaneState};
+use crate::dispatch::resync::Resync;
 use crate::relay::io_state::{IoPhase, IoStatus};
 use crate::relay::receiver::unix_now;
 use crate::serve::published::Published;
@@ -125,7 +127,51 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     );
     report.replica_state = sentence(&io, applier.running, caught_up, received.as_ref());
     report.lanes = lanes.iter().map(|lane| lane_report(lane)).collect();
+    fill_quarantine(&mut report, published);
     report
+}
+
+fn fill_quarantine(report: &mut StatusReport, published: &Published) {
+    // In this order: a table that is done leaves the quarantine first.
+    report.resyncs = published
+        .resyncs
+        .all()
+        .into_iter()
+        .map(resync_report)
+        .collect();
+    let set_aside = published.quarantine.all().into_iter();
+    report.quarantine = set_aside
+        .map(|(database, aside)| QuarantineReport {
+            passed_over_row_events: aside.passed_over,
+            ..quarantine_report(database, aside.mark)
+        })
+        .collect();
+}
+
+/// A mark as the report shows it.
+pub(super) fn quarantine_report(database: String, mark: SetAside) -> QuarantineReport {
+    QuarantineReport {
+        database,
+        table: mark.table,
+        errno: mark.errno,
+        reason: mark.reason,
+        source_log_file: mark.file,
+        source_log_pos: mark.pos,
+        since: mark.since,
+        passed_over_row_events: 0,
+        resync_wanted: mark.resync,
+    }
+}
+
+fn resync_report(resync: Resync) -> ResyncReport {
+    ResyncReport {
+        database: resync.id.database,
+        table: resync.id.table,
+        state: resync.state.text().to_owned(),
+        rows: resync.rows,
+        rows_estimate: resync.rows_estimate,
+        last_error: resync.error,
+    }
 }
 
 fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<(u16, String, u64)>) {

@@ -42,6 +42,61 @@ pub struct LaneReport {
     pub queued_bytes: u64,
 }
 
+/// A table that is set aside.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct QuarantineReport {
+    /// Its database.
+    #[serde(rename = "Database")]
+    pub database: String,
+    /// Its name.
+    #[serde(rename = "Table")]
+    pub table: String,
+    /// MySQL's number of the error; 0 when nothing was wrong and a fresh copy was asked for.
+    #[serde(rename = "Errno")]
+    pub errno: u16,
+    /// The error.
+    #[serde(rename = "Reason")]
+    pub reason: String,
+    /// The source's file of the event that failed.
+    #[serde(rename = "Source_Log_File")]
+    pub source_log_file: String,
+    /// Offset of that event.
+    #[serde(rename = "Source_Log_Pos")]
+    pub source_log_pos: u64,
+    /// When it was set aside, seconds since 1970.
+    #[serde(rename = "Since_Timestamp")]
+    pub since: u64,
+    /// Row events that were passed over since the process started.
+    #[serde(rename = "Passed_Over_Row_Events")]
+    pub passed_over_row_events: u64,
+    /// Whether it is read afresh by itself, also after a restart.
+    #[serde(rename = "Resync_Wanted")]
+    pub resync_wanted: bool,
+}
+
+/// A table that is to be read afresh.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ResyncReport {
+    /// Its database.
+    #[serde(rename = "Database")]
+    pub database: String,
+    /// Its name.
+    #[serde(rename = "Table")]
+    pub table: String,
+    /// `waiting`, `copying` or `failed`.
+    #[serde(rename = "State")]
+    pub state: String,
+    /// Rows copied so far.
+    #[serde(rename = "Rows")]
+    pub rows: u64,
+    /// About how many there are, by the source's own estimate.
+    #[serde(rename = "Rows_Estimate")]
+    pub rows_estimate: u64,
+    /// What went wrong at the last attempt.
+    #[serde(rename = "Last_Error")]
+    pub last_error: Option<String>,
+}
+
 /// The whole.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StatusReport {
@@ -180,6 +235,12 @@ pub struct StatusReport {
     /// One entry a database.
     #[serde(rename = "Lanes")]
     pub lanes: Vec<LaneReport>,
+    /// Tables that are set aside.
+    #[serde(rename = "Quarantine")]
+    pub quarantine: Vec<QuarantineReport>,
+    /// Tables that are to be read afresh; the process forgets those that are done.
+    #[serde(rename = "Resyncs")]
+    pub resyncs: Vec<ResyncReport>,
 }
 
 impl StatusReport {
@@ -212,5 +273,13 @@ mod tests {
         assert_eq!(keys(&schema["properties"]), keys(&report));
         let lane = serde_json::to_value(LaneReport::default()).unwrap();
         assert_eq!(keys(&schema["$defs"]["lane"]["properties"]), keys(&lane));
+        let set_aside = serde_json::to_value(QuarantineReport::default()).unwrap();
+        let documented = &schema["$defs"]["quarantine"]["properties"];
+        assert_eq!(keys(documented), keys(&set_aside));
+        let resync = serde_json::to_value(ResyncReport::default()).unwrap();
+        assert_eq!(
+            keys(&schema["$defs"]["resync"]["properties"]),
+            keys(&resync)
+        );
     }
 }

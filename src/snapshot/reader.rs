@@ -352,7 +352,8 @@ impl Worker {
     }
 
     fn definition(&self, session: &mut Session<'_>) -> Result<Table> {
-        definition::table(&mut |sql| session.query(sql), &self.database, &self.table)?
+        definition::table(&mut |sql| session.query(sql), &self.database, &self.table)
+            .map_err(|error| self.refused(error, session))?
             .ok_or_else(no_table)
     }
 

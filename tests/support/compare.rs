@@ -55,6 +55,11 @@ pub(crate) fn assert_database_equal(server: &Server, target: &Path, database: &s
     if expected.is_empty() && !path.exists() {
         return;
     }
+    assert_eq!(
+        quarantined(&path),
+        Vec::<String>::new(),
+        "tables of {database} that are set aside"
+    );
     let actual = tables_in_sqlite(&open(&path));
     assert_eq!(
         actual, expected,
@@ -120,6 +125,15 @@ pub(crate) fn open(path: &Path) -> Connection {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags)
         .unwrap_or_else(|error| panic!("cannot open {}: {error}", path.display()))
+}
+
+/// The tables of a file that are set aside, each with the reason.
+pub(crate) fn quarantined(path: &Path) -> Vec<String> {
+    let sqlite = open(path);
+    let sql = "SELECT table_name || ': ' || reason FROM _relaylite_quarantine ORDER BY table_name";
+    let mut statement = sqlite.prepare(sql).unwrap();
+    let tables = statement.query_map([], |row| row.get(0)).unwrap();
+    tables.map(Result::unwrap).collect()
 }
 
 /// How far one database of the target is.

@@ -233,6 +233,28 @@ impl Replica {
         }
     }
 
+    /// `relaylite resync --wait` of these tables; the exit code and what it printed.
+    #[track_caller]
+    pub(crate) fn resync(&self, tables: &[&str]) -> (i32, String) {
+        let mut command = relaylite();
+        command
+            .args(["resync", "--wait", "--relay-dir"])
+            .arg(self.relay_dir())
+            .args(tables);
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        (output.status.code().unwrap(), text)
+    }
+
+    /// Waits until no table is set aside or read afresh any more.
+    #[track_caller]
+    pub(crate) fn wait_until_sound(&self) {
+        self.wait_for_status("no table set aside", |status| {
+            status.set_aside().is_empty() && status.json["Resyncs"] == serde_json::json!([])
+        });
+    }
+
     /// Waits until everything is applied that `server` has now.
     #[track_caller]
     pub(crate) fn wait_until_caught_up(&self, server: &Server) {
@@ -270,6 +292,24 @@ impl Status {
             assert!(value.is_null(), "{name} is no number: {value}");
             0
         })
+    }
+
+    /// The tables that are set aside, as `database.table`.
+    pub(crate) fn set_aside(&self) -> Vec<String> {
+        let tables = self.json["Quarantine"].as_array().unwrap().iter();
+        let name = |table: &Value| {
+            let part = |name: &str| table[name].as_str().unwrap().to_owned();
+            format!("{}.{}", part("Database"), part("Table"))
+        };
+        tables.map(name).collect()
+    }
+
+    /// What status says of a table that is set aside.
+    #[track_caller]
+    pub(crate) fn aside(&self, table: &str) -> &Value {
+        let at = self.set_aside().iter().position(|name| name == table);
+        let at = at.unwrap_or_else(|| panic!("{table} is not set aside: {:#}", self.json));
+        &self.json["Quarantine"][at]
     }
 
     #[track_caller]

@@ -31,6 +31,7 @@ mod ddl;
 mod definition;
 mod lane;
 mod lock;
+mod quarantine;
 mod row_writer;
 mod session;
 mod statement;

@@ -63,6 +63,13 @@ impl RowWriter {
         self.deleted = false;
     }
 
+    /// Drops what waits of one table.
+    pub(super) fn forget_rows_of(&mut self, table: &str) {
+        self.batch
+            .take_if(|batch| batch.kind.definition.table.name == table);
+        self.update_shapes.clear();
+    }
+
     /// Forgets what it learnt of tables, not what waits.
     pub(super) fn forget_tables(&mut self) {
         self.update_shapes.clear();

@@ -5,6 +5,7 @@
 //! commits; only then does the giving lane drop it ([`super::super::Lane::finish_ddl`]). A crash between the two leaves the
 //! giving lane at the position before the statement, and it drops the table when the statement comes again.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,6 +20,8 @@ use super::row_finder;
 use super::store;
 use crate::apply::{Ddl, DdlOutcome};
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::ddl::statement::AlterAction;
+use crate::schema::ddl::{Statement, TableName};
 use crate::schema::effect::{self, Change, ColumnOrigin};
 use crate::schema::sqlite::{self, AlterPlan, AlterSession};
 use crate::schema::table::{Collation, Column, Table};
@@ -42,6 +45,10 @@ impl View<'_> {
 
 impl effect::Catalog for View<'_> {
     fn table(&self, database: &str, name: &str) -> Option<Arc<Table>> {
+        // The definition of a table that is set aside may be out of date: it is not there for CREATE TABLE … LIKE.
+        if database == self.ddl.database && self.ddl.set_aside.contains(name) {
+            return None;
+        }
         if database == self.ddl.database {
             return self.lane.catalog.get(name).map(|entry| entry.table.clone());
         }
@@ -71,23 +78,33 @@ impl SqliteLane {
             ddl,
             failed: RefCell::new(None),
         };
-        let changes = effect::effect(ddl.statement, ddl.context, &view);
+        let statement = followed(ddl);
+        let changes = effect::effect(&statement, ddl.context, &view);
         if let Some(error) = view.failed.into_inner() {
             return Err(error);
         }
-        // TEMP triggers must not be in the way of what happens to their tables.
-        row_finder::drop_all(&self.connection)?;
-        let changes = changes?;
-        if moves_both_ways(&changes, ddl.database) {
+        let mut changes = changes?;
+        changes.retain(|change| !is_passed_over(change, ddl));
+        if let Some(into) = moved_in_while_others_leave(&changes, ddl.database) {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 "one RENAME TABLE moves tables into this database and out of it: it cannot be followed crash-safely; \
                  rename in two statements",
-            ));
+            )
+            .at_table(ddl.database, into));
         }
         let mut outcome = DdlOutcome::Done;
         for change in changes {
-            if self.apply_change(change, ddl)? == DdlOutcome::Unfinished {
+            let renamed = match &change {
+                Change::RenameTable { to, .. } => Some(to.1.clone()),
+                _ => None,
+            };
+            let applied = self.apply_change(change, ddl);
+            let applied = applied.map_err(|error| match &renamed {
+                Some(table) => error.at_table(ddl.database, table),
+                None => error,
+            });
+            if applied? == DdlOutcome::Unfinished {
                 outcome = DdlOutcome::Unfinished;
             }
         }
@@ -387,12 +404,55 @@ fn new_column_names(
     columns.filter_map(pair).collect()
 }
 
-/// Whether a statement brings tables from other databases and gives some away.
-fn moves_both_ways(changes: &[Change], own: &str) -> bool {
-    let moves = |wanted: fn(bool, bool) -> bool| {
-        changes.iter().any(|change| {
-            matches!(change, Change::RenameTable { from, to } if wanted(from.0 == own, to.0 == own))
+/// A table that a statement brings from another database while it gives others away.
+fn moved_in_while_others_leave<'a>(changes: &'a [Change], own: &str) -> Option<&'a str> {
+    let renames = || {
+        changes.iter().filter_map(|change| match change {
+            Change::RenameTable { from, to } => Some((from, to)),
+            _ => None,
         })
     };
-    moves(|from, to| from && !to) && moves(|from, to| !from && to)
+    let leaves = renames().any(|(from, to)| from.0 == own && to.0 != own);
+    let mut comes = renames().filter(|(from, to)| from.0 != own && to.0 == own);
+    comes.next().filter(|_| leaves).map(|(_, to)| to.1.as_str())
+}
+
+/// What of a statement is followed while some tables are set aside: their names, not their insides.
+fn followed<'a>(ddl: &Ddl<'a>) -> Cow<'a, Statement> {
+    let default = &ddl.query.database;
+    let is_aside = |table: &TableName| {
+        table.database(default) == ddl.database && ddl.set_aside.contains(&table.name)
+    };
+    match ddl.statement {
+        Statement::AlterTable(alter) if is_aside(&alter.table) => {
+            let mut alter = alter.clone();
+            alter.actions.retain(|action| {
+                matches!(
+                    action,
+                    AlterAction::RenameTable(_) | AlterAction::PartitionRows { with: Some(_), .. }
+                )
+            });
+            Cow::Owned(Statement::AlterTable(alter))
+        }
+        // It is there, or it would not be set aside; how it was made does not matter until it is read afresh.
+        Statement::CreateTable(create) if !create.or_replace && is_aside(&create.table) => {
+            Cow::Owned(Statement::NoTableChange("CREATE TABLE"))
+        }
+        statement => Cow::Borrowed(statement),
+    }
+}
+
+/// Whether a change is one of the insides of a table that is set aside, or moves one here that is not to be moved.
+fn is_passed_over(change: &Change, ddl: &Ddl<'_>) -> bool {
+    let is_aside =
+        |database: &str, table: &str| database == ddl.database && ddl.set_aside.contains(table);
+    match change {
+        Change::Truncate { database, name } => is_aside(database, name),
+        Change::Unsupported {
+            database, table, ..
+        } => is_aside(database, table),
+        Change::CreateTable { database, table } => is_aside(database, &table.name),
+        Change::RenameTable { from, to } => from.0 != ddl.database && is_aside(&to.0, &to.1),
+        _ => false,
+    }
 }

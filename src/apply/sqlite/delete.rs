@@ -53,6 +53,9 @@ impl TableWriter {
             let outcome = self.delete_row(connection, &mut statement, &deletion, before, scratch);
             let old = match outcome {
                 Ok(old) => old,
+                Err(error) if error.kind() == ErrorKind::RowMissing && self.while_copied => {
+                    continue;
+                }
                 Err(error) if error.kind() == ErrorKind::RowMissing && deletion.may_be_gone => {
                     if self.was_taken(connection, before, scratch, keys)? {
                         continue;

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use super::binder::{Binder, Scratch};
 use super::cascade::Cascade;
 use super::catalog::{Catalog, Entry};
+use super::copy::drop_leftovers;
 use super::foreign_keys::{self, ForeignKeys};
 use super::row_finder;
 use super::store;
@@ -36,13 +37,13 @@ pub(super) struct SqliteLane {
     /// Told when a database is dropped.
     pub(super) may_have_dropped: Arc<AtomicBool>,
     checkpoint: Option<Checkpoint>,
-    in_transaction: bool,
-    writers: HashMap<String, TableWriter>,
+    pub(super) in_transaction: bool,
+    pub(super) writers: HashMap<String, TableWriter>,
     /// The foreign keys that act; `None` until they are asked for.
     foreign_keys: Option<Arc<ForeignKeys>>,
     taken: TakenRows,
     images: RowImages<'static>,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
 }
 
 impl SqliteLane {
@@ -63,6 +64,7 @@ impl SqliteLane {
             ));
         }
         let checkpoint = store::checkpoint(&connection)?;
+        drop_leftovers(&connection)?;
         let catalog = Catalog::load(&connection)?;
         Ok(Self {
             connection,
@@ -156,7 +158,7 @@ impl SqliteLane {
         Ok(keys)
     }
 
-    fn entry(&self, name: &str) -> Result<&Entry> {
+    pub(super) fn entry(&self, name: &str) -> Result<&Entry> {
         self.catalog.get(name).ok_or_else(|| {
             Error::new(
                 ErrorKind::Internal,
@@ -194,7 +196,7 @@ impl Lane for SqliteLane {
     }
 
     fn adopt(&mut self, table: Table) -> Result<Arc<Table>> {
-        self.create_table(table)
+        self.within_savepoint(|lane| lane.create_table(table))
     }
 
     fn begin(&mut self) -> Result<()> {
@@ -219,8 +221,9 @@ impl Lane for SqliteLane {
             let known = self.writers.get(&table.name);
             if known.is_none_or(|writer| !Arc::ptr_eq(&writer.table, table)) {
                 let entry = self.entry(&table.name)?;
-                let writer =
+                let mut writer =
                     TableWriter::new(table.clone(), &entry.sqlite_name, entry.rowid_alias)?;
+                writer.while_copied = self.catalog.is_shadow(&table.name);
                 self.writers.insert(table.name.clone(), writer);
             }
             let Some(writer) = self.writers.get_mut(&table.name) else {
@@ -253,7 +256,7 @@ impl Lane for SqliteLane {
     }
 
     fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
-        self.apply_ddl(ddl)
+        self.within_savepoint(|lane| lane.apply_ddl(ddl))
     }
 
     fn finish_ddl(&mut self, ddl: &Ddl<'_>) -> Result<()> {

@@ -8,6 +8,7 @@
 mod binder;
 mod cascade;
 mod catalog;
+mod copy;
 mod ddl;
 mod delete;
 mod failure;
@@ -16,11 +17,13 @@ mod foreign_keys;
 mod generated;
 mod key_match;
 mod lane;
+mod quarantine;
 mod renamed_keys;
 mod row_change;
 mod row_finder;
 pub mod store;
 mod table;
+mod table_copy;
 mod table_sql;
 mod taken_rows;
 mod update;
@@ -36,6 +39,7 @@ use std::sync::atomic::{AtomicBool, Ordering as AtomicOrdering};
 
 use self::file_name::EXTENSION;
 use self::lane::SqliteLane;
+use super::quarantine::SetAside;
 use super::{Lane, Target};
 use crate::checkpoint::{Checkpoint, Watermark};
 use crate::disk::DirectoryLock;
@@ -91,6 +95,11 @@ pub fn databases(
     }
     found.sort_by(|a, b| a.1.name.cmp(&b.1.name));
     Ok(found)
+}
+
+/// The tables of a database file that are set aside; works while a process writes it.
+pub fn marks(path: &Path) -> Result<Vec<SetAside>> {
+    quarantine::load(&store::open_read_only(path)?)
 }
 
 impl Target for SqliteTarget {

@@ -42,15 +42,17 @@ pub(super) struct TableWriter {
     /// How values become SQLite's, one for each column.
     pub(super) binders: Vec<Binder>,
     /// Keys that find a row, the primary one first, with the DELETE by each.
-    keys: Vec<(Vec<usize>, String)>,
+    pub(super) keys: Vec<(Vec<usize>, String)>,
     /// Generated columns, whose values may be missing in images.
     pub(super) generated: GeneratedColumns,
     finder: RowFinder,
     /// The column that is SQLite's rowid, when it may hold what a rowid cannot.
     unsigned_rowid: Option<usize>,
-    insert_all: String,
+    pub(super) insert_all: String,
     /// The text of UPDATE statements, by what they set.
     pub(super) updates: HashMap<Shape, String>,
+    /// The table is being read afresh: rows may not be there yet.
+    pub(super) while_copied: bool,
 }
 
 impl TableWriter {
@@ -79,6 +81,7 @@ impl TableWriter {
             generated: GeneratedColumns::of(&table),
             finder: RowFinder::default(),
             updates: HashMap::new(),
+            while_copied: false,
             sql,
             binders,
             unsigned_rowid,
@@ -129,9 +132,7 @@ impl TableWriter {
             if self.key_is_too_large(&images.after) {
                 return Ok(rewind(rows, mark, done));
             }
-            for (at, (value, binder)) in images.after.iter().zip(&self.binders).enumerate() {
-                binder.bind(&mut statement, at + 1, value, scratch)?;
-            }
+            self.bind_row(&mut statement, &images.after, scratch)?;
             statement
                 .raw_execute()
                 .map_err(|error| self.at_row(error.into(), &images.after))?;
@@ -139,6 +140,19 @@ impl TableWriter {
             mark = self.mark(rows);
         }
         Ok(Written::All(done))
+    }
+
+    /// Binds all columns, parameters from 1.
+    pub(super) fn bind_row(
+        &self,
+        statement: &mut rusqlite::Statement<'_>,
+        row: &[Value<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        for (at, (value, binder)) in row.iter().zip(&self.binders).enumerate() {
+            binder.bind(statement, at + 1, value, scratch)?;
+        }
+        Ok(())
     }
 
     /// INSERT whose image lacks columns: they get the column's default, as on the source.

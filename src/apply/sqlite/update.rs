@@ -66,7 +66,16 @@ impl TableWriter {
                     prepared = Some((shape.clone(), connection.prepare_cached(sql)?));
                 }
                 if let Some((_, statement)) = &mut prepared {
-                    let moved = self.update_row(connection, statement, &change, images, scratch)?;
+                    let updated = self.update_row(connection, statement, &change, images, scratch);
+                    let moved = match updated {
+                        Err(error)
+                            if self.while_copied && error.kind() == ErrorKind::RowMissing =>
+                        {
+                            self.update_ahead(connection, &changed, images, scratch, error)?;
+                            None
+                        }
+                        updated => updated?,
+                    };
                     if let (Some(parent), Some(cascade), Some((old, new))) =
                         (parent, &mut *keys, moved)
                     {

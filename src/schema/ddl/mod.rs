@@ -19,6 +19,7 @@ mod default;
 mod foreign_key;
 mod index;
 mod key;
+mod named;
 mod partition;
 mod rename;
 pub mod statement;
@@ -28,6 +29,7 @@ mod transaction;
 
 pub use classify::{Family, classify};
 pub use context::{Flavor, SqlContext};
+pub use named::named_table;
 pub use statement::{Statement, TableName};
 
 use crate::error::{Error, ErrorKind, Result};
