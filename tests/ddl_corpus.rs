@@ -204,6 +204,17 @@ impl Follower {
         }
     }
 
+    /// Goes on with the server's definition of a table, so that one difference does not lead to others.
+    fn adopt(&mut self, session: &mut Session, database: &str, name: &str) {
+        let rows = session.query_strings(&format!("SHOW CREATE TABLE `{database}`.`{name}`"));
+        let text = rows[0][1].clone().unwrap();
+        let inherited = self.context.server_collation();
+        if let Ok(table) = table_from_show_create(&text, &inherited, &self.context) {
+            self.tables
+                .insert((database.to_owned(), name.to_owned()), Arc::new(table));
+        }
+    }
+
     /// Applies a statement and names the tables that it left behind.
     fn run(&mut self, sql: &str) -> Result<Vec<(String, String)>, String> {
         let statement = ddl::parse(sql, &self.context).map_err(|error| error.to_string())?;
@@ -213,6 +224,9 @@ impl Follower {
                 Change::CreateDatabase { name, collation }
                 | Change::AlterDatabase { name, collation } => {
                     self.databases.insert(name, collation);
+                }
+                Change::DropDatabase { name } => {
+                    self.tables.retain(|(database, _), _| *database != name);
                 }
                 Change::CreateTable { database, table } => {
                     self.tables
@@ -414,6 +428,21 @@ fn server_type(text: &str) -> String {
     text
 }
 
+/// The lines that only one of two texts has, or has elsewhere.
+fn changed_lines(ours: &str, theirs: &str) -> String {
+    let only = |these: &str, those: &str, sign: &str| -> String {
+        let lines = these
+            .lines()
+            .filter(|line| !those.lines().any(|other| other == *line));
+        lines.map(|line| format!("\n{sign} {line}")).collect()
+    };
+    let changed = only(ours, theirs, "ours:    ") + &only(theirs, ours, "server's:");
+    match changed.is_empty() {
+        true => format!("another order: ours\n{ours}"),
+        false => changed,
+    }
+}
+
 /// Compares one table with what the server says of it; the difference as text.
 fn difference(
     follower: &Follower,
@@ -441,7 +470,7 @@ fn difference(
     };
     let (a, b) = (comparable(&ours), comparable(&theirs));
     if a != b {
-        return Some(format!("ours:\n{a}server's:\n{b}{text}"));
+        return Some(format!("{}\n{text}", changed_lines(&a, &b)));
     }
     let rows = session.query_strings(&format!(
         "SELECT column_name, column_type, is_nullable, collation_name FROM information_schema.columns \
@@ -536,6 +565,108 @@ fn compare_on(flavor: Flavor) {
         wrong.join("\n\n")
     );
     assert!(accepted > 60, "only {accepted} statements were accepted");
+}
+
+/// The statements of `ddl_corpus/clauses.sql`.
+fn clauses() -> Vec<String> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/ddl_corpus/clauses.sql");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (mut found, mut current) = (Vec::new(), String::new());
+    for line in text.lines().filter(|line| !line.starts_with("--")) {
+        current.push_str(line);
+        match current.strip_suffix(';') {
+            Some(statement) => found.push(statement.to_owned()),
+            None => {
+                current.push('\n');
+                continue;
+            }
+        }
+        current.clear();
+    }
+    found.retain(|statement| !statement.trim().is_empty());
+    found
+}
+
+/// Each clause of the servers' grammars: understood, and with the server's own result.
+fn clauses_on(server: &Server) {
+    let mut session = server.client();
+    let mut follower = Follower::new(server.flavor(), server.version(), &mut session);
+    for sql in SETUP
+        .split(';')
+        .map(str::trim)
+        .filter(|sql| !sql.is_empty())
+    {
+        session.exec(sql);
+        follower.run(sql).unwrap();
+    }
+    session.exec("USE d; SET SESSION sql_mode = ''; SET innodb_strict_mode = 0");
+    let (mut accepted, mut wrong) = (0, Vec::new());
+    let statements = clauses();
+    for sql in &statements {
+        if let Err(error) = session.try_exec(sql) {
+            eprintln!("refused: {error}: {sql}");
+            continue;
+        }
+        accepted += 1;
+        match follower.run(sql) {
+            Err(error) => wrong.push(format!("{sql}\n{error}")),
+            Ok(tables) => {
+                for (database, table) in tables {
+                    if let Some(what) = difference(&follower, &mut session, &database, &table) {
+                        wrong.push(format!("{sql}\n{database}.{table}: {what}"));
+                        follower.adopt(&mut session, &database, &table);
+                    }
+                }
+            }
+        }
+    }
+    wrong.extend(missing_tables(&follower, &mut session));
+    eprintln!(
+        "{accepted} of {} clauses accepted and compared",
+        statements.len()
+    );
+    assert!(
+        wrong.is_empty(),
+        "{} differ\n{}",
+        wrong.len(),
+        wrong.join("\n\n")
+    );
+    assert!(accepted > 150, "only {accepted} statements were accepted");
+}
+
+/// Tables that are on one side only.
+fn missing_tables(follower: &Follower, session: &mut Session) -> Option<String> {
+    let rows = session.query_strings(
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
+         AND table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')",
+    );
+    let mut theirs: Vec<(String, String)> = rows
+        .into_iter()
+        .map(|mut row| (row[0].take().unwrap(), row[1].take().unwrap()))
+        .collect();
+    let mut ours: Vec<(String, String)> = follower.tables.keys().cloned().collect();
+    theirs.sort();
+    ours.sort();
+    (ours != theirs).then(|| format!("tables: ours {ours:?}, the server's {theirs:?}"))
+}
+
+#[test]
+fn every_clause_on_mariadb() {
+    clauses_on(&Server::start(Flavor::MariaDb));
+}
+
+#[test]
+fn every_clause_on_mariadb_11() {
+    clauses_on(
+        &Server::builder(Flavor::MariaDb)
+            .program_from("RELAYLITE_TEST_MARIADBD11")
+            .start(),
+    );
+}
+
+#[test]
+fn every_clause_on_mysql() {
+    clauses_on(&Server::start(Flavor::MySql));
 }
 
 #[test]

@@ -21,6 +21,8 @@ mod fixtures;
 mod large_values;
 mod layers;
 mod mysql_target;
+mod names;
+mod online_schema_change;
 mod oracle;
 mod relay_files;
 mod replication;

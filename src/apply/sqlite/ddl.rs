@@ -244,7 +244,8 @@ impl SqliteLane {
             ddl.query.time_zone.as_deref(),
         );
         let (alias, name) = (entry.rowid_alias, &entry.sqlite_name);
-        match sqlite::alter_plan(before, &after, origins, name, alias, &session) {
+        let is_empty = self.is_empty(name)?;
+        match sqlite::alter_plan(before, &after, origins, name, alias, is_empty, &session) {
             AlterPlan::Statements {
                 sql, rowid_alias, ..
             } => {
@@ -267,6 +268,14 @@ impl SqliteLane {
             )
             .at_table(ddl.database, &before.name)),
         }
+    }
+
+    fn is_empty(&self, sqlite_name: &str) -> Result<bool> {
+        let sql = format!(
+            "SELECT NOT EXISTS (SELECT 1 FROM {})",
+            sqlite::quote_identifier(sqlite_name)
+        );
+        Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
     }
 
     /// The entry of a table in another database's file; that file's lane stands still meanwhile.

@@ -2,6 +2,7 @@
 
 use super::context::sql_mode;
 use super::cursor::Cursor;
+use super::default::{bit_bytes, hex_bytes};
 use super::statement::{CharsetSpec, TypeSpec};
 use super::table_option::{charset_name, eat_charset_words};
 use super::token::Token;
@@ -255,8 +256,12 @@ fn labels(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
     let mut labels = Vec::new();
     loop {
         let label = match cursor.peek() {
-            Some(Token::Hex(digits)) => {
-                let bytes = super::default::hex_bytes(digits);
+            Some(Token::Hex(_) | Token::Bits(_)) => {
+                let bytes = match cursor.peek() {
+                    Some(Token::Hex(digits)) => hex_bytes(digits),
+                    Some(Token::Bits(digits)) => bit_bytes(digits),
+                    _ => None,
+                };
                 cursor.advance();
                 let bytes = bytes.ok_or_else(|| cursor.error("whole bytes"))?;
                 String::from_utf8(bytes).map_err(|_| cursor.error("a label in UTF-8"))?

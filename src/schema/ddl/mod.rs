@@ -28,6 +28,7 @@ mod transaction;
 
 pub use classify::{Family, classify};
 pub use context::{Flavor, SqlContext};
+pub(in crate::schema) use key::PRIMARY;
 pub use statement::{Statement, TableName};
 
 use crate::error::{Error, ErrorKind, Result};

@@ -93,15 +93,18 @@ pub enum AlterPlan {
 }
 
 /// How the table `sqlite_name` goes from `before` to `after`. `rowid_alias`: whether its key is the rowid now.
+/// `is_empty`: it has no rows, as the shadow tables of online schema changes; then nothing has to be known of values.
 pub fn alter_plan(
     before: &Table,
     after: &Table,
     origins: &[ColumnOrigin],
     sqlite_name: &str,
     rowid_alias: bool,
+    is_empty: bool,
     session: &AlterSession,
 ) -> AlterPlan {
     let change = TableChange {
+        is_empty,
         before,
         after,
         origins,
@@ -147,6 +150,7 @@ struct TableChange<'a> {
     origins: &'a [ColumnOrigin],
     sqlite_name: &'a str,
     rowid_alias: bool,
+    is_empty: bool,
     session: &'a AlterSession,
 }
 
@@ -157,9 +161,15 @@ impl TableChange<'_> {
             .columns
             .iter()
             .zip(self.origins)
-            .map(|(column, origin)| match origin {
-                ColumnOrigin::Kept { from, converted } => self.kept(*from, *converted, column),
-                ColumnOrigin::New { fill } => self.filled(column, fill),
+            .map(|(column, origin)| {
+                let value = match origin {
+                    ColumnOrigin::Kept { from, converted } => self.kept(*from, *converted, column),
+                    ColumnOrigin::New { fill } => self.filled(column, fill),
+                };
+                match value {
+                    Err(_) if self.is_empty => Ok(Value::Expression("NULL".to_owned())),
+                    value => value,
+                }
             })
             .collect()
     }

@@ -323,7 +323,15 @@ fn alter(
     let (after, origins) = altered(&before, alter_sql, context);
     let session = AlterSession::new(context, 1_600_000_000, 123_456, Some("+02:00"));
     let alias = has_rowid_alias(&before);
-    let plan = alter_plan(&before, &after, &origins, &before.name, alias, &session);
+    let plan = alter_plan(
+        &before,
+        &after,
+        &origins,
+        &before.name,
+        alias,
+        false,
+        &session,
+    );
     let AlterPlan::Statements {
         sql,
         rowid_alias,
@@ -600,6 +608,7 @@ fn what_only_the_source_knows_is_said() {
             &origins,
             "t",
             false,
+            false,
             &AlterSession::default(),
         );
         assert!(matches!(plan, AlterPlan::NeedsSource(_)), "{sql}: {plan:?}");
@@ -620,6 +629,7 @@ fn metadata_alone_changes_nothing() {
         &origins,
         "t",
         true,
+        false,
         &AlterSession::default(),
     );
     assert_eq!(
