@@ -24,6 +24,7 @@ mod mysql_target;
 mod names;
 mod online_schema_change;
 mod oracle;
+mod passed_over;
 mod relay_files;
 mod replication;
 mod servers;

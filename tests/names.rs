@@ -8,6 +8,7 @@ on_both!(
     any_name_that_the_server_accepts,
     names_that_differ_in_case_only,
     statements_in_the_charset_of_their_session,
+    temporary_tables_in_front_of_real_ones,
 );
 
 /// Names that have broken readers of DDL, quoting, file names or SQLite before. A server refuses some of them for some
@@ -315,6 +316,72 @@ fn statements_in_the_charset_of_their_session(flavor: Flavor) {
     // Bytes that are no text of the session's charset, where the server takes them: not in a name.
     session.exec_bytes(b"CREATE PROCEDURE p() SELECT _binary'\xff\xfe'".to_vec());
     assert!(accepted >= 7, "{accepted}");
+    let replica = Replica::of(&server);
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+}
+
+/// A session's temporary table hides the real one of the same name: what the session does to it is not done to that.
+fn temporary_tables_in_front_of_real_ones(flavor: Flavor) {
+    let server = Server::start(flavor);
+    let mut session = server.client();
+    session.exec(
+        "CREATE DATABASE d; USE d; CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1), (2, 2);
+         CREATE TABLE u (id INT PRIMARY KEY); INSERT INTO u VALUES (7)",
+    );
+    let hidden = [
+        "CREATE TEMPORARY TABLE t (x INT, y TEXT)",
+        "INSERT INTO t VALUES (5, 'temporary')",
+        "ALTER TABLE t ADD z INT, ADD KEY (x)",
+        "CREATE INDEX i ON t (z)",
+        "DROP INDEX i ON t",
+        "UPDATE t SET z = 4",
+        "TRUNCATE TABLE t",
+        "INSERT INTO t VALUES (6, 'temporary', 7)",
+        "CREATE TABLE like_temporary LIKE t",
+        "CREATE TABLE of_temporary AS SELECT * FROM t",
+        "INSERT INTO of_temporary SELECT * FROM t",
+        "ALTER TABLE t RENAME TO t_elsewhere",
+        "INSERT INTO t VALUES (3, 3)",
+        "ALTER TABLE t_elsewhere RENAME TO t",
+        "RENAME TABLE t TO t_again",
+        "RENAME TABLE t_again TO t",
+        "DROP TABLE IF EXISTS t, u",
+        "INSERT INTO t VALUES (4, 4)",
+        "CREATE TEMPORARY TABLE IF NOT EXISTS t (q INT)",
+        "CREATE OR REPLACE TEMPORARY TABLE t (q INT)",
+        "BEGIN; CREATE TEMPORARY TABLE inside (a INT); INSERT INTO inside VALUES (1); DROP TEMPORARY TABLE inside; COMMIT",
+        "DROP TEMPORARY TABLE t",
+        "INSERT INTO t VALUES (5, 5)",
+        "CREATE TEMPORARY TABLE t (q INT)",
+    ];
+    for sql in hidden {
+        if let Err(error) = session.try_exec(sql) {
+            eprintln!("{error}: {sql}");
+        }
+    }
+    // The server drops what is left.
+    drop(session);
+    server.exec("UPDATE d.t SET v = v + 1");
+    let replica = Replica::of(&server);
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+}
+
+/// The source ignores the case of table names: files, tables and rows follow, however statements write them.
+#[test]
+fn names_where_case_does_not_count() {
+    let server = Server::builder(Flavor::MariaDb)
+        .arg("--lower-case-table-names=1")
+        .start();
+    server.exec(
+        "CREATE DATABASE Shop; CREATE TABLE SHOP.Item (Id INT PRIMARY KEY, V INT); INSERT INTO shop.item VALUES (1, 1);
+         USE sHOP; ALTER TABLE ITEM ADD w INT DEFAULT 4; INSERT INTO Shop.Item (id) VALUES (2); RENAME TABLE Item TO THING;
+         CREATE TABLE Copy LIKE Shop.THING; INSERT INTO copy SELECT * FROM thing; CREATE DATABASE Other;
+         ALTER TABLE SHOP.COPY RENAME OTHER.Copy; UPDATE other.copy SET w = 9; CREATE INDEX I ON OTHER.COPY (W);
+         CREATE TABLE Gone (a INT); INSERT INTO gone VALUES (1); DROP TABLE GONE; TRUNCATE Thing;
+         INSERT INTO THING VALUES (8, 8, 8); CREATE DATABASE Away; CREATE TABLE AWAY.t (a INT); DROP DATABASE aWAY",
+    );
     let replica = Replica::of(&server);
     replica.run_until_caught_up();
     assert_equal(&server, &replica.target_dir());

@@ -12,7 +12,7 @@ use super::batch::{EventBody, Item, LaneBatch};
 use super::budget::Budget;
 use super::lane::{LaneContext, LaneWorker};
 use super::progress::LaneProgress;
-use crate::apply::Target;
+use crate::apply::{SourceSchema, Target};
 use crate::binlog::format::FormatDescription;
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
@@ -66,6 +66,11 @@ impl Lanes {
             lanes.lane(&database)?;
         }
         Ok(lanes)
+    }
+
+    /// Answers from the source itself.
+    pub fn source(&self) -> &dyn SourceSchema {
+        self.context.source.as_ref()
     }
 
     /// Number of open lanes.

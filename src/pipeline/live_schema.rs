@@ -17,7 +17,7 @@ use crate::source::BlockingClient;
 /// Lanes take turns; never call it from async code.
 pub(super) struct LiveSchema {
     client: Mutex<BlockingClient>,
-    folds_table_names: OnceLock<bool>,
+    lower_case_table_names: OnceLock<String>,
 }
 
 impl LiveSchema {
@@ -25,8 +25,21 @@ impl LiveSchema {
     pub(super) fn new(source: SourceConfig, runtime: Handle) -> Self {
         Self {
             client: Mutex::new(BlockingClient::new(source, runtime)),
-            folds_table_names: OnceLock::new(),
+            lower_case_table_names: OnceLock::new(),
         }
+    }
+
+    /// The variable of that name, which no server changes while it runs; asked once.
+    fn lower_case_table_names(&self) -> Result<&str> {
+        if let Some(known) = self.lower_case_table_names.get() {
+            return Ok(known);
+        }
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = client.query("SELECT @@lower_case_table_names AS names")?;
+        let value = answer.first("names").unwrap_or_default();
+        Ok(self
+            .lower_case_table_names
+            .get_or_init(|| value.to_string()))
     }
 }
 
@@ -37,13 +50,11 @@ impl SourceSchema for LiveSchema {
     }
 
     fn folds_table_names(&self) -> Result<bool> {
-        if let Some(known) = self.folds_table_names.get() {
-            return Ok(*known);
-        }
-        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = client.query("SELECT @@lower_case_table_names AS folds")?;
-        let folds = answer.first("folds").is_some_and(|value| value != "0");
-        Ok(*self.folds_table_names.get_or_init(|| folds))
+        Ok(self.lower_case_table_names()? != "0")
+    }
+
+    fn keeps_names_in_lower_case(&self) -> Result<bool> {
+        Ok(self.lower_case_table_names()? == "1")
     }
 
     fn database_collation(&self, database: &str) -> Result<Option<Collation>> {

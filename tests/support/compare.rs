@@ -165,8 +165,8 @@ pub(crate) fn databases(session: &mut Session) -> BTreeSet<String> {
 fn tables(session: &mut Session, database: &str) -> BTreeSet<String> {
     let rows = session.query_strings(&format!(
         "SELECT table_name FROM information_schema.tables
-         WHERE table_type = 'BASE TABLE' AND table_schema = {}",
-        text_literal(database)
+         WHERE table_type = 'BASE TABLE' AND {}",
+        exactly("table_schema", database)
     ));
     rows.into_iter()
         .map(|mut row| row.remove(0).unwrap())
@@ -233,9 +233,9 @@ struct Column {
 fn columns(session: &mut Session, flavor: Flavor, database: &str, table: &str) -> Vec<Column> {
     let rows = session.query_strings(&format!(
         "SELECT column_name, data_type FROM information_schema.columns
-         WHERE table_schema = {} AND table_name = {} ORDER BY ordinal_position",
-        text_literal(database),
-        text_literal(table)
+         WHERE {} AND {} ORDER BY ordinal_position",
+        exactly("table_schema", database),
+        exactly("table_name", table)
     ));
     let column = |mut row: Vec<Option<String>>| {
         let data_type = row.pop().unwrap().unwrap().to_lowercase();
@@ -483,6 +483,12 @@ fn differences<'a>(left: &'a [Row], right: &'a [Row]) -> (Vec<&'a Row>, Vec<&'a 
 fn quoted(name: &str, quote: char) -> String {
     let doubled = name.replace(quote, &format!("{quote}{quote}"));
     format!("{quote}{doubled}{quote}")
+}
+
+/// A condition on a column of `information_schema`, which ignores case where the server's names may not.
+fn exactly(column: &str, name: &str) -> String {
+    let name = text_literal(name);
+    format!("{column} = {name} AND {column} = {name} COLLATE utf8mb4_bin")
 }
 
 /// A string literal that no `sql_mode` reads otherwise.

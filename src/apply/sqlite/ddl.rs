@@ -2,8 +2,9 @@
 //!
 //! # Tables that move between databases
 //! The receiving lane copies the table out of the other database's file, which is committed up to this statement, and
-//! commits; only then does the giving lane drop it ([`super::super::Lane::finish_ddl`]). A crash between the two leaves the
-//! giving lane at the position before the statement, and it drops the table when the statement comes again.
+//! commits. The giving lane drops it in its own open transaction, so that the statement may give its name to another table,
+//! and commits last. A crash between the two leaves the giving lane at the position before the statement, and it drops
+//! the table when the statement comes again.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -93,25 +94,6 @@ impl SqliteLane {
         Ok(outcome)
     }
 
-    /// Drops the tables that the statement moved to other databases.
-    pub(super) fn finish_moves(&mut self, ddl: &Ddl<'_>) -> Result<()> {
-        let view = View {
-            lane: self,
-            ddl,
-            failed: RefCell::new(None),
-        };
-        row_finder::drop_all(&self.connection)?;
-        for change in effect::effect(ddl.statement, ddl.context, &view)? {
-            if let Change::RenameTable { from, to } = change
-                && from.0 == ddl.database
-                && to.0 != ddl.database
-            {
-                self.drop_table(&from.1)?;
-            }
-        }
-        self.forget_writers()
-    }
-
     fn apply_change(&mut self, change: Change, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
         let own = |database: &str| database == ddl.database;
         match change {
@@ -197,7 +179,10 @@ impl SqliteLane {
     ) -> Result<DdlOutcome> {
         match (from.0 == own, to.0 == own) {
             (true, true) => self.rename_table(&from.1, &to.1)?,
-            (true, false) => return Ok(DdlOutcome::Unfinished),
+            (true, false) => {
+                self.drop_table(&from.1)?;
+                return Ok(DdlOutcome::Unfinished);
+            }
             (false, true) => self.take_over(&from.0, &from.1, &to.1)?,
             (false, false) => {}
         }

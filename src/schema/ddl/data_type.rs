@@ -175,12 +175,16 @@ fn text_type(cursor: &mut Cursor<'_>, word: &str) -> Result<Option<TypeSpec>> {
         "LONGTEXT" => text(cursor, 4)?,
         "CLOB" if cursor.context.is_mariadb() => text(cursor, 4)?,
         "TEXT" => match cursor.eat_parenthesised_number()? {
-            Some(length) if length > 0 => TypeSpec::SizedText(length, charset(cursor, false)?),
+            Some(length) if length > 0 || !cursor.context.is_mariadb() => {
+                TypeSpec::SizedText(length, charset(cursor, false)?)
+            }
             _ => text(cursor, 2)?,
         },
         "TINYBLOB" => blob(1),
         "BLOB" => match cursor.eat_parenthesised_number()? {
-            Some(length) if length > 0 => TypeSpec::SizedBlob(length),
+            Some(length) if length > 0 || !cursor.context.is_mariadb() => {
+                TypeSpec::SizedBlob(length)
+            }
             _ if cursor.context.has_mode(sql_mode::ORACLE) => blob(4),
             _ => blob(2),
         },

@@ -19,6 +19,7 @@ mod default;
 mod foreign_key;
 mod index;
 mod key;
+mod name_case;
 mod partition;
 mod rename;
 pub mod statement;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::alter_key::alter_keys;
 use super::column::{column, default_value, promote_first_timestamp};
 use super::fill::{ColumnOrigin, Fill, fill, is_converted};
-use super::resolve::{collation, converted};
+use super::resolve::{collation, converted, recollated};
 use super::versioning::{add_versioning, extend_keys, make_not_null};
 use super::{Catalog, Change};
 use crate::error::{Error, ErrorKind, Result};
@@ -304,7 +304,12 @@ impl ColumnChange<'_> {
     }
 
     fn changed(&self, def: &ColumnDef) -> Result<Column> {
-        column(def, self.default, self.context)
+        let mut column = column(def, self.default, self.context)?;
+        // CONVERT TO CHARACTER SET has the last word, also over what the same statement says of a column.
+        if let Some(to) = &self.convert {
+            column.ty = recollated(&column.ty, to);
+        }
+        Ok(column)
     }
 
     /// New columns and those that move, in the order of the actions.

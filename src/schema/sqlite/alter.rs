@@ -15,6 +15,9 @@ use crate::schema::ddl::SqlContext;
 use crate::schema::effect::{ColumnOrigin, Fill};
 use crate::schema::table::{Column, ColumnType, KeyPart, Table, same_name};
 
+/// Names of the rowid, where no column has them.
+const ROWID_NAMES: [&str; 3] = ["rowid", "oid", "_rowid_"];
+
 /// What the statement's session says about values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AlterSession {
@@ -280,7 +283,8 @@ impl TableChange<'_> {
     fn native(&self, values: &[Value], alias_after: bool) -> Option<Vec<String>> {
         let kept = self.kept_in_place(values)?;
         let renamed = self.renamed(&kept);
-        if alias_after != self.rowid_alias || !self.key_stays(&renamed) {
+        if alias_after != self.rowid_alias || !self.key_stays(&renamed) || self.touches_rowid(&kept)
+        {
             return None;
         }
         let edits = self.redefinitions(&kept, &renamed, alias_after)?;
@@ -371,6 +375,22 @@ impl TableChange<'_> {
             }
         }
         renamed
+    }
+
+    /// Whether a column goes, or goes by another name, that is called as SQLite calls its rowid: it refuses to do that.
+    fn touches_rowid(&self, kept: &[(usize, usize)]) -> bool {
+        let is_rowid = |name: &str| ROWID_NAMES.iter().any(|rowid| same_name(rowid, name));
+        let stays = |(from, to): &(usize, usize), place: usize, name: &str| {
+            let now = self.after.columns.get(*to);
+            *from == place && now.is_some_and(|column| column.name == name)
+        };
+        self.before
+            .columns
+            .iter()
+            .enumerate()
+            .any(|(place, column)| {
+                is_rowid(&column.name) && !kept.iter().any(|pair| stays(pair, place, &column.name))
+            })
     }
 
     /// Whether the key that SQLite has is the same, names aside.
