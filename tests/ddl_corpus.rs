@@ -792,7 +792,7 @@ fn corpora_through_the_pipeline(flavor: Flavor) {
         flavor.name()
     );
     assert!(
-        followed > 80 && passed_over > 20,
+        followed > 80 && passed_over > 10,
         "{followed}, {passed_over}"
     );
     let replica = Replica::of(&server);
