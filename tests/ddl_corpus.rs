@@ -780,6 +780,13 @@ fn corpora_through_the_pipeline(flavor: Flavor) {
             session
                 .try_exec(&format!("INSERT IGNORE INTO {from} () VALUES ()"))
                 .ok();
+            // MERGE tables over nothing, engines without a server behind them: nobody can read their rows.
+            if session
+                .try_exec(&format!("SELECT 1 FROM {from} LIMIT 1"))
+                .is_err()
+            {
+                session.try_exec(&format!("DROP TABLE {from}")).ok();
+            }
             if name.starts_with("alt_") || is_test {
                 session
                     .try_exec(&format!("RENAME TABLE {from} TO d.`{name}`"))
@@ -787,6 +794,8 @@ fn corpora_through_the_pipeline(flavor: Flavor) {
             }
         }
     }
+    // A versioned table has rows that SELECT does not show; tests/oracle/special_tables.rs compares those.
+    session.exec("DROP TABLE IF EXISTS t_or");
     eprintln!(
         "{}: {followed} followed, {passed_over} passed over",
         flavor.name()

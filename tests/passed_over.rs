@@ -54,22 +54,3 @@ fn ddl_by_detours(flavor: Flavor) {
     replica.run_until_caught_up();
     assert_equal(&server, &replica.target_dir());
 }
-
-/// A sequence of MariaDB is not a table that anybody reads: its statements and the rows that it writes for itself are
-/// passed over, and the values that it gave are in the rows that took them.
-#[test]
-fn sequences() {
-    let server = Server::start(Flavor::MariaDb);
-    server.exec(
-        "CREATE DATABASE d; USE d; CREATE SEQUENCE s START WITH 100 INCREMENT BY 10 CACHE 2;
-         CREATE TABLE t (id INT PRIMARY KEY DEFAULT NEXTVAL(s), v INT); INSERT INTO t (v) VALUES (1), (2), (3), (4), (5);
-         DO NEXTVAL(s); DO SETVAL(s, 500); INSERT INTO t (v) VALUES (6); ALTER SEQUENCE s RESTART 900 MAXVALUE 5000;
-         INSERT INTO t VALUES (NEXT VALUE FOR s, 7); CREATE OR REPLACE SEQUENCE s2; INSERT INTO t VALUES (NEXTVAL(s2), 8);
-         RENAME TABLE s2 TO s3; DO NEXTVAL(s3); DROP SEQUENCE s3; CREATE SEQUENCE IF NOT EXISTS s4 NOCACHE;
-         INSERT INTO t VALUES (NEXTVAL(s4) + 50, 9); ALTER TABLE t ALTER id DROP DEFAULT; DROP TABLE s4; DROP SEQUENCE IF EXISTS s4;
-         UPDATE t SET v = v + 1",
-    );
-    let replica = Replica::of(&server);
-    replica.run_until_caught_up();
-    assert_equal(&server, &replica.target_dir());
-}
