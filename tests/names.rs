@@ -1,6 +1,7 @@
 //! Names: whatever identifier a server accepts is followed, in DDL and in rows, and has one place in SQLite.
 
 use crate::support::compare::assert_equal;
+use crate::support::random::budget;
 use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, Server, Session};
 
@@ -173,7 +174,14 @@ fn any_name_that_the_server_accepts(flavor: Flavor) {
     let mut session = server.client();
     session.exec("SET NAMES utf8mb4; CREATE DATABASE d; CREATE DATABASE e; USE d");
     let mut accepted = [0; 3];
+    let all = budget("RELAYLITE_TEST_ALL_NAMES", 0) > 0;
+    let turn = usize::from(flavor == Flavor::MySql);
     for (number, name) in hard_names().iter().enumerate() {
+        // Half of them on each server, or all on both when a longer run is asked for.
+        let is_needed = ["a\\", "a.b", ".."].contains(&name.as_str());
+        if number % 2 != turn && !is_needed && !all {
+            continue;
+        }
         let n = quoted(name);
         let as_table = [
             format!(
@@ -232,7 +240,7 @@ fn any_name_that_the_server_accepts(flavor: Flavor) {
         flavor.name(),
         hard_names().len()
     );
-    assert!(accepted.iter().all(|count| *count > 80), "{accepted:?}");
+    assert!(accepted.iter().all(|count| *count > 20), "{accepted:?}");
     let replica = Replica::of(&server);
     replica.run_until_caught_up();
     assert_equal(&server, &replica.target_dir());
