@@ -84,6 +84,11 @@ pub trait SourceSchema: Send + Sync {
         Ok(false)
     }
 
+    /// Whether the source keeps names of databases and tables in lower case (`lower_case_table_names` is 1).
+    fn keeps_names_in_lower_case(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Default collation of a database as the source has it now. `database` is its name in the target.
     fn database_collation(&self, database: &str)
     -> Result<Option<crate::schema::table::Collation>>;

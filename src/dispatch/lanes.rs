@@ -14,8 +14,8 @@ use super::lane::{LaneContext, LaneWorker};
 use super::progress::LaneProgress;
 use super::quarantine::{AsideTable, TableId};
 use super::resync::Copy;
-use crate::apply::Target;
 use crate::apply::quarantine::SetAside;
+use crate::apply::{SourceSchema, Target};
 use crate::binlog::format::FormatDescription;
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
@@ -71,6 +71,11 @@ impl Lanes {
             lanes.lane(&database)?;
         }
         Ok(lanes)
+    }
+
+    /// Answers from the source itself.
+    pub fn source(&self) -> &dyn SourceSchema {
+        self.context.source.as_ref()
     }
 
     /// Number of open lanes.

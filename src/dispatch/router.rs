@@ -439,7 +439,12 @@ impl Router {
                 )));
             }
             Meaning::Ddl(statement, context) => {
-                return self.ddl(step, query, *statement, *context);
+                let lower = statement.in_lower_case();
+                // Asked only where it matters; nothing of it is in the binlog.
+                let is_lower =
+                    lower != *statement && self.lanes.source().keeps_names_in_lower_case()?;
+                let statement = if is_lower { lower } else { *statement };
+                return self.ddl(step, query, statement, *context);
             }
         }
         Ok(())

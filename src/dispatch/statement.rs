@@ -91,7 +91,12 @@ pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
     }
     let context = context_of(query, format);
     let mut scratch = String::new();
-    let text = text_of(query, &mut scratch)?;
+    let text = match text_of(query, &mut scratch) {
+        Ok(text) => text,
+        // Routines and triggers may hold raw bytes (`_binary'…'`); what changes no table need not be read.
+        Err(_) if changes_no_table(&query.sql, &context) => return Ok(Meaning::PassOver),
+        Err(error) => return Err(error),
+    };
     Ok(match ddl::parse(text, &context)? {
         Statement::Begin => Meaning::Begin,
         Statement::Xa(XaCommand::Start(_)) => Meaning::XaBegin,
@@ -167,6 +172,12 @@ pub fn named_table(query: &Query, format: &FormatDescription) -> Option<(String,
     }
     let database = table.database(&query.database).to_owned();
     Some((database, table.name))
+}
+
+/// Whether a statement's first words, which are ASCII in every charset of a session, say that it changes no table.
+fn changes_no_table(sql: &[u8], context: &SqlContext) -> bool {
+    let family = ddl::classify(&String::from_utf8_lossy(sql), context);
+    matches!(family, Ok(ddl::Family::NoTableChange(_)))
 }
 
 /// Tools write into system tables by statement (`mysql.rds_heartbeat2`): nothing that is followed changes.

@@ -79,13 +79,14 @@ pub(crate) fn assert_table_equal(server: &Server, target: &Path, database: &str,
     let columns = columns(&mut session, server.flavor(), database, table);
     let sqlite = open(&database_path(target, database));
     let expected_names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let in_file = name_in_file(&sqlite, table);
     assert_eq!(
-        column_names(&sqlite, table),
+        column_names(&sqlite, &in_file),
         expected_names,
         "columns of {database}.{table}: left in the target, right in the source"
     );
     let expected = source_rows(&mut session, database, table, &columns);
-    let actual = sqlite_rows(&sqlite, table, &columns);
+    let actual = sqlite_rows(&sqlite, &in_file, &columns);
     assert_rows_equal(&format!("{database}.{table}"), expected, actual);
 }
 
@@ -179,25 +180,41 @@ pub(crate) fn databases(session: &mut Session) -> BTreeSet<String> {
 fn tables(session: &mut Session, database: &str) -> BTreeSet<String> {
     let rows = session.query_strings(&format!(
         "SELECT table_name FROM information_schema.tables
-         WHERE table_type = 'BASE TABLE' AND table_schema = {}",
-        text_literal(database)
+         WHERE table_type = 'BASE TABLE' AND {}",
+        exactly("table_schema", database)
     ));
     rows.into_iter()
         .map(|mut row| row.remove(0).unwrap())
         .collect()
 }
 
+/// Tables of a file by the source's name. Where SQLite could not have the name, the file's catalog says what it is
+/// called there; a table that the catalog does not know goes by its own.
 fn tables_in_sqlite(sqlite: &Connection) -> BTreeSet<String> {
     let mut statement = sqlite
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'")
+        .prepare(
+            "SELECT ifnull(table_name, name), ifnull(sqlite_name, '(nothing)')
+             FROM (SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!')
+             FULL JOIN _relaylite_catalog ON sqlite_name = name",
+        )
         .unwrap();
     let names = statement
-        .query_map([], |row| row.get::<_, String>(0))
+        .query_map([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })
         .unwrap();
     names
         .map(Result::unwrap)
-        .filter(|name| !name.starts_with(OWN_PREFIX))
+        .filter(|(name, in_file)| !name.starts_with(OWN_PREFIX) || in_file.starts_with('~'))
+        .map(|(name, _)| name)
         .collect()
+}
+
+/// What the file calls a table.
+fn name_in_file(sqlite: &Connection, table: &str) -> String {
+    let sql = "SELECT sqlite_name FROM _relaylite_catalog WHERE table_name = ?1";
+    let name = sqlite.query_row(sql, [table], |row| row.get(0));
+    name.optional().unwrap().unwrap_or_else(|| table.to_owned())
 }
 
 fn column_names(sqlite: &Connection, table: &str) -> Vec<String> {
@@ -231,9 +248,9 @@ struct Column {
 fn columns(session: &mut Session, flavor: Flavor, database: &str, table: &str) -> Vec<Column> {
     let rows = session.query_strings(&format!(
         "SELECT column_name, data_type FROM information_schema.columns
-         WHERE table_schema = {} AND table_name = {} ORDER BY ordinal_position",
-        text_literal(database),
-        text_literal(table)
+         WHERE {} AND {} ORDER BY ordinal_position",
+        exactly("table_schema", database),
+        exactly("table_name", table)
     ));
     let column = |mut row: Vec<Option<String>>| {
         let data_type = row.pop().unwrap().unwrap().to_lowercase();
@@ -502,6 +519,12 @@ fn differences<'a>(left: &'a [Row], right: &'a [Row]) -> (Vec<&'a Row>, Vec<&'a 
 fn quoted(name: &str, quote: char) -> String {
     let doubled = name.replace(quote, &format!("{quote}{quote}"));
     format!("{quote}{doubled}{quote}")
+}
+
+/// A condition on a column of `information_schema`, which ignores case where the server's names may not.
+fn exactly(column: &str, name: &str) -> String {
+    let name = text_literal(name);
+    format!("{column} = {name} AND {column} = {name} COLLATE utf8mb4_bin")
 }
 
 /// A string literal that no `sql_mode` reads otherwise.

@@ -2,8 +2,9 @@
 //!
 //! # Tables that move between databases
 //! The receiving lane copies the table out of the other database's file, which is committed up to this statement, and
-//! commits; only then does the giving lane drop it ([`super::super::Lane::finish_ddl`]). A crash between the two leaves the
-//! giving lane at the position before the statement, and it drops the table when the statement comes again.
+//! commits. The giving lane drops it in its own open transaction, so that the statement may give its name to another table,
+//! and commits last. A crash between the two leaves the giving lane at the position before the statement, and it drops
+//! the table when the statement comes again.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -16,7 +17,6 @@ use super::file_name::file_name;
 use super::foreign_keys;
 use super::lane::SqliteLane;
 use super::renamed_keys::{FullName, after_column_rename, after_rename, renamed};
-use super::row_finder;
 use super::store;
 use crate::apply::{Ddl, DdlOutcome};
 use crate::error::{Error, ErrorKind, Result};
@@ -131,29 +131,6 @@ impl SqliteLane {
         Ok(())
     }
 
-    /// Drops the tables that the statement moved to other databases.
-    pub(super) fn finish_moves(&mut self, ddl: &Ddl<'_>) -> Result<()> {
-        let view = View {
-            lane: self,
-            ddl,
-            failed: RefCell::new(None),
-        };
-        row_finder::drop_all(&self.connection)?;
-        for change in effect::effect(ddl.statement, ddl.context, &view)? {
-            if let Change::RenameTable { from, to } = change
-                && from.0 == ddl.database
-                && to.0 != ddl.database
-            {
-                self.drop_table(&from.1)?;
-                self.follow(|table| after_rename(table, ddl.database, &from, &to))?;
-            }
-        }
-        if !ddl.context.may_log_cascades() {
-            self.check_apart(ddl.database)?;
-        }
-        self.forget_writers()
-    }
-
     fn apply_change(&mut self, change: Change, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
         let own = |database: &str| database == ddl.database;
         match change {
@@ -234,7 +211,11 @@ impl SqliteLane {
     fn rename(&mut self, from: &FullName, to: &FullName, own: &str) -> Result<DdlOutcome> {
         match (from.0 == own, to.0 == own) {
             (true, true) => self.rename_table(from, to)?,
-            (true, false) => return Ok(DdlOutcome::Unfinished),
+            (true, false) => {
+                self.drop_table(&from.1)?;
+                self.follow(|table| after_rename(table, own, from, to))?;
+                return Ok(DdlOutcome::Unfinished);
+            }
             (false, true) => self.take_over(from, to)?,
             (false, false) => {}
         }
@@ -297,7 +278,8 @@ impl SqliteLane {
             ddl.query.time_zone.as_deref(),
         );
         let (alias, name) = (entry.rowid_alias, &entry.sqlite_name);
-        match sqlite::alter_plan(before, &after, origins, name, alias, &session) {
+        let is_empty = self.is_empty(name)?;
+        match sqlite::alter_plan(before, &after, origins, name, alias, is_empty, &session) {
             AlterPlan::Statements {
                 sql, rowid_alias, ..
             } => {
@@ -327,6 +309,14 @@ impl SqliteLane {
             )
             .at_table(ddl.database, &before.name)),
         }
+    }
+
+    fn is_empty(&self, sqlite_name: &str) -> Result<bool> {
+        let sql = format!(
+            "SELECT NOT EXISTS (SELECT 1 FROM {})",
+            sqlite::quote_identifier(sqlite_name)
+        );
+        Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
     }
 
     /// The entry of a table in another database's file; that file's lane stands still meanwhile.

@@ -19,6 +19,7 @@ mod default;
 mod foreign_key;
 mod index;
 mod key;
+mod name_case;
 mod named;
 mod partition;
 mod rename;
@@ -29,6 +30,7 @@ mod transaction;
 
 pub use classify::{Family, classify};
 pub use context::{Flavor, SqlContext};
+pub(in crate::schema) use key::PRIMARY;
 pub use named::named_table;
 pub use statement::{Statement, TableName};
 

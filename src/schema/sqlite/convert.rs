@@ -2,7 +2,7 @@
 //!
 //! Only conversions that come out exactly as on the server are given; all others say why they need the source.
 
-use super::alter::AlterSession;
+use super::alter_session::AlterSession;
 use super::default::literal;
 use super::name::quote_text;
 use crate::schema::effect::implicit_default;

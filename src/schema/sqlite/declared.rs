@@ -70,7 +70,7 @@ pub fn declared_type(ty: &ColumnType) -> String {
             scale,
             unsigned,
         } if *precision <= EXACT_DIGITS => {
-            // SQLite takes no word behind the digits.
+            // SQLite's grammar wants the numbers last.
             format!("{}({precision},{scale})", with_sign("DECIMAL", *unsigned))
         }
         ColumnType::Decimal { .. } => String::new(),

@@ -333,7 +333,15 @@ fn alter(
     let (after, origins) = altered(&before, alter_sql, context);
     let session = AlterSession::new(context, 1_600_000_000, 123_456, Some("+02:00"));
     let alias = has_rowid_alias(&before);
-    let plan = alter_plan(&before, &after, &origins, &before.name, alias, &session);
+    let plan = alter_plan(
+        &before,
+        &after,
+        &origins,
+        &before.name,
+        alias,
+        false,
+        &session,
+    );
     let AlterPlan::Statements {
         sql,
         rowid_alias,
@@ -610,6 +618,7 @@ fn what_only_the_source_knows_is_said() {
             &origins,
             "t",
             false,
+            false,
             &AlterSession::default(),
         );
         assert!(matches!(plan, AlterPlan::NeedsSource(_)), "{sql}: {plan:?}");
@@ -630,6 +639,7 @@ fn metadata_alone_changes_nothing() {
         &origins,
         "t",
         true,
+        false,
         &AlterSession::default(),
     );
     assert_eq!(
