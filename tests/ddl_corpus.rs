@@ -179,7 +179,7 @@ impl Catalog for Follower {
 impl Follower {
     fn new(flavor: Flavor, version: (u32, u32, u32), session: &mut Session) -> Self {
         let flavor = match flavor {
-            Flavor::MariaDb => ddl::Flavor::MariaDb,
+            Flavor::MariaDb | Flavor::MariaDb11 => ddl::Flavor::MariaDb,
             Flavor::MySql => ddl::Flavor::MySql,
         };
         let (major, minor, patch) = version;

@@ -11,6 +11,7 @@
 #[macro_use]
 mod support;
 
+mod alter_in_two_phases;
 mod classic_errors;
 mod crashes;
 mod ddl_corpus;

@@ -5,6 +5,7 @@
 //! makes it longer.
 
 mod charsets;
+mod collations;
 mod column_kind;
 mod keyless;
 mod partial_json;
@@ -17,10 +18,18 @@ use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, Server, Session};
 use table::Table;
 
-on_both!(edge_values, random_tables);
+on_all!(edge_values, random_tables);
 
 /// The session that writes: nothing is refused, and the zone has gaps and folds.
 const LAX: &str = "SET sql_mode = 'NO_ENGINE_SUBSTITUTION', time_zone = '+02:00', NAMES utf8mb4";
+
+/// The values of `binlog_row_image`.
+fn row_images(flavor: Flavor) -> &'static [&'static str] {
+    match flavor {
+        Flavor::MariaDb11 => &["FULL", "MINIMAL", "NOBLOB", "FULL_NODUP"],
+        Flavor::MariaDb | Flavor::MySql => &["FULL", "MINIMAL", "NOBLOB"],
+    }
+}
 
 /// Ways to log the same changes.
 struct Logging {
@@ -36,24 +45,34 @@ fn loggings(flavor: Flavor) -> Vec<Logging> {
         session,
     };
     match flavor {
-        Flavor::MariaDb => vec![
-            logging(
-                "plain",
-                "binlog_row_metadata = NO_LOG",
-                "binlog_row_image = FULL",
-            ),
-            logging(
-                "minimal",
-                "binlog_row_metadata = MINIMAL",
-                "binlog_row_image = MINIMAL",
-            ),
-            logging(
-                "noblob",
-                "binlog_row_metadata = FULL",
-                "binlog_row_image = NOBLOB",
-            ),
-            logging("packed", "log_bin_compress = ON", "binlog_row_image = FULL"),
-        ],
+        Flavor::MariaDb | Flavor::MariaDb11 => {
+            let mut loggings = vec![
+                logging(
+                    "plain",
+                    "binlog_row_metadata = NO_LOG",
+                    "binlog_row_image = FULL",
+                ),
+                logging(
+                    "minimal",
+                    "binlog_row_metadata = MINIMAL",
+                    "binlog_row_image = MINIMAL",
+                ),
+                logging(
+                    "noblob",
+                    "binlog_row_metadata = FULL",
+                    "binlog_row_image = NOBLOB",
+                ),
+                logging("packed", "log_bin_compress = ON", "binlog_row_image = FULL"),
+            ];
+            if flavor == Flavor::MariaDb11 {
+                loggings.push(logging(
+                    "nodup",
+                    "log_bin_compress = OFF",
+                    "binlog_row_image = FULL_NODUP",
+                ));
+            }
+            loggings
+        }
         Flavor::MySql => vec![
             logging(
                 "plain",
@@ -99,10 +118,8 @@ fn edge_tables(flavor: Flavor) -> Vec<Table> {
         .enumerate()
         .map(|(n, kinds)| Table::with_id(&format!("t{n}"), kinds))
         .collect();
-    let key = |kind: &&column_kind::ColumnKind| {
-        kind.can_be_key() && !kind.sql_type.contains("COMPRESSED")
-    };
-    for (n, kind) in kinds.iter().filter(key).enumerate() {
+    let keys = kinds.iter().filter(|kind| kind.can_be_key());
+    for (n, kind) in keys.enumerate() {
         tables.push(Table::with_key(
             &format!("k{n}"),
             std::slice::from_ref(kind),
@@ -160,7 +177,7 @@ fn random_tables(flavor: Flavor) {
         let mut session = session(&server, logging);
         for n in 0..6 {
             let has_virtual =
-                flavor == Flavor::MySql || logging.session == "binlog_row_image = FULL";
+                !flavor.is_mariadb() || logging.session.contains("binlog_row_image = FULL");
             let table = Table::random(&format!("t{n}"), &kinds, has_virtual, &mut random);
             eprintln!("{}: {}", logging.name, table.create_sql());
             if let Err(error) = session.try_exec(table.create_sql()) {

@@ -3,7 +3,7 @@
 use crate::binlog::flavor::Flavor;
 use crate::binlog::format::FormatDescription;
 use crate::decode::charset::Charset;
-use crate::decode::query::Query;
+use crate::decode::query::{AlterPhase, Query};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::statement::XaCommand;
 use crate::schema::ddl::{self, SqlContext, Statement};
@@ -72,6 +72,9 @@ pub fn dropped_database(statement: &Statement) -> Option<&str> {
 /// # Errors
 /// `Unsupported` or `Schema` when a statement that changes a table cannot be read.
 pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
+    if let Some(AlterPhase::Start | AlterPhase::Rollback) = query.alter_phase {
+        return Ok(Meaning::PassOver);
+    }
     let context = context_of(query, format);
     let mut scratch = String::new();
     let text = text_of(query, &mut scratch)?;
@@ -122,6 +125,7 @@ fn context_of(query: &Query, format: &FormatDescription) -> SqlContext {
         sql_mode: query.sql_mode,
         collation_server: query.charsets.map(|(_, _, server)| server),
         default_collation_utf8mb4: query.default_collation_utf8mb4,
+        character_set_collations: query.character_set_collations.clone(),
         explicit_defaults_for_timestamp: explicit_defaults,
         ..SqlContext::new(format.flavor, format.version, query.database.as_str())
     }

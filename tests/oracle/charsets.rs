@@ -13,11 +13,8 @@ use crate::support::random::{self, Random};
 use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, Server, Session};
 
-on_both!(
-    whole_repertoires,
-    bytes_that_are_no_text,
-    statements_in_other_charsets
-);
+on_both!(whole_repertoires, bytes_that_are_no_text);
+on_all!(statements_in_other_charsets);
 
 const CHARACTERS_A_ROW: usize = 64;
 

@@ -70,7 +70,7 @@ impl Table {
         let mut keys = Vec::new();
         let mut not_null = Vec::new();
         for (at, column) in columns.iter().enumerate() {
-            let can_be_key = column.can_be_key() && !column.sql_type.contains("COMPRESSED");
+            let can_be_key = column.can_be_key();
             if can_be_key && keys.len() < 3 && random.percent(40) {
                 keys.push(format!("c{at}"));
             }
