@@ -23,6 +23,7 @@ mod large_values;
 mod layers;
 mod mysql_target;
 mod oracle;
+mod random_ddl;
 mod relay_files;
 mod replication;
 mod servers;
