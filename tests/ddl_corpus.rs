@@ -710,9 +710,7 @@ fn every_clause_on_mariadb() {
 
 #[test]
 fn every_clause_on_mariadb_11() {
-    clauses_on(&without_syncs(
-        Server::builder(Flavor::MariaDb).program_from("RELAYLITE_TEST_MARIADBD11"),
-    ));
+    clauses_on(&without_syncs(Server::builder(Flavor::MariaDb11)));
 }
 
 #[test]

@@ -15,6 +15,7 @@ on_both!(
     random_rules_do_what_they_do_on_a_server,
     each_table_of_a_statement_counts_by_itself,
     what_is_left_out_moves_the_position_and_is_counted,
+    a_table_renamed_into_scope_is_read_afresh,
     a_table_renamed_into_scope_stops_with_a_cure,
     databases_get_other_names,
     other_names_on_a_mysql_target,
@@ -196,6 +197,27 @@ fn what_is_left_out_moves_the_position_and_is_counted(flavor: Flavor) {
     replica.wait_until_caught_up(&source);
     assert_eq!(replica.status().number("Left_Out_Row_Events"), 0);
     assert_eq!(table_names(&replica.target_dir()), names("shop.t"));
+    drop(running);
+}
+
+/// As at the end of an online schema change whose shadow table is left out.
+fn a_table_renamed_into_scope_is_read_afresh(flavor: Flavor) {
+    let source = Server::start(flavor);
+    source.exec("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY, v INT); INSERT INTO shop.t VALUES (1, 1)");
+    let replica = Replica::of(&source)
+        .arg("--replicate-wild-ignore-table=%.\\_%")
+        .arg("--replicate-rewrite-db=shop->store");
+    let running = replica.follow();
+    replica.wait_until_caught_up(&source);
+    source.exec(
+        "USE shop; CREATE TABLE _t_gho LIKE t; ALTER TABLE _t_gho ADD w VARCHAR(9) DEFAULT 'new' FIRST;
+         INSERT INTO _t_gho (id, v) SELECT id, v FROM t; INSERT INTO t VALUES (2, 2); INSERT INTO _t_gho VALUES ('x', 2, 2);
+         RENAME TABLE t TO _t_del, _t_gho TO t; INSERT INTO t (id, v) VALUES (3, 3); UPDATE t SET v = 7 WHERE id = 1",
+    );
+    replica.wait_until_caught_up(&source);
+    replica.wait_until_sound();
+    let all = in_sqlite(&replica.target_dir());
+    assert_eq!(all["store.t"], ["new 1 7", "new 3 3", "x 2 2"]);
     drop(running);
 }
 

@@ -31,6 +31,7 @@ mod online_schema_change;
 mod oracle;
 mod passed_over;
 mod quarantine;
+mod random_ddl;
 mod relay_files;
 mod replication;
 mod resync;

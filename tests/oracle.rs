@@ -6,7 +6,7 @@
 
 mod charsets;
 mod collations;
-mod column_kind;
+pub(crate) mod column_kind;
 mod keyless;
 mod partial_json;
 mod special_tables;

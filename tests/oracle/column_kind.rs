@@ -33,9 +33,9 @@ trait Values: Debug {
 
 /// A type, and how literals for it are made.
 #[derive(Clone, Debug)]
-pub(super) struct ColumnKind {
+pub(crate) struct ColumnKind {
     /// As CREATE TABLE says it.
-    pub(super) sql_type: String,
+    pub(crate) sql_type: String,
     values: Rc<dyn Values>,
 }
 
@@ -48,23 +48,23 @@ impl ColumnKind {
     }
 
     /// Whether it can be in a key without a prefix.
-    pub(super) fn can_be_key(&self) -> bool {
+    pub(crate) fn can_be_key(&self) -> bool {
         let too_long = ["TEXT", "BLOB", "COMPRESSED"];
         self.values.can_be_key() && !too_long.iter().any(|word| self.sql_type.contains(word))
     }
 
     /// Whether a column may have one of its values as its default.
-    pub(super) fn can_have_default(&self) -> bool {
+    pub(crate) fn can_have_default(&self) -> bool {
         self.can_be_key()
     }
 
     /// Literals at the ends of the range and where other programs went wrong.
-    pub(super) fn edges(&self) -> Vec<String> {
+    pub(crate) fn edges(&self) -> Vec<String> {
         self.values.edges()
     }
 
     /// A random literal.
-    pub(super) fn random(&self, random: &mut Random) -> String {
+    pub(crate) fn random(&self, random: &mut Random) -> String {
         if random.percent(30) {
             let edges = self.edges();
             return edges[random.size(0..edges.len())].clone();
@@ -74,7 +74,7 @@ impl ColumnKind {
 }
 
 /// Every type that a server has.
-pub(super) fn all(flavor: Flavor) -> Vec<ColumnKind> {
+pub(crate) fn all(flavor: Flavor) -> Vec<ColumnKind> {
     let mut kinds = number::kinds();
     kinds.extend(temporal::kinds(flavor));
     kinds.extend(text::kinds(flavor));

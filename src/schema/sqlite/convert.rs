@@ -42,6 +42,10 @@ pub(super) fn conversion(
     if !before.nullable || after.nullable {
         return converted;
     }
+    if before.default.is_some() && !session.strict {
+        // MariaDB gives the column's former default, if it alters in place.
+        return needs_source("gets another value in place of NULL".to_owned());
+    }
     let is_timestamp = matches!(after.ty, ColumnType::Timestamp { .. });
     if is_timestamp && !session.strict {
         return needs_source("gets times in place of NULL".to_owned());
