@@ -24,6 +24,7 @@ mod mysql_target;
 mod oracle;
 mod relay_files;
 mod replication;
+mod semi_sync;
 mod servers;
 mod snapshot;
 mod start_positions;

@@ -11,4 +11,5 @@ pub mod gtid;
 pub mod header;
 pub mod kind;
 pub mod position;
+pub mod query;
 pub mod rotate;

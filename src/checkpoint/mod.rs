@@ -1,5 +1,6 @@
 //! 6. How far the target is: one checkpoint per database, written in the same transaction as the rows.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::binlog::gtid::GtidSet;
@@ -18,4 +19,33 @@ pub struct Checkpoint {
     pub executed: Arc<GtidSet>,
     /// The source's clock when that transaction began, in seconds since 1970; 0 when not known.
     pub timestamp: u32,
+}
+
+impl Checkpoint {
+    /// Whether all that this one stands for is behind `watermark`. What came from another source is: a source is left
+    /// only when everything that came from it is durable in every database.
+    pub fn is_behind(&self, watermark: &Self) -> bool {
+        self.source_id != watermark.source_id
+            || self
+                .position
+                .order(&watermark.position)
+                .is_some_and(Ordering::is_le)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_of_two_sources_are_not_compared() {
+        let at = |source: &str, offset| Checkpoint {
+            source_id: source.into(),
+            position: Position::new("b.000001", offset),
+            executed: Arc::default(),
+            timestamp: 0,
+        };
+        assert!(at("a", 4).is_behind(&at("a", 4)) && !at("a", 5).is_behind(&at("a", 4)));
+        assert!(at("a", 9).is_behind(&at("b", 4)));
+    }
 }

@@ -105,6 +105,9 @@ struct Settings {
     /// native, or mysql_cdc where it was built in [default: native]
     #[arg(long, value_name = "DRIVER", value_parser = parse_word::<DriverKind>)]
     driver: Option<DriverKind>,
+    /// Acknowledge to a semi-synchronous source what is durable in the relay log: its commits then wait for that
+    #[arg(long)]
+    semi_sync: bool,
     /// Stop when everything before this position of the source is applied and durable
     #[arg(long, value_name = "FILE:POS", conflicts_with = "until_caught_up")]
     until: Option<String>,
@@ -154,6 +157,7 @@ impl Settings {
             ssl_cert: self.ssl_cert,
             ssl_key: self.ssl_key,
             driver: self.driver,
+            semi_sync: self.semi_sync.then_some(true),
             until: self.until,
             until_caught_up: self.until_caught_up.then_some(true),
             exit_on_error: self.exit_on_error.then_some(true),

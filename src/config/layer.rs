@@ -52,6 +52,8 @@ pub struct Layer {
     pub ssl_key: Option<PathBuf>,
     /// `native` or `mysql_cdc`.
     pub driver: Option<DriverKind>,
+    /// Acknowledge to a semi-synchronous source what is durable here.
+    pub semi_sync: Option<bool>,
     /// Stop at `FILE:POS`.
     pub until: Option<String>,
     /// Stop at the source's position at start.
@@ -130,6 +132,7 @@ impl Layer {
             "connect_retry",
             "heartbeat_period",
             "replica_net_timeout",
+            "semi_sync",
             "until_caught_up",
             "exit_on_error",
         ];
@@ -190,6 +193,7 @@ impl Layer {
             ssl_cert,
             ssl_key,
             driver,
+            semi_sync,
             until,
             until_caught_up,
             exit_on_error,

@@ -14,7 +14,7 @@ use self::layer::Layer;
 use self::limits::{
     CONNECT_RETRY_DEFAULT, HEARTBEAT_PERIOD_DEFAULT, NET_TIMEOUT_DEFAULT, SECONDS_MAX, WORKERS_MAX,
 };
-use self::source::{MySqlUrl, SourceConfig, Start, TlsConfig};
+use self::source::{DriverKind, MySqlUrl, SourceConfig, Start, TlsConfig};
 use self::target::TargetConfig;
 use crate::binlog::position::Position;
 use crate::error::{Error, ErrorKind, Result};
@@ -161,6 +161,14 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
             "must be longer than heartbeat_period",
         ));
     }
+    let driver = layer.driver.unwrap_or_default();
+    let semi_sync = layer.semi_sync.unwrap_or(false);
+    if semi_sync && driver == DriverKind::MysqlCdc {
+        return Err(invalid(
+            "semi_sync",
+            "cannot be had with driver = \"mysql_cdc\", which sends no acknowledgements; set driver = \"native\"",
+        ));
+    }
     Ok(SourceConfig {
         host: url.host,
         port: url.port,
@@ -178,7 +186,8 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
         replica_uuid: String::new(),
         heartbeat_period: Duration::from_secs(heartbeat),
         net_read_timeout: Duration::from_secs(timeout),
-        driver: layer.driver.unwrap_or_default(),
+        driver,
+        semi_sync,
     })
 }
 
@@ -238,7 +247,7 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_named() {
         type Edit = fn(&mut Layer);
-        let cases: [(&str, Edit); 6] = [
+        let cases: [(&str, Edit); 7] = [
             ("`source`", |l| l.source = None),
             ("`server_id`", |l| l.server_id = None),
             ("`server_id`", |l| l.server_id = Some(0)),
@@ -246,6 +255,10 @@ mod tests {
             ("`until`", |l| {
                 l.until = Some("b.000001:4".into());
                 l.until_caught_up = Some(true);
+            }),
+            ("`semi_sync`", |l| {
+                l.semi_sync = Some(true);
+                l.driver = Some(DriverKind::MysqlCdc);
             }),
             ("`replica_net_timeout`", |l| l.replica_net_timeout = Some(1)),
         ];

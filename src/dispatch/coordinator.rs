@@ -23,6 +23,7 @@ use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
 use crate::config::limits::{RELAY_WAIT, WATERMARK_INTERVAL};
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoints;
 use crate::relay::reader::RelayReader;
 
 /// What one run of the applier side needs.
@@ -72,7 +73,12 @@ struct Coordinator {
 /// The first error of the coordinator or any lane. What was whole then is committed or rolled back, and comes again in
 /// the next run.
 pub fn run(run: Run) -> Result<Ended> {
-    let lanes = Lanes::open(run.target.clone(), run.context.clone(), run.roster)?;
+    let lanes = Lanes::open(
+        run.target.clone(),
+        run.context.clone(),
+        run.roster,
+        run.from.clone(),
+    )?;
     let from_position = run.from.position.clone();
     let mut coordinator = Coordinator {
         router: Router::new(lanes, run.from, run.reader.format().clone(), run.cut_short),
@@ -193,7 +199,9 @@ impl Coordinator {
         if !is_later {
             return Ok(());
         }
+        failpoints::hit(failpoints::WATERMARK_BEFORE_STORE);
         self.target.set_watermark(at)?;
+        failpoints::hit(failpoints::WATERMARK_STORED);
         self.watermark = Some(at.position.clone());
         self.state.clear_error();
         let lanes = self.router.lanes();

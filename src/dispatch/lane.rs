@@ -31,6 +31,7 @@ use crate::config::limits::{
 use crate::decode::rows::{RowReader, RowsEvent};
 use crate::decode::table_map::TableMap;
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoints;
 
 /// What all lanes share.
 #[derive(Clone)]
@@ -302,7 +303,9 @@ impl LaneWorker {
         let Some(at) = self.pending.take() else {
             return Ok(());
         };
+        failpoints::hit(failpoints::LANE_BEFORE_COMMIT);
         self.lane.commit(&at)?;
+        failpoints::hit(failpoints::LANE_COMMITTED);
         self.progress.set_committed(at);
         self.progress.commits.fetch_add(1, Ordering::Relaxed);
         let invalid = self.lane.invalid_texts();

@@ -1,6 +1,8 @@
 //! Before the first event: whose relay log, and where to begin.
 
 use std::cmp::Ordering;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -11,12 +13,13 @@ use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::checkpoint::Checkpoint;
 use crate::config::Until;
 use crate::config::source::Start;
-use crate::error::{ErrorKind, Result, Retry};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::relay::end::RelayEnd;
 use crate::relay::io_state::IoPhase;
+use crate::relay::received::{self, Received};
 use crate::relay::receiver::{Destination, pause, unix_now};
 use crate::relay::recover;
-use crate::source::StartAt;
+use crate::source::{SourceConnection, StartAt};
 
 impl Pipeline {
     /// Finds out whose relay log to use and where to begin; asks the source when the target does not know.
@@ -24,23 +27,31 @@ impl Pipeline {
         &self,
         stop: &CancellationToken,
     ) -> Result<Option<(Destination, Checkpoint)>> {
-        if let Some(from) = self.watermark()? {
+        if let Some(watermark) = self.target.watermark()? {
+            let Some(from) = self.skip(watermark, stop).await? else {
+                return Ok(None);
+            };
             let destination = self.resume(&from)?;
             if self.config.until == Until::CaughtUp && self.until.get().is_none() {
-                let Some(()) = self.with_source(stop, None).await?.map(drop) else {
+                let asked = self.asked(stop, || Box::pin(self.ask_for_the_end(&from.source_id)));
+                let Some(()) = asked.await? else {
                     return Ok(None);
                 };
             }
             return Ok(Some((destination, from)));
         }
-        let Some((start, source_id, executed)) = self.with_source(stop, Some(())).await? else {
+        let asked = self.asked(stop, || Box::pin(self.ask_for_the_start()));
+        let Some((start, source_id, executed)) = asked.await? else {
             return Ok(None);
         };
         let directory = self.relay.source_directory(&source_id)?;
         recover::reset(&directory)?;
+        let executed = Arc::new(executed);
+        let end = RelayEnd::new(recover::recover(&directory, true)?)
+            .with_received(Received::new(executed.clone()));
         let destination = Destination {
             source_id: source_id.clone(),
-            end: Arc::new(RelayEnd::new(recover::recover(&directory, true)?)),
+            end: Arc::new(end),
             directory,
             start: start.clone(),
         };
@@ -52,22 +63,31 @@ impl Pipeline {
         let from = Checkpoint {
             source_id,
             position,
-            executed: Arc::new(executed),
+            executed,
             timestamp: 0,
         };
         Ok(Some((destination, from)))
     }
 
     /// The target's watermark, moved on where `skip_to` says so.
-    fn watermark(&self) -> Result<Option<Checkpoint>> {
-        let Some(mut watermark) = self.target.watermark()? else {
-            return Ok(None);
-        };
+    async fn skip(
+        &self,
+        mut watermark: Checkpoint,
+        stop: &CancellationToken,
+    ) -> Result<Option<Checkpoint>> {
         if let Some(to) = &self.config.skip_to
             && watermark.position.order(to) != Some(Ordering::Greater)
             && watermark.position != *to
         {
+            let source_id = watermark.source_id.clone();
+            let asked = self.asked(stop, || Box::pin(self.ask_what_was_before(&source_id, to)));
+            let Some(before) = asked.await? else {
+                return Ok(None);
+            };
             tracing::warn!(from = %watermark.position, to = %to, "changes between these positions are given up");
+            let executed = Arc::make_mut(&mut watermark.executed);
+            executed.complete_from(&before);
+            executed.replace_domains(&before);
             watermark.position = to.clone();
             self.target.set_watermark(&watermark)?;
         }
@@ -78,33 +98,42 @@ impl Pipeline {
     fn resume(&self, from: &Checkpoint) -> Result<Destination> {
         let directory = self.relay.source_directory(&from.source_id)?;
         let mut durable = recover::recover(&directory, true)?;
-        let holds = durable.index.names().contains(&from.position.file)
-            && durable
-                .end
-                .as_ref()
-                .is_some_and(|end| end.order(&from.position).is_some_and(Ordering::is_ge));
+        // Without a file it is a start by GTID that nothing was applied from; the directory was empty then.
+        let is_open = from.position.file.is_empty();
+        let holds = is_open
+            || durable.index.names().contains(&from.position.file)
+                && durable
+                    .end
+                    .as_ref()
+                    .is_some_and(|end| end.order(&from.position).is_some_and(Ordering::is_ge));
         if !holds {
             recover::reset(&directory)?;
             durable = recover::recover(&directory, true)?;
         }
+        let received = received::scan(&directory, &durable, &from.position, &from.executed)?;
+        let start = if is_open {
+            StartAt::Gtid((*from.executed).clone())
+        } else {
+            StartAt::Position(from.position.clone())
+        };
         Ok(Destination {
             source_id: from.source_id.clone(),
             directory,
-            end: Arc::new(RelayEnd::new(durable)),
-            start: StartAt::Position(from.position.clone()),
+            end: Arc::new(RelayEnd::new(durable).with_received(received)),
+            start,
         })
     }
 
-    /// Asks the source where to start, and where it ends now; retries until it answers.
-    async fn with_source(
-        &self,
+    /// Asks the source until it answers; `None` when stopped meanwhile.
+    async fn asked<'a, T>(
+        &'a self,
         stop: &CancellationToken,
-        want_start: Option<()>,
-    ) -> Result<Option<(StartAt, Arc<str>, GtidSet)>> {
+        question: impl Fn() -> Answer<'a, T>,
+    ) -> Result<Option<T>> {
         self.published.io.set_phase(IoPhase::Connecting);
         loop {
             let asked = tokio::select! {
-                asked = self.ask_source(want_start.is_some()) => asked,
+                asked = question() => asked,
                 () = stop.cancelled() => return Ok(None),
             };
             let error = match asked {
@@ -127,28 +156,67 @@ impl Pipeline {
         }
     }
 
-    async fn ask_source(&self, want_start: bool) -> Result<(StartAt, Arc<str>, GtidSet)> {
-        let mut connection = crate::source::connect(&self.config.source).await?;
+    /// Where an empty target starts, and with which GTIDs before it.
+    async fn ask_for_the_start(&self) -> Result<(StartAt, Arc<str>, GtidSet)> {
+        let mut connection = self.checked_source(Some(&self.config.start)).await?;
         let source_id = connection.info().source_id.clone();
-        let wanted = want_start.then_some(&self.config.start);
-        for finding in crate::source::preflight(&self.config.source, wanted).await {
-            if let Some(error) = finding.to_error() {
-                return Err(error);
-            }
-        }
         let start = connection.resolve(&self.config.start).await?;
         let (end, all) = connection.current_position().await?;
         let executed = match (&self.config.start, &start) {
             (_, StartAt::Gtid(set)) => set.clone(),
             (Start::Latest, _) => all,
-            // The files say it at their head.
-            _ => GtidSet::default(),
+            (_, StartAt::Position(position)) => connection.gtids_before(position).await?,
         };
+        self.set_until(end);
+        connection.quit().await;
+        Ok((start, source_id, executed))
+    }
+
+    /// Where the source ends now. Another source than the target's is left for later: its positions mean nothing yet.
+    async fn ask_for_the_end(&self, source_id: &str) -> Result<()> {
+        let mut connection = self.checked_source(None).await?;
+        if *connection.info().source_id == *source_id {
+            let (end, _) = connection.current_position().await?;
+            self.set_until(end);
+        }
+        connection.quit().await;
+        Ok(())
+    }
+
+    /// The GTIDs before a position that replication skips to.
+    async fn ask_what_was_before(&self, source_id: &str, to: &Position) -> Result<GtidSet> {
+        let mut connection = self.checked_source(None).await?;
+        if *connection.info().source_id != *source_id {
+            return Err(Error::new(
+                ErrorKind::Dump,
+                format!(
+                    "skip_to is a position of the server that was followed so far ({source_id}), and another one \
+                     answers now; leave skip_to out"
+                ),
+            ));
+        }
+        let before = connection.gtids_before(to).await?;
+        connection.quit().await;
+        Ok(before)
+    }
+
+    /// A connection to a source that can serve us.
+    async fn checked_source(&self, start: Option<&Start>) -> Result<SourceConnection> {
+        for finding in crate::source::preflight(&self.config.source, start).await {
+            if let Some(error) = finding.to_error() {
+                return Err(error);
+            }
+        }
+        crate::source::connect(&self.config.source).await
+    }
+
+    fn set_until(&self, end: Position) {
         if self.config.until == Until::CaughtUp {
             // Set once: the position at start counts.
             let _ = self.until.set(end);
         }
-        connection.quit().await;
-        Ok((start, source_id, executed))
     }
 }
+
+/// What the source says, later.
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;

@@ -11,6 +11,7 @@ use crate::dispatch::progress::{LaneProgress, LaneState};
 use crate::relay::io_state::{IoPhase, IoStatus};
 use crate::relay::receiver::unix_now;
 use crate::serve::published::Published;
+use crate::source::SemiSync;
 
 /// What of the configuration the report shows.
 #[derive(Debug, Clone)]
@@ -20,6 +21,7 @@ pub struct Identity {
     user: String,
     server_id: u32,
     connect_retry: u64,
+    semi_sync: bool,
 }
 
 impl Identity {
@@ -31,6 +33,7 @@ impl Identity {
             user: config.source.user.clone(),
             server_id: config.source.server_id,
             connect_retry: config.connect_retry.as_secs(),
+            semi_sync: config.source.semi_sync,
         }
     }
 
@@ -66,6 +69,7 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     };
     identity.fill(&mut report);
     fill_errors(&mut report, &io, applier.last_error);
+    fill_semi_sync(&mut report, identity, &io);
     let received = published.received();
     if let Some(end) = &received {
         report.source_log_file = Some(end.file.to_string());
@@ -87,9 +91,7 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         report.exec_source_log_pos = Some(position.offset);
         report.executed_gtid_set.clone_from(executed);
     }
-    if let Some(read) = &applier.read {
-        report.retrieved_gtid_set = read.executed.to_string();
-    }
+    report.retrieved_gtid_set = published.received_gtids();
     report.bytes_behind_source = match (&received, applied.as_ref().map(|(position, _)| position)) {
         (Some(received), Some(applied)) if received.file == applied.file => {
             Some(received.offset.saturating_sub(applied.offset))
@@ -122,6 +124,31 @@ fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<(u16, Strin
         report.last_sql_error = text;
         report.last_sql_error_timestamp = Some(at);
     }
+}
+
+fn fill_semi_sync(report: &mut StatusReport, identity: &Identity, io: &IoStatus) {
+    let waits = io.phase == IoPhase::Yes && io.semi_sync == Some(SemiSync::On);
+    report.semi_sync_status = if waits { "ON" } else { "OFF" }.to_owned();
+    let message = match io.semi_sync {
+        _ if !identity.semi_sync || waits => "",
+        Some(SemiSync::Missing) => {
+            "the source has no semi-synchronous replication; on it: INSTALL PLUGIN rpl_semi_sync_source SONAME \
+             'semisync_source.so'; SET PERSIST rpl_semi_sync_source_enabled = ON"
+        }
+        Some(SemiSync::Off) => {
+            "the source has semi-synchronous replication switched off; on it: SET GLOBAL \
+             rpl_semi_sync_source_enabled = ON (rpl_semi_sync_master_enabled on MariaDB and older MySQL)"
+        }
+        _ => "not connected to the source",
+    };
+    message.clone_into(&mut report.semi_sync_message);
+    let acks = &io.acks;
+    let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    report.semi_sync_acks = acks.sent;
+    report.semi_sync_acked_events = acks.events;
+    report.semi_sync_ack_micros_last = acks.last().map(micros);
+    report.semi_sync_ack_micros_average = acks.average().map(micros);
+    report.semi_sync_ack_micros_max = (acks.sent > 0).then(|| micros(acks.longest));
 }
 
 /// The least commit of all lanes.

@@ -141,6 +141,7 @@ mod tests {
             heartbeat_period: Default::default(),
             net_read_timeout: Default::default(),
             driver: Default::default(),
+            semi_sync: false,
         }
     }
 
