@@ -12,11 +12,13 @@
 mod support;
 
 mod classic_errors;
+mod connection_faults;
 mod crashes;
 mod ddl_corpus;
 mod decode_never_panics;
 mod decode_values;
 mod drivers;
+mod failover;
 mod fixtures;
 mod large_values;
 mod layers;

@@ -78,7 +78,7 @@ fn wait_for_the_client(server: &Server) {
 fn every_commit_is_acknowledged(flavor: Flavor) {
     let server = semi_sync_server(flavor)
         .arg("--max-allowed-packet=64M")
-        .arg("--innodb-log-file-size=256M")
+        .arg("--loose-innodb-log-file-size=256M")
         .arg("--loose-innodb-redo-log-capacity=256M")
         .start();
     let replica = replica(&server);

@@ -68,6 +68,11 @@ impl Replica {
         self.start = start.into();
     }
 
+    /// The source's address has moved, or the operator names another server.
+    pub(crate) fn set_port(&mut self, port: u16) {
+        self.port = port;
+    }
+
     /// Another directory for the SQLite files.
     #[must_use]
     pub(crate) fn target(mut self, directory: PathBuf) -> Self {

@@ -145,9 +145,11 @@ impl Builder {
             "--binlog-format=ROW".to_owned(),
             "--sync-binlog=0".to_owned(),
         ]);
-        if self.flavor == Flavor::MySql && self.gtid_mode {
-            options.push("--gtid-mode=ON".to_owned());
-            options.push("--enforce-gtid-consistency=ON".to_owned());
+        if self.flavor == Flavor::MySql {
+            // Said either way: MySQL 9.6 has it on by default, older ones off.
+            let mode = if self.gtid_mode { "ON" } else { "OFF" };
+            options.push(format!("--gtid-mode={mode}"));
+            options.push(format!("--enforce-gtid-consistency={mode}"));
         }
         options.extend(self.args.iter().cloned());
         options
