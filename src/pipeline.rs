@@ -170,10 +170,7 @@ impl Pipeline {
         let outcome = sides.watch(&relay_log, stop).await?;
         stop_applier.cancel();
         stop_receiver.cancel();
-        if matches!(
-            outcome,
-            SessionEnd::Damaged(_) | SessionEnd::OtherSource(_)
-        ) {
+        if matches!(outcome, SessionEnd::Damaged(_) | SessionEnd::OtherSource(_)) {
             // The relay log is about to be cut: nobody may write it, or apply from it, any more.
             sides.join().await;
         } else if tokio::time::timeout(DRAIN_TIMEOUT, sides.join())

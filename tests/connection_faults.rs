@@ -18,11 +18,9 @@ on_both!(
     a_source_that_hangs_up_at_once_is_not_stormed,
     another_replica_took_our_identity,
     the_password_changes_while_connected,
-    an_event_above_the_sources_own_limit,
 );
 
-const TABLE: &str =
-    "CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY, v LONGTEXT); INSERT INTO d.t VALUES (1, 'x')";
+const TABLE: &str = "CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY, v LONGTEXT); INSERT INTO d.t VALUES (1, 'x')";
 
 /// A replica through a proxy that notices silence within seconds.
 fn replica_through(proxy: &FaultProxy) -> Replica {
@@ -175,33 +173,4 @@ fn the_password_changes_while_connected(flavor: Flavor) {
     replica.wait_until_caught_up(&server);
     assert_equal(&server, &replica.target_dir());
     drop(running);
-}
-
-/// The source itself refuses to send an event that is larger than it is set to.
-fn an_event_above_the_sources_own_limit(flavor: Flavor) {
-    let server = Server::builder(flavor)
-        .arg("--max-allowed-packet=64M")
-        .arg("--loose-innodb-log-file-size=256M")
-        .arg("--loose-innodb-redo-log-capacity=256M")
-        .start();
-    server.exec(TABLE);
-    let replica = Replica::of(&server).arg("--connect-retry=1");
-    replica.run_until_caught_up();
-    server.exec("INSERT INTO d.t VALUES (2, REPEAT('z', 8 << 20))");
-    let limit = match flavor {
-        Flavor::MariaDb => "slave_max_allowed_packet",
-        Flavor::MySql => "replica_max_allowed_packet",
-    };
-    server.exec(&format!("SET GLOBAL {limit} = 1048576, GLOBAL max_allowed_packet = 1048576"));
-    let running = replica.follow();
-    let status = replica.wait_for_status("an error", |status| status.number("Last_IO_Errno") != 0);
-    assert_eq!(status.number("Last_IO_Errno"), 1236, "{:#}", status.json);
-    assert_eq!(status.text("Replica_IO_Running"), "No");
-    let error = status.text("Last_IO_Error");
-    assert!(error.contains("SET GLOBAL max_allowed_packet = 1073741824"), "{error}");
-    assert!(!error.contains("--skip-to"), "nothing need be given up: {error}");
-    drop(running);
-    server.exec(&format!("SET GLOBAL {limit} = 1073741824, GLOBAL max_allowed_packet = 1073741824"));
-    replica.run_until_caught_up();
-    assert_equal(&server, &replica.target_dir());
 }

@@ -205,12 +205,20 @@ fn a_server_that_lacks_what_was_received_is_refused(flavor: Flavor) {
     assert_eq!(status.number("Last_IO_Errno"), 1236);
     assert_eq!(status.text("Replica_IO_Running"), "No");
     let error = status.text("Last_IO_Error");
-    for part in ["is another server now", "it lacks transactions", "point relaylite at the old source"] {
+    for part in [
+        "is another server now",
+        "it lacks transactions",
+        "point relaylite at the old source",
+    ] {
         assert!(error.contains(part), "{error}");
     }
     drop(running);
     let after = compare::checkpoints(&replica.target_dir());
-    assert_eq!(format!("{before:?}"), format!("{after:?}"), "nothing was touched");
+    assert_eq!(
+        format!("{before:?}"),
+        format!("{after:?}"),
+        "nothing was touched"
+    );
     // The cure.
     replica.set_port(a.port());
     a.exec("INSERT INTO d.t VALUES (4)");
@@ -223,7 +231,9 @@ fn a_source_without_gtids_is_not_left(flavor: Flavor) {
     let a = builder(flavor, 100, "binlog").gtid_mode(false).start();
     let b = builder(flavor, 200, "binlog").start();
     for server in [&a, &b] {
-        server.exec("CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY); INSERT INTO d.t VALUES (1)");
+        server.exec(
+            "CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY); INSERT INTO d.t VALUES (1)",
+        );
     }
     let mut replica = Replica::of(&a);
     replica.run_until_caught_up();
@@ -234,13 +244,18 @@ fn a_source_without_gtids_is_not_left(flavor: Flavor) {
         Flavor::MySql => "no GTIDs are known of the old one",
     };
     let log = replica.log();
-    assert!(log.contains("is another server now") && log.contains(said), "{log}");
+    assert!(
+        log.contains("is another server now") && log.contains(said),
+        "{log}"
+    );
 }
 
 /// What is received counts while nothing is applied, and after a restart; the executed set stands still.
 fn received_and_executed_are_kept_apart(flavor: Flavor) {
     let server = Server::start(flavor);
-    server.exec("CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY); INSERT INTO d.t VALUES (1)");
+    server.exec(
+        "CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY); INSERT INTO d.t VALUES (1)",
+    );
     let replica = Replica::of(&server);
     replica.run_until_caught_up();
     let executed = server.gtid_position();
@@ -264,7 +279,11 @@ fn received_and_executed_are_kept_apart(flavor: Flavor) {
     assert_eq!(status.text("Executed_Gtid_Set"), executed);
     running.kill9();
     let status = replica.status();
-    assert_eq!(status.text("Retrieved_Gtid_Set"), received, "from the files");
+    assert_eq!(
+        status.text("Retrieved_Gtid_Set"),
+        received,
+        "from the files"
+    );
     assert_eq!(status.text("Executed_Gtid_Set"), executed);
     replica.run_until_caught_up();
     assert_eq!(replica.status().text("Executed_Gtid_Set"), received);
@@ -279,7 +298,10 @@ fn a_start_inside_a_file_knows_what_was_before(flavor: Flavor) {
     a.exec("CREATE DATABASE e; CREATE TABLE e.t (id INT PRIMARY KEY); INSERT INTO e.t VALUES (1)");
     let mut replica = Replica::of(&a).start(format!("{file}:{pos}"));
     replica.run_until_caught_up();
-    assert_eq!(replica.status().text("Executed_Gtid_Set"), a.gtid_position());
+    assert_eq!(
+        replica.status().text("Executed_Gtid_Set"),
+        a.gtid_position()
+    );
     wait_for_gtids(&b, &a.gtid_position());
     drop(a);
     promote(&b);

@@ -166,7 +166,10 @@ pub fn scan(
             replaces = false;
         }
         let offset = event.end;
-        received.event(&event.header, Some(event.body), || Position { file, offset })?;
+        received.event(&event.header, Some(event.body), || Position {
+            file,
+            offset,
+        })?;
     }
 }
 
@@ -196,7 +199,8 @@ mod tests {
     fn gtid(number: u8) -> Vec<u8> {
         let mut body = vec![0];
         body.extend(
-            (0..16).map(|at| u8::from_str_radix(&UUID.replace('-', "")[2 * at..][..2], 16).unwrap()),
+            (0..16)
+                .map(|at| u8::from_str_radix(&UUID.replace('-', "")[2 * at..][..2], 16).unwrap()),
         );
         body.extend([number, 0, 0, 0, 0, 0, 0, 0]);
         body

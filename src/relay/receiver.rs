@@ -246,7 +246,10 @@ impl Receiver {
                 first = false;
             }
             let next = empty.try_recv().unwrap_or_default();
-            match dump.hand_over(&full, std::mem::replace(&mut batch, next)).await {
+            match dump
+                .hand_over(&full, std::mem::replace(&mut batch, next))
+                .await
+            {
                 Ok(true) => {}
                 Ok(false) => break Ok(()), // the writer has ended, and says why
                 Err(error) => break Err(error),

@@ -35,7 +35,10 @@ impl SourceConnection {
     /// MariaDB's own answer.
     pub(super) async fn binlog_gtid_pos(&mut self, position: &Position) -> Result<GtidSet> {
         let file = position.file.replace('\\', "\\\\").replace('\'', "''");
-        let sql = format!("SELECT BINLOG_GTID_POS('{file}', {}) AS pos", position.offset);
+        let sql = format!(
+            "SELECT BINLOG_GTID_POS('{file}', {}) AS pos",
+            position.offset
+        );
         let answer = self.query(&sql).await?;
         answer.first("pos").unwrap_or_default().parse()
     }
@@ -61,7 +64,9 @@ impl SourceConnection {
             return Ok(Some(error.what().to_owned()));
         }
         if !self.has_gtids() {
-            return Ok(Some("this one writes no GTIDs (gtid_mode is not ON)".into()));
+            return Ok(Some(
+                "this one writes no GTIDs (gtid_mode is not ON)".into(),
+            ));
         }
         match self.info().flavor {
             Flavor::MySql => self.mysql_cannot_follow(set).await,

@@ -169,8 +169,9 @@ impl NativeStream {
                 let event = unread.get(1..header.len).or(unread.get(1..));
                 let seen = self.headers.read(event.unwrap_or_default());
                 let seen = seen.map_err(|NoHeader| {
-                    self.connection
-                        .protocol_error("an event without the header of semi-synchronous replication")
+                    self.connection.protocol_error(
+                        "an event without the header of semi-synchronous replication",
+                    )
                 })?;
                 let Some(seen) = seen else {
                     return if header.len <= semi_sync::HEADER_LEN {

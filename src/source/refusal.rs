@@ -197,6 +197,22 @@ mod tests {
         }
     }
 
+    /// Both servers lift their limit to 1 GiB for a dump, so a test server cannot be made to say it.
+    #[test]
+    fn an_event_above_the_sources_limit_costs_nothing_but_a_setting() {
+        let error = refused(
+            1236,
+            "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on source",
+        );
+        assert_eq!((error.kind(), error.errno()), (ErrorKind::Dump, 1236));
+        assert!(
+            error
+                .what()
+                .contains("SET GLOBAL max_allowed_packet = 1073741824")
+        );
+        assert!(!error.what().contains("--skip-to"), "{error}");
+    }
+
     #[test]
     fn a_duplicate_id_is_told_apart() {
         for (errno, text) in [
