@@ -4,6 +4,7 @@
 use relaylite::failpoints;
 
 use crate::support::compare::{self, assert_equal};
+use crate::support::fault_proxy::FaultProxy;
 use crate::support::random;
 use crate::support::relaylite::{Replica, wait_for};
 use crate::support::server::{Builder, Flavor, REPL_PASSWORD, REPL_USER, Server};
@@ -11,6 +12,8 @@ use crate::support::workload::{self, Load};
 
 on_both!(
     the_promoted_replica_is_followed,
+    the_address_moves_under_a_running_replica,
+    gaps_tags_domains_and_numbers_out_of_order,
     a_crash_anywhere_in_the_change_is_survived,
     a_server_that_lacks_what_was_received_is_refused,
     a_source_without_gtids_is_not_left,
@@ -107,6 +110,85 @@ fn the_promoted_replica_is_followed(flavor: Flavor) {
     replica.run_until_caught_up();
     assert_equal(&b, &replica.target_dir());
     assert_checkpoints_at_the_end(&b, &replica);
+}
+
+/// Nobody restarts anything but the servers.
+fn the_address_moves_under_a_running_replica(flavor: Flavor) {
+    let (a, b) = start_pair(flavor);
+    workload::create(&a);
+    let proxy = FaultProxy::to(a.port());
+    let replica = Replica::at_port(proxy.port()).arg("--connect-retry=1");
+    let mut running = replica.follow();
+    workload::run(&a, random::seed(), 100);
+    let end = a.gtid_position();
+    wait_for_gtids(&b, &end);
+    replica.wait_for_status("everything received", |status| {
+        status.text("Retrieved_Gtid_Set") == end
+    });
+    drop(a);
+    promote(&b);
+    proxy.move_to(b.port());
+    workload::run(&b, random::seed() + 1, 100);
+    replica.wait_for_status("everything of the new source", |status| {
+        status.text("Executed_Gtid_Set") == b.gtid_position()
+    });
+    assert_equal(&b, &replica.target_dir());
+    assert!(!running.has_exited());
+    assert!(
+        replica.source_dir().join("binlog.000001").is_file(),
+        "the directory of the old source is gone"
+    );
+    assert_eq!(running.sigterm().0, 0);
+    assert_checkpoints_at_the_end(&b, &replica);
+}
+
+/// GTIDs as they are after years: the sets are the source's at each end, and replication goes on from them elsewhere.
+fn gaps_tags_domains_and_numbers_out_of_order(flavor: Flavor) {
+    let (a, b) = start_pair(flavor);
+    a.exec("CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY AUTO_INCREMENT, v INT)");
+    let insert = "INSERT INTO d.t (v) VALUES (1)";
+    let odd = |round: u32| match flavor {
+        // Not strict: a lower number of another server comes behind a higher one, and is the last one then. (Each server's
+        // own numbers rise: MariaDB itself cannot find its place among others.)
+        Flavor::MariaDb => format!(
+            "SET gtid_domain_id = 7; {insert}; {insert}; SET gtid_domain_id = 0; SET gtid_seq_no = {}; {insert}; \
+             SET server_id = 33; SET gtid_seq_no = {}; {insert}",
+            10_000 + 10 * round,
+            4_000 + round
+        ),
+        Flavor::MySql => {
+            let uuid = "5678eb41-e6a5-11f1-a27a-02fc00000001";
+            format!(
+                "SET gtid_next = '{uuid}:{}'; {insert}; SET gtid_next = '{uuid}:{round}'; {insert}; \
+                 SET gtid_next = '{uuid}:tagged:{}'; {insert}; SET gtid_next = 'AUTOMATIC:own'; {insert}; \
+                 SET gtid_next = 'AUTOMATIC'",
+                50 + round,
+                9 - round
+            )
+        }
+    };
+    let mut replica = Replica::of(&a);
+    for (round, flush) in [(1, "DO 0"), (3, "FLUSH BINARY LOGS"), (5, "DO 0")] {
+        replica.run_until_caught_up();
+        let status = replica.status();
+        assert_eq!(status.text("Executed_Gtid_Set"), a.gtid_position());
+        assert_eq!(status.text("Retrieved_Gtid_Set"), a.gtid_position());
+        a.exec(&format!("{}; {flush}", odd(round)));
+        // In the domain, or of the uuid, that the head of the new file names.
+        a.exec(&odd(round + 1));
+    }
+    replica.run_until_caught_up();
+    wait_for_gtids(&b, &a.gtid_position());
+    drop(a);
+    promote(&b);
+    b.exec(insert);
+    replica.set_port(b.port());
+    replica.run_until_caught_up();
+    assert_equal(&b, &replica.target_dir());
+    assert_eq!(
+        replica.status().text("Executed_Gtid_Set"),
+        b.gtid_position()
+    );
 }
 
 /// Each database's own checkpoint is at the end of the source's binary log.

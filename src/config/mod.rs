@@ -140,7 +140,13 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
         layer.source_password.clone(),
         layer.password_file.as_deref(),
     )?;
-    let heartbeat = layer.heartbeat_period.unwrap_or(HEARTBEAT_PERIOD_DEFAULT);
+    // One lost heartbeat, or two, must not end a connection.
+    let heartbeat_max = layer
+        .replica_net_timeout
+        .map_or(u64::MAX, |timeout| timeout / 3);
+    let heartbeat = layer
+        .heartbeat_period
+        .unwrap_or_else(|| HEARTBEAT_PERIOD_DEFAULT.min(heartbeat_max).max(1));
     let timeout = layer
         .replica_net_timeout
         .unwrap_or_else(|| NET_TIMEOUT_DEFAULT.max(heartbeat.saturating_mul(3)));
@@ -242,6 +248,12 @@ mod tests {
         assert_eq!(config.until, Until::Stopped);
         assert!(config.workers >= 1);
         assert!(config.source.net_read_timeout >= 3 * config.source.heartbeat_period);
+        let short = Layer {
+            replica_net_timeout: Some(6),
+            ..layer()
+        };
+        let config = Config::from_layer(short).unwrap();
+        assert_eq!(config.source.heartbeat_period, Duration::from_secs(2));
     }
 
     #[test]

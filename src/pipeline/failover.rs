@@ -58,9 +58,10 @@ impl Pipeline {
             ..at
         })?;
         failpoints::hit(failpoints::FAILOVER_MARKED);
-        recover::reset(&old.directory)?;
-        // An empty directory does no harm.
-        let _ = std::fs::remove_dir(&old.directory);
+        if let Err(error) = std::fs::remove_dir_all(&old.directory) {
+            // It only takes room; a return to that source empties it.
+            tracing::warn!(directory = %old.directory.display(), error = %error, "the relay log of the old source is left");
+        }
         if self.config.until == Until::CaughtUp {
             // It was a position of the old source.
             self.until = Arc::new(OnceLock::new());

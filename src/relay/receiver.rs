@@ -199,8 +199,8 @@ impl Receiver {
         let semi_sync = connection.info().semi_sync();
         if semi_sync != SemiSync::On {
             tracing::warn!(
-                missing = semi_sync == SemiSync::Missing,
-                "semi_sync is set, but the source waits for nobody: it has semi-synchronous replication switched off"
+                cure = semi_sync.cure(),
+                "semi_sync is set, but the source waits for nobody"
             );
         }
         self.state.set_semi_sync(Some(semi_sync));
@@ -256,9 +256,9 @@ impl Receiver {
             }
         };
         drop(full);
+        self.state.set_semi_sync(None);
         // What arrived before the connection broke is kept: the writer's error is the more urgent one.
         writing.await.map_err(writer_panicked)??;
-        self.state.set_semi_sync(None);
         if received.is_ok() {
             dump.acknowledge_the_rest().await;
         }

@@ -129,19 +129,13 @@ fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<(u16, Strin
 fn fill_semi_sync(report: &mut StatusReport, identity: &Identity, io: &IoStatus) {
     let waits = io.phase == IoPhase::Yes && io.semi_sync == Some(SemiSync::On);
     report.semi_sync_status = if waits { "ON" } else { "OFF" }.to_owned();
-    let message = match io.semi_sync {
-        _ if !identity.semi_sync || waits => "",
-        Some(SemiSync::Missing) => {
-            "the source has no semi-synchronous replication; on it: INSTALL PLUGIN rpl_semi_sync_source SONAME \
-             'semisync_source.so'; SET PERSIST rpl_semi_sync_source_enabled = ON"
+    report.semi_sync_message = match io.semi_sync {
+        _ if !identity.semi_sync || waits => String::new(),
+        Some(state) if state != SemiSync::On => {
+            format!("the source waits for nobody; {}", state.cure())
         }
-        Some(SemiSync::Off) => {
-            "the source has semi-synchronous replication switched off; on it: SET GLOBAL \
-             rpl_semi_sync_source_enabled = ON (rpl_semi_sync_master_enabled on MariaDB and older MySQL)"
-        }
-        _ => "not connected to the source",
+        _ => "not connected to the source".to_owned(),
     };
-    message.clone_into(&mut report.semi_sync_message);
     let acks = &io.acks;
     let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     report.semi_sync_acks = acks.sent;

@@ -35,6 +35,22 @@ pub enum SemiSync {
 }
 
 impl SemiSync {
+    /// What makes a source take them; empty for one that does.
+    pub fn cure(self) -> &'static str {
+        match self {
+            Self::Missing => {
+                "on the source: INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'; \
+                 SET PERSIST rpl_semi_sync_source_enabled = ON (before MySQL 8.0.26: \
+                 rpl_semi_sync_master, 'semisync_master.so')"
+            }
+            Self::Off => {
+                "on the source: SET GLOBAL rpl_semi_sync_source_enabled = ON (MariaDB and MySQL \
+                 before 8.0.26: rpl_semi_sync_master_enabled)"
+            }
+            Self::On => "",
+        }
+    }
+
     /// What the source said at login.
     pub(super) fn of(info: &SourceInfo) -> Self {
         let names = [
@@ -126,7 +142,7 @@ mod tests {
             wants_ack: true,
         };
         assert_eq!(headers.read(&event), Ok(Some(waits)));
-        assert_eq!(headers.read(&[MAGIC, 0]).unwrap().unwrap().wants_ack, false);
+        assert!(!headers.read(&[MAGIC, 0]).unwrap().unwrap().wants_ack);
         assert_eq!(headers.read(&[0, 0, 0, 0]), Err(NoHeader));
         // A source that does not agree: its first event begins with a timestamp of 0.
         let mut headers = Headers::Announced;

@@ -4,7 +4,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ impl Fault {
 
 #[derive(Debug, Default)]
 struct Shared {
+    /// Where new connections go.
+    target: AtomicU16,
     fault: AtomicU8,
     /// Raised by each cut: connections of an older one are closed.
     cuts: AtomicU64,
@@ -63,9 +65,12 @@ impl FaultProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let own_port = listener.local_addr().unwrap().port();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            target: AtomicU16::new(port),
+            ..Shared::default()
+        });
         let inside = shared.clone();
-        let listening = thread::spawn(move || listen(&listener, port, &inside));
+        let listening = thread::spawn(move || listen(&listener, &inside));
         Self {
             port: own_port,
             shared,
@@ -76,6 +81,12 @@ impl FaultProxy {
     /// The port to connect to.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where connections go from now on, as when an address moves to another server.
+    pub(crate) fn move_to(&self, port: u16) {
+        self.shared.target.store(port, Ordering::Release);
+        self.cut();
     }
 
     /// What happens from now on.
@@ -113,13 +124,14 @@ impl Drop for FaultProxy {
     }
 }
 
-fn listen(listener: &TcpListener, port: u16, shared: &Arc<Shared>) {
+fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
     while !shared.stop.load(Ordering::Acquire) {
         let Ok((near, _)) = listener.accept() else {
             thread::sleep(LOOK_INTERVAL);
             continue;
         };
         shared.accepted.fetch_add(1, Ordering::AcqRel);
+        let port = shared.target.load(Ordering::Acquire);
         let far = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
         let (Fault::None | Fault::Delay | Fault::Blackhole, Ok(far)) = (shared.fault(), far) else {
             continue; // dropped, so closed
