@@ -62,7 +62,6 @@ fn killed_at_random_moments_while_far_behind(flavor: Flavor) {
 
 /// Killed before and behind each arrow of the durability order.
 fn killed_at_each_arrow_of_the_durability_order(flavor: Flavor) {
-    assert!(failpoints::COMPILED_IN, "tests need debug assertions");
     let server = Server::start(flavor);
     workload::create(&server);
     let replica = Replica::of(&server);
@@ -74,8 +73,7 @@ fn killed_at_each_arrow_of_the_durability_order(flavor: Flavor) {
     for name in here {
         // The watermark is stored every few seconds only.
         let time = if name.starts_with("watermark.") { 1 } else { 3 };
-        let mut command = replica.run_command();
-        command.env("RELAYLITE_FAILPOINT", format!("{name}=crash:{time}"));
+        let command = replica.command_with_failpoint(name, &format!("crash:{time}"));
         let mut running = replica.spawn(command);
         wait_for(&format!("the crash at {name}"), || running.has_exited());
     }

@@ -218,11 +218,8 @@ fn a_crash_anywhere_in_the_change_is_survived(flavor: Flavor) {
     // Received, and stopped somewhere in applying.
     let hold = replica.relay_dir().join("hold");
     std::fs::write(&hold, "").unwrap();
-    let mut command = replica.run_command();
-    command.env(
-        "RELAYLITE_FAILPOINT",
-        format!("{}=hold:{}", failpoints::LANE_BEFORE_COMMIT, hold.display()),
-    );
+    let hold_action = format!("hold:{}", hold.display());
+    let command = replica.command_with_failpoint(failpoints::LANE_BEFORE_COMMIT, &hold_action);
     let running = replica.spawn(command);
     replica.wait_for_status("everything received", |status| {
         status.text("Retrieved_Gtid_Set") == a.gtid_position()
@@ -239,8 +236,7 @@ fn a_crash_anywhere_in_the_change_is_survived(flavor: Flavor) {
         failpoints::FAILOVER_MARKED,
         failpoints::WATERMARK_STORED,
     ] {
-        let mut command = replica.run_command();
-        command.env("RELAYLITE_FAILPOINT", format!("{name}=crash:1"));
+        let command = replica.command_with_failpoint(name, "crash:1");
         let mut running = replica.spawn(command);
         workload::run(&b, random::seed() + 3, 10);
         wait_for(&format!("the crash at {name}"), || running.has_exited());
@@ -347,11 +343,8 @@ fn received_and_executed_are_kept_apart(flavor: Flavor) {
 
     let hold = replica.relay_dir().join("hold");
     std::fs::write(&hold, "").unwrap();
-    let mut command = replica.run_command();
-    command.env(
-        "RELAYLITE_FAILPOINT",
-        format!("{}=hold:{}", failpoints::LANE_BEFORE_COMMIT, hold.display()),
-    );
+    let hold_action = format!("hold:{}", hold.display());
+    let command = replica.command_with_failpoint(failpoints::LANE_BEFORE_COMMIT, &hold_action);
     server.exec("INSERT INTO d.t VALUES (2); FLUSH BINARY LOGS; INSERT INTO d.t VALUES (3)");
     let running = replica.spawn(command);
     let received = server.gtid_position();

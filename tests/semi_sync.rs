@@ -223,16 +223,12 @@ fn write_until_it_dies(mut session: Session, first: i64, returned: &Mutex<Vec<i6
 
 /// The relay log's fsync is held back: the commit waits, although everything was received.
 fn the_acknowledgement_comes_after_the_fsync(flavor: Flavor) {
-    assert!(failpoints::COMPILED_IN, "tests need debug assertions");
     let server = semi_sync_server(flavor).start();
     let replica = replica(&server);
     let directory = tempfile::tempdir().unwrap();
     let hold = directory.path().join("hold");
-    let mut command = replica.run_command();
-    command.env(
-        "RELAYLITE_FAILPOINT",
-        format!("{}=hold:{}", failpoints::RELAY_BEFORE_SYNC, hold.display()),
-    );
+    let hold_action = format!("hold:{}", hold.display());
+    let command = replica.command_with_failpoint(failpoints::RELAY_BEFORE_SYNC, &hold_action);
     let running = replica.spawn(command);
     wait_for_the_client(&server);
     server.exec(TABLE);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use relaylite::failpoints;
 use serde_json::Value;
 
 use super::process::{self, POLL_INTERVAL, Process};
@@ -147,6 +148,16 @@ impl Replica {
             .arg(self.relay_dir())
             .arg(format!("--target=sqlite:{}", self.target.display()))
             .args(&self.args);
+        command
+    }
+
+    /// As [`Self::run_command`], with a failpoint armed: `crash:N`, or `hold:PATH`.
+    pub(crate) fn command_with_failpoint(&self, name: &str, action: &str) -> Command {
+        if !failpoints::COMPILED_IN {
+            panic!("these tests need a build with debug assertions, which has failpoints");
+        }
+        let mut command = self.run_command();
+        command.env("RELAYLITE_FAILPOINT", format!("{name}={action}"));
         command
     }
 
