@@ -9,6 +9,7 @@
 
 mod applier;
 mod establish;
+mod failover;
 mod live_schema;
 mod source_tables;
 
@@ -34,7 +35,7 @@ use crate::dispatch::filter::SourceNames;
 use crate::dispatch::stop::StopFlag;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::relay::dir::RelayDir;
-use crate::relay::receiver::{Destination, Receiver, pause, unix_now};
+use crate::relay::receiver::{Destination, Parted, Receiver, pause, unix_now};
 use crate::relay::recover;
 use crate::serve::published::Published;
 use crate::snapshot::LiveSnapshots;
@@ -105,7 +106,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// Only what keeps the pipeline from running at all.
-    pub async fn run(self, stop: CancellationToken) -> Result<Outcome> {
+    pub async fn run(mut self, stop: CancellationToken) -> Result<Outcome> {
         let mut refetched: Option<(Arc<str>, u64)> = None;
         loop {
             let (destination, from) = match self.establish(&stop).await {
@@ -114,9 +115,17 @@ impl Pipeline {
                 Err(error) => return self.stay(error, &stop).await,
             };
             self.published.set_relay_end(destination.end.clone());
-            let damage = match self.session(destination.clone(), from, &stop).await? {
+            let ended = self.session(destination.clone(), from.clone(), &stop);
+            let damage = match ended.await? {
                 SessionEnd::Over(outcome) => return Ok(outcome),
                 SessionEnd::Damaged(error) => error,
+                SessionEnd::OtherSource(to) => {
+                    match self.change_source(&destination, from, to, &stop).await {
+                        Ok(true) => continue,
+                        Ok(false) => return Ok(Outcome::Stopped),
+                        Err(error) => return self.stay(error, &stop).await,
+                    }
+                }
             };
             let at = damage.at();
             let place = at.file.clone().zip(at.pos);
@@ -168,8 +177,8 @@ impl Pipeline {
         let outcome = sides.watch(&relay_log, stop).await?;
         stop_applier.cancel();
         stop_receiver.cancel();
-        if matches!(outcome, SessionEnd::Damaged(_)) {
-            // The relay log is about to be cut: nobody may write it any more.
+        if matches!(outcome, SessionEnd::Damaged(_) | SessionEnd::OtherSource(_)) {
+            // The relay log is about to be cut: nobody may write it, or apply from it, any more.
             sides.join().await;
         } else if tokio::time::timeout(DRAIN_TIMEOUT, sides.join())
             .await
@@ -231,7 +240,7 @@ fn is_relay_damaged(relay_log: &Destination, error: &Error) -> bool {
 
 /// The two sides of a session while they run.
 struct Sides {
-    receiving: JoinHandle<Result<()>>,
+    receiving: JoinHandle<Result<Parted>>,
     applying: JoinHandle<Result<Ended>>,
     /// The receiver has ended.
     received: bool,
@@ -251,10 +260,14 @@ impl Sides {
             tokio::select! {
                 received = &mut self.receiving, if !self.received => {
                     self.received = true;
-                    if let Err(error) = received.map_err(task_panicked)? {
-                        tracing::error!(errno = error.errno(), error = %error.full_text(), "receiving stopped");
-                        if self.exit_on_error {
-                            return Ok(SessionEnd::Over(Outcome::Failed(error)));
+                    match received.map_err(task_panicked)? {
+                        Ok(Parted::Stopped) => {}
+                        Ok(Parted::OtherSource(to)) => return Ok(SessionEnd::OtherSource(to)),
+                        Err(error) => {
+                            tracing::error!(errno = error.errno(), error = %error.full_text(), "receiving stopped");
+                            if self.exit_on_error {
+                                return Ok(SessionEnd::Over(Outcome::Failed(error)));
+                            }
                         }
                     }
                 }
@@ -294,6 +307,8 @@ impl Sides {
 enum SessionEnd {
     Over(Outcome),
     Damaged(Error),
+    /// Another server is at the source's address, and holds all that was received.
+    OtherSource(Arc<str>),
 }
 
 fn task_panicked(error: tokio::task::JoinError) -> Error {

@@ -72,7 +72,7 @@ fn check_set(set: &GtidSet) {
         assert_eq!(&GtidSet::decode(&set.encode()).unwrap(), set, "{text}");
     }
     let mut both = set.clone();
-    both.union(set);
+    both.complete_from(set);
     assert_eq!(&both, set);
     assert!(set.is_subset(set) && GtidSet::default().is_subset(set));
     assert_eq!(set.is_subset(&GtidSet::default()), set.is_empty());

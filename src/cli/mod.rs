@@ -131,6 +131,9 @@ struct Settings {
     /// Give a database another name here; the other rules see the new name; may be given often
     #[arg(long, value_name = "FROM->TO")]
     replicate_rewrite_db: Vec<String>,
+    /// Acknowledge to a semi-synchronous source what is durable in the relay log: its commits then wait for that
+    #[arg(long)]
+    semi_sync: bool,
     /// Stop when everything before this position of the source is applied and durable
     #[arg(long, value_name = "FILE:POS", conflicts_with = "until_caught_up")]
     until: Option<String>,
@@ -196,6 +199,7 @@ impl Settings {
             replicate_wild_do_table: given(self.replicate_wild_do_table),
             replicate_wild_ignore_table: given(self.replicate_wild_ignore_table),
             replicate_rewrite_db: given(self.replicate_rewrite_db),
+            semi_sync: self.semi_sync.then_some(true),
             until: self.until,
             until_caught_up: self.until_caught_up.then_some(true),
             exit_on_error: self.exit_on_error.then_some(true),

@@ -67,6 +67,8 @@ pub struct Layer {
     pub replicate_wild_ignore_table: Option<Vec<String>>,
     /// Databases that have another name here, as `FROM->TO`.
     pub replicate_rewrite_db: Option<Vec<String>>,
+    /// Acknowledge to a semi-synchronous source what is durable here.
+    pub semi_sync: Option<bool>,
     /// Stop at `FILE:POS`.
     pub until: Option<String>,
     /// Stop at the source's position at start.
@@ -159,6 +161,7 @@ impl Layer {
             "connect_retry",
             "heartbeat_period",
             "replica_net_timeout",
+            "semi_sync",
             "until_caught_up",
             "exit_on_error",
         ];
@@ -235,6 +238,7 @@ impl Layer {
             replicate_wild_do_table,
             replicate_wild_ignore_table,
             replicate_rewrite_db,
+            semi_sync,
             until,
             until_caught_up,
             exit_on_error,

@@ -149,6 +149,9 @@ pub const STATUS_TIMEOUT_MS: u64 = 2_000;
 /// Largest status report that is read.
 pub const STATUS_BYTES_MAX: u64 = 64 << 20;
 
+/// Latencies of acknowledgements that their average is made of.
+pub const ACK_LATENCIES_KEPT: usize = 128;
+
 /// Longest time that a setting in seconds may say: a day.
 pub const SECONDS_MAX: u64 = 86_400;
 

@@ -16,7 +16,7 @@ use self::layer::Layer;
 use self::limits::{
     CONNECT_RETRY_DEFAULT, HEARTBEAT_PERIOD_DEFAULT, NET_TIMEOUT_DEFAULT, SECONDS_MAX, WORKERS_MAX,
 };
-use self::source::{MySqlUrl, SourceConfig, Start, TlsConfig};
+use self::source::{DriverKind, MySqlUrl, SourceConfig, Start, TlsConfig};
 use self::target::TargetConfig;
 use crate::binlog::position::Position;
 use crate::error::{Error, ErrorKind, Result};
@@ -164,7 +164,13 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
         layer.source_password.clone(),
         layer.password_file.as_deref(),
     )?;
-    let heartbeat = layer.heartbeat_period.unwrap_or(HEARTBEAT_PERIOD_DEFAULT);
+    // One lost heartbeat, or two, must not end a connection.
+    let heartbeat_max = layer
+        .replica_net_timeout
+        .map_or(u64::MAX, |timeout| timeout / 3);
+    let heartbeat = layer
+        .heartbeat_period
+        .unwrap_or_else(|| HEARTBEAT_PERIOD_DEFAULT.min(heartbeat_max).max(1));
     let timeout = layer
         .replica_net_timeout
         .unwrap_or_else(|| NET_TIMEOUT_DEFAULT.max(heartbeat.saturating_mul(3)));
@@ -185,6 +191,14 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
             "must be longer than heartbeat_period",
         ));
     }
+    let driver = layer.driver.unwrap_or_default();
+    let semi_sync = layer.semi_sync.unwrap_or(false);
+    if semi_sync && driver == DriverKind::MysqlCdc {
+        return Err(invalid(
+            "semi_sync",
+            "cannot be had with driver = \"mysql_cdc\", which sends no acknowledgements; set driver = \"native\"",
+        ));
+    }
     Ok(SourceConfig {
         host: url.host,
         port: url.port,
@@ -202,7 +216,8 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
         replica_uuid: String::new(),
         heartbeat_period: Duration::from_secs(heartbeat),
         net_read_timeout: Duration::from_secs(timeout),
-        driver: layer.driver.unwrap_or_default(),
+        driver,
+        semi_sync,
     })
 }
 
@@ -257,12 +272,18 @@ mod tests {
         assert_eq!(config.until, Until::Stopped);
         assert!(config.workers >= 1);
         assert!(config.source.net_read_timeout >= 3 * config.source.heartbeat_period);
+        let short = Layer {
+            replica_net_timeout: Some(6),
+            ..layer()
+        };
+        let config = Config::from_layer(short).unwrap();
+        assert_eq!(config.source.heartbeat_period, Duration::from_secs(2));
     }
 
     #[test]
     fn what_cannot_be_used_is_named() {
         type Edit = fn(&mut Layer);
-        let cases: [(&str, Edit); 6] = [
+        let cases: [(&str, Edit); 7] = [
             ("`source`", |l| l.source = None),
             ("`server_id`", |l| l.server_id = None),
             ("`server_id`", |l| l.server_id = Some(0)),
@@ -270,6 +291,10 @@ mod tests {
             ("`until`", |l| {
                 l.until = Some("b.000001:4".into());
                 l.until_caught_up = Some(true);
+            }),
+            ("`semi_sync`", |l| {
+                l.semi_sync = Some(true);
+                l.driver = Some(DriverKind::MysqlCdc);
             }),
             ("`replica_net_timeout`", |l| l.replica_net_timeout = Some(1)),
         ];

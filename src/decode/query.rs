@@ -1,6 +1,7 @@
 //! QUERY events: statement text with the session it ran in.
 
 use crate::binlog::bytes::Bytes;
+use crate::binlog::query::QueryParts;
 use crate::error::{Error, Result};
 
 /// A statement as the binlog has it (MySQL `Query_event`), owned: it outlives the event's buffer.
@@ -98,46 +99,12 @@ mod var {
 /// Count of updated databases that means "too many to list".
 const OVER_MAX_DBS: u8 = 254;
 
-/// The parts of a QUERY body.
-struct Parts<'a> {
-    thread_id: u32,
-    error_code: u16,
-    vars: &'a [u8],
-    database: &'a [u8],
-    sql: &'a [u8],
-}
-
-impl<'a> Parts<'a> {
-    fn split(body: &'a [u8]) -> Result<Self> {
-        let mut r = Bytes::new(body);
-        let thread_id = r.u32()?;
-        r.u32()?; // seconds the statement took
-        let database_len = usize::from(r.u8()?);
-        let error_code = r.u16()?;
-        let vars_len = usize::from(r.u16()?);
-        let vars = r.take(vars_len)?;
-        let database = r.take(database_len)?;
-        if r.u8()? != 0 {
-            return Err(Error::corrupt(
-                "database name of a Query event does not end with NUL",
-            ));
-        }
-        Ok(Self {
-            thread_id,
-            error_code,
-            vars,
-            database,
-            sql: r.rest(),
-        })
-    }
-}
-
 /// Default database and statement text of a QUERY body, without looking at the session.
 ///
 /// # Errors
 /// `Corrupt` when the body ends before the text begins.
 pub fn query_text(body: &[u8]) -> Result<(&[u8], &[u8])> {
-    Parts::split(body).map(|parts| (parts.database, parts.sql))
+    QueryParts::split(body).map(|parts| (parts.database, parts.sql))
 }
 
 impl Query {
@@ -147,7 +114,7 @@ impl Query {
     /// # Errors
     /// `Corrupt` when it is no QUERY event.
     pub fn parse(body: &[u8], timestamp: u32) -> Result<Self> {
-        let parts = Parts::split(body)?;
+        let parts = QueryParts::split(body)?;
         let database = std::str::from_utf8(parts.database).map_err(|e| {
             let shown = parts.database.escape_ascii();
             Error::corrupt(format!("database name `{shown}` is not UTF-8")).with_source(e)

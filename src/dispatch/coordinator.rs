@@ -27,6 +27,7 @@ use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::filter::FilterConfig;
 use crate::config::limits::{RELAY_WAIT, RESYNC_BEHIND_BYTES_MAX, WATERMARK_INTERVAL};
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoints;
 use crate::relay::reader::RelayReader;
 use crate::snapshot::SnapshotSource;
 
@@ -84,7 +85,12 @@ struct Coordinator {
 /// The first error of the coordinator or any lane. What was whole then is committed or rolled back, and comes again in
 /// the next run.
 pub fn run(run: Run) -> Result<Ended> {
-    let lanes = Lanes::open(run.target.clone(), run.context.clone(), run.roster)?;
+    let lanes = Lanes::open(
+        run.target.clone(),
+        run.context.clone(),
+        run.roster,
+        run.from.at.clone(),
+    )?;
     let from_position = run.from.at.position.clone();
     let flavor = run.reader.format().flavor;
     let filter = Filter::new(&run.filter, flavor, run.context.source.clone());
@@ -270,12 +276,14 @@ impl Coordinator {
         if !is_later || at.position.order(&read) == Some(Ordering::Greater) {
             return Ok(());
         }
+        failpoints::hit(failpoints::WATERMARK_BEFORE_STORE);
         let parked = self.router.parked();
         self.target.set_watermark(&Watermark {
             at: at.clone(),
             parked: parked.at(&at.position),
         })?;
         parked.forget(&at.position);
+        failpoints::hit(failpoints::WATERMARK_STORED);
         self.watermark = Some(at.position.clone());
         self.state.clear_error();
         let lanes = self.router.lanes();

@@ -39,6 +39,7 @@ use crate::config::limits::{
 use crate::decode::rows::{RowReader, RowsEvent, rows_table_id};
 use crate::decode::table_map::{TableMap, table_map_names};
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoints;
 
 /// What all lanes share.
 #[derive(Clone)]
@@ -370,10 +371,12 @@ impl LaneWorker {
         let Some(at) = self.pending.take() else {
             return Ok(());
         };
+        failpoints::hit(failpoints::LANE_BEFORE_COMMIT);
         // Rows that wait to be sent may show only now that they do not fit.
         while let Err(error) = self.lane.commit(&at) {
             self.contain(error.at_pos(at.position.file.clone(), at.position.offset))?;
         }
+        failpoints::hit(failpoints::LANE_COMMITTED);
         self.progress.set_committed(at);
         self.progress.commits.fetch_add(1, Ordering::Relaxed);
         let invalid = self.lane.invalid_texts();

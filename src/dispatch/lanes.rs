@@ -46,11 +46,18 @@ pub struct Lanes {
     by_name: HashMap<String, usize>,
     handles: Vec<Option<Handle>>,
     roster: Roster,
+    /// Where the run begins.
+    from: Checkpoint,
 }
 
 impl Lanes {
     /// Opens a lane for every database that the target knows.
-    pub fn open(target: Arc<dyn Target>, context: LaneContext, roster: Roster) -> Result<Self> {
+    pub fn open(
+        target: Arc<dyn Target>,
+        context: LaneContext,
+        roster: Roster,
+        from: Checkpoint,
+    ) -> Result<Self> {
         let known = target.checkpoints()?;
         let mut lanes = Self {
             target,
@@ -59,6 +66,7 @@ impl Lanes {
             by_name: HashMap::new(),
             handles: Vec::new(),
             roster,
+            from,
         };
         lanes.context.quarantine.clear();
         lanes.context.resyncs.reset();
@@ -107,9 +115,17 @@ impl Lanes {
             ));
         }
         let mut lane = self.target.open_lane(database)?;
-        let checkpoint = lane.checkpoint();
         let marks = lane.marks()?;
         self.publish_marks(database, &marks);
+        // A checkpoint of another source says nothing of where this one's events belong. The run began here only after
+        // every database had all that came from that one.
+        let checkpoint = lane.checkpoint().map(|at| {
+            if at.source_id == self.from.source_id {
+                at
+            } else {
+                self.from.clone()
+            }
+        });
         // What a killed process committed may not be durable yet, and the watermark relies on it.
         lane.make_durable()?;
         let has_until = checkpoint.as_ref().map(|at| at.position.clone());

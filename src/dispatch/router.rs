@@ -310,9 +310,7 @@ impl Router {
 
     /// The head of a file names everything before it, also what was there before the start.
     fn previous_gtids(&mut self, set: &GtidSet) {
-        if !set.is_subset(&self.executed) {
-            Arc::make_mut(&mut self.executed).union(set);
-        }
+        Arc::make_mut(&mut self.executed).complete_from(set);
     }
 
     fn table_map(&mut self, step: Step<'_>) -> Result<()> {

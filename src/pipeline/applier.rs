@@ -173,20 +173,22 @@ impl Applier {
     }
 
     /// Where to begin: the watermark, or on a fresh target the start, which becomes the watermark before anything is
-    /// applied.
+    /// applied. Either may leave the file to the source (a start by GTID): it is the first one that came.
     fn begin(&mut self) -> Result<Option<Watermark>> {
-        if let Some(watermark) = self.target.watermark()? {
-            return Ok(Some(watermark));
-        }
-        if self.from.position.file.is_empty() {
+        let known = self.target.watermark()?;
+        let is_known = known.is_some();
+        let mut from = known.unwrap_or_else(|| Watermark::new(self.from.clone()));
+        if from.at.position.file.is_empty() {
             let Some(file) = self.first_file() else {
                 return Ok(None);
             };
-            self.from.position.file = file;
+            from.at.position.file = file;
+        } else if is_known {
+            return Ok(Some(from));
         }
-        let watermark = Watermark::new(self.from.clone());
-        self.target.set_watermark(&watermark)?;
-        Ok(Some(watermark))
+        self.target.set_watermark(&from)?;
+        self.from = from.at.clone();
+        Ok(Some(from))
     }
 
     fn first_file(&self) -> Option<Arc<str>> {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::index::Index;
+use super::received::Received;
 use crate::binlog::position::Position;
 
 /// A snapshot of what is durable.
@@ -23,6 +24,7 @@ pub struct Durable {
 #[derive(Debug, Default)]
 struct State {
     durable: Durable,
+    received: Received,
     woken: u64,
 }
 
@@ -37,9 +39,19 @@ impl RelayEnd {
     /// Publishes what a recovered relay directory holds.
     pub fn new(durable: Durable) -> Self {
         Self {
-            state: Mutex::new(State { durable, woken: 0 }),
+            state: Mutex::new(State {
+                durable,
+                ..State::default()
+            }),
             changed: Condvar::new(),
         }
+    }
+
+    /// The same, with the transactions that the directory holds.
+    #[must_use]
+    pub fn with_received(self, received: Received) -> Self {
+        self.lock().received = received;
+        self
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -47,12 +59,20 @@ impl RelayEnd {
     }
 
     /// Publishes a new durable end. Called after the fsync that made it true.
-    pub fn publish(&self, end: Position, index: Arc<Index>) {
-        self.lock().durable = Durable {
+    pub fn publish(&self, end: Position, index: Arc<Index>, received: Received) {
+        let mut state = self.lock();
+        state.durable = Durable {
             end: Some(end),
             index,
         };
+        state.received = received;
+        drop(state);
         self.changed.notify_all();
+    }
+
+    /// The transactions that are durable now.
+    pub fn received(&self) -> Received {
+        self.lock().received.clone()
     }
 
     /// The snapshot now.

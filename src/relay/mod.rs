@@ -5,12 +5,14 @@
 //! [`end::RelayEnd`]; any number of [`reader::RelayReader`]s follow that end. [`recover`] and [`index`] run before a
 //! writer is opened, or read-only.
 
+pub mod ack;
 pub mod dir;
 pub mod end;
 pub mod file;
 pub mod index;
 pub mod io_state;
 pub mod reader;
+pub mod received;
 pub mod receiver;
 pub mod recover;
 pub mod sync;

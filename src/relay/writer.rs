@@ -16,9 +16,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::ack::{DurableAcks, Wanted, join};
 use super::end::RelayEnd;
 use super::file::RelayFile;
 use super::index::{Index, is_safe_file_name};
+use super::received::Received;
 use super::sync::{Syncer, Written};
 use crate::binlog::checksum::{self, Checksum};
 use crate::binlog::format::FormatDescription;
@@ -73,6 +75,10 @@ pub struct RelayWriter {
     partial: Option<Partial>,
     heard: Heard,
     syncer: Syncer,
+    received: Received,
+    /// What a semi-synchronous source waits for in the batch under way.
+    wanted: Option<Wanted>,
+    acks: Option<DurableAcks>,
 }
 
 impl RelayWriter {
@@ -92,7 +98,15 @@ impl RelayWriter {
             partial: None,
             heard: Heard::default(),
             syncer: Syncer::start(end.clone())?,
+            received: end.received(),
+            wanted: None,
+            acks: None,
         })
+    }
+
+    /// Says who is told when what the source waits for is durable.
+    pub fn acknowledge_by(&mut self, acks: DurableAcks) {
+        self.acks = Some(acks);
     }
 
     /// What the source has said so far.
@@ -137,6 +151,14 @@ impl RelayWriter {
             } else {
                 self.piece(*frame, bytes)?;
             }
+            if let (true, Some(file), Some(since)) = (frame.wants_ack, &self.file, batch.arrived) {
+                let wanted = Wanted {
+                    at: file.whole_end(),
+                    since,
+                    events: 1,
+                };
+                self.wanted = join(self.wanted.take(), Some(wanted));
+            }
         }
         self.flush()
     }
@@ -149,7 +171,14 @@ impl RelayWriter {
         let end = file.whole_end();
         self.heard.position = Some(end.clone());
         let (file, index) = (file.handle().clone(), self.index.clone());
-        self.syncer.submit(Written { file, end, index })
+        let wanted = self.wanted.take().zip(self.acks.clone());
+        self.syncer.submit(Written {
+            file,
+            end,
+            index,
+            received: self.received.clone(),
+            wanted,
+        })
     }
 
     fn whole_event(&mut self, event: &[u8]) -> Result<()> {
@@ -172,8 +201,7 @@ impl RelayWriter {
             _ => {
                 checksum::verify(event, self.checksum)?;
                 self.place(&header)?;
-                self.complete_event(&header, event);
-                Ok(())
+                self.complete_event(&header, event)
             }
         }
     }
@@ -196,7 +224,7 @@ impl RelayWriter {
         self.cover_up_to(file.offset() + u64::from(gap))
     }
 
-    fn complete_event(&mut self, header: &Header, event: &[u8]) {
+    fn complete_event(&mut self, header: &Header, event: &[u8]) -> Result<()> {
         if let Some(file) = &mut self.file {
             file.append(event);
             file.event_complete();
@@ -204,7 +232,11 @@ impl RelayWriter {
             if header.timestamp != 0 {
                 self.heard.timestamp = header.timestamp;
             }
+            let body = checksum::body(event, self.checksum)?;
+            self.received
+                .event(header, Some(body), || file.whole_end())?;
         }
+        Ok(())
     }
 
     /// A fake ROTATE names the file that the next events stand in.
@@ -267,6 +299,7 @@ impl RelayWriter {
         let mut file = RelayFile::create(&self.directory, &name)?;
         file.append(&rebuilt_format_description(header, event)?);
         file.event_complete();
+        self.received.event(header, None, || file.whole_end())?;
         self.heard.bytes += event.len() as u64;
         self.file = Some(file);
         Arc::make_mut(&mut self.index).append(&self.directory, &name)?;
@@ -371,6 +404,8 @@ impl RelayWriter {
         if frame.last {
             partial.finish(self.checksum)?;
             file.event_complete();
+            self.received
+                .event(&partial.header, None, || file.whole_end())?;
             self.partial = None;
         }
         Ok(())

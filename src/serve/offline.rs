@@ -5,9 +5,11 @@ use std::path::Path;
 use super::report::quarantine_report;
 use super::status::{LaneReport, StatusReport};
 use crate::apply::sqlite;
+use crate::checkpoint::Watermark;
 use crate::disk::write_atomically;
 use crate::error::Result;
 use crate::relay::dir::source_directories;
+use crate::relay::received;
 use crate::relay::recover;
 
 /// Where a run keeps the target's URL for `status`, without a password.
@@ -36,6 +38,7 @@ pub fn report(relay_dir: &Path, target: Option<&Path>) -> Result<StatusReport> {
         replica_state: "Not running".into(),
         io_running: "No".into(),
         sql_running: "No".into(),
+        semi_sync_status: "OFF".into(),
         ..StatusReport::default()
     };
     let watermark = target.map(sqlite::watermark).transpose()?.flatten();
@@ -51,7 +54,12 @@ pub fn report(relay_dir: &Path, target: Option<&Path>) -> Result<StatusReport> {
     }
     if let Some((id, directory)) = sources.pop() {
         report.source_id = Some(id);
-        if let Some(end) = recover::recover(&directory, false)?.end {
+        let durable = recover::recover(&directory, false)?;
+        if let Some(Watermark { at, .. }) = &watermark {
+            let received = received::scan(&directory, &durable, &at.position, &at.executed)?;
+            report.retrieved_gtid_set = received.set().to_string();
+        }
+        if let Some(end) = durable.end {
             report.source_log_file = Some(end.file.to_string());
             report.read_source_log_pos = Some(end.offset);
         }

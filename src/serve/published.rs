@@ -36,13 +36,21 @@ impl Published {
             .unwrap_or_else(PoisonError::into_inner) = Some(end);
     }
 
-    /// End of what is received and durable.
-    pub fn received(&self) -> Option<Position> {
-        let end = self
-            .relay_end
+    fn relay_end(&self) -> Option<Arc<RelayEnd>> {
+        self.relay_end
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .clone()?;
-        end.get().end
+            .clone()
+    }
+
+    /// End of what is received and durable.
+    pub fn received(&self) -> Option<Position> {
+        self.relay_end()?.get().end
+    }
+
+    /// GTIDs of the whole transactions up to there.
+    pub fn received_gtids(&self) -> String {
+        let end = self.relay_end();
+        end.map_or_else(String::new, |end| end.received().set().to_string())
     }
 }

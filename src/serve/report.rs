@@ -14,6 +14,7 @@ use crate::dispatch::resync::Resync;
 use crate::relay::io_state::{IoPhase, IoStatus};
 use crate::relay::receiver::unix_now;
 use crate::serve::published::Published;
+use crate::source::SemiSync;
 
 /// What of the configuration the report shows.
 #[derive(Debug, Clone)]
@@ -24,6 +25,7 @@ pub struct Identity {
     server_id: u32,
     connect_retry: u64,
     filter: FilterConfig,
+    semi_sync: bool,
 }
 
 impl Identity {
@@ -36,6 +38,7 @@ impl Identity {
             server_id: config.source.server_id,
             connect_retry: config.connect_retry.as_secs(),
             filter: config.filter.clone(),
+            semi_sync: config.source.semi_sync,
         }
     }
 
@@ -87,6 +90,7 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     identity.fill(&mut report);
     report.fill_prepared_xa(applier.parked, applier.oldest_parked.as_ref());
     fill_errors(&mut report, &io, applier.last_error);
+    fill_semi_sync(&mut report, identity, &io);
     let received = published.received();
     if let Some(end) = &received {
         report.source_log_file = Some(end.file.to_string());
@@ -108,9 +112,7 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         report.exec_source_log_pos = Some(position.offset);
         report.executed_gtid_set.clone_from(executed);
     }
-    if let Some(read) = &applier.read {
-        report.retrieved_gtid_set = read.executed.to_string();
-    }
+    report.retrieved_gtid_set = published.received_gtids();
     report.bytes_behind_source = match (&received, applied.as_ref().map(|(position, _)| position)) {
         (Some(received), Some(applied)) if received.file == applied.file => {
             Some(received.offset.saturating_sub(applied.offset))
@@ -187,6 +189,25 @@ fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<(u16, Strin
         report.last_sql_error = text;
         report.last_sql_error_timestamp = Some(at);
     }
+}
+
+fn fill_semi_sync(report: &mut StatusReport, identity: &Identity, io: &IoStatus) {
+    let waits = io.phase == IoPhase::Yes && io.semi_sync == Some(SemiSync::On);
+    report.semi_sync_status = if waits { "ON" } else { "OFF" }.to_owned();
+    report.semi_sync_message = match io.semi_sync {
+        _ if !identity.semi_sync || waits => String::new(),
+        Some(state) if state != SemiSync::On => {
+            format!("the source waits for nobody; {}", state.cure())
+        }
+        _ => "not connected to the source".to_owned(),
+    };
+    let acks = &io.acks;
+    let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    report.semi_sync_acks = acks.sent;
+    report.semi_sync_acked_events = acks.events;
+    report.semi_sync_ack_micros_last = acks.last().map(micros);
+    report.semi_sync_ack_micros_average = acks.average().map(micros);
+    report.semi_sync_ack_micros_max = (acks.sent > 0).then(|| micros(acks.longest));
 }
 
 /// The least commit of all lanes.

@@ -208,6 +208,27 @@ pub struct StatusReport {
     /// Heartbeats received on this connection.
     #[serde(rename = "Count_Received_Heartbeats")]
     pub received_heartbeats: u64,
+    /// `ON` when the source waits for our acknowledgements; `OFF` when it does not, or `semi_sync` is not set.
+    #[serde(rename = "Rpl_semi_sync_replica_status")]
+    pub semi_sync_status: String,
+    /// Why it is `OFF` although `semi_sync` is set; empty otherwise.
+    #[serde(rename = "Semi_Sync_Message")]
+    pub semi_sync_message: String,
+    /// Acknowledgements sent since the process started.
+    #[serde(rename = "Semi_Sync_Acks")]
+    pub semi_sync_acks: u64,
+    /// Events that the source waited for and that these covered.
+    #[serde(rename = "Semi_Sync_Acked_Events")]
+    pub semi_sync_acked_events: u64,
+    /// Microseconds from the arrival of an event to its acknowledgement, the newest one.
+    #[serde(rename = "Semi_Sync_Ack_Micros_Last")]
+    pub semi_sync_ack_micros_last: Option<u64>,
+    /// The same, mean of the newest 128.
+    #[serde(rename = "Semi_Sync_Ack_Micros_Average")]
+    pub semi_sync_ack_micros_average: Option<u64>,
+    /// The same, longest since the process started.
+    #[serde(rename = "Semi_Sync_Ack_Micros_Max")]
+    pub semi_sync_ack_micros_max: Option<u64>,
     /// Statements that changed no table and were passed over since the process started.
     #[serde(rename = "Passed_Over_Statements")]
     pub passed_over_statements: u64,

@@ -104,14 +104,34 @@ impl Connection {
     pub async fn write_packet(&mut self, payload: &[u8]) -> Result<()> {
         let mut out = Vec::with_capacity(payload.len() + PACKET_HEADER_LEN);
         self.sequence = packet::encode(payload, self.sequence, &mut out);
+        self.send(&out).await
+    }
+
+    async fn send(&mut self, packets: &[u8]) -> Result<()> {
         let sent = async {
-            self.stream.write_all(&out).await?;
+            self.stream.write_all(packets).await?;
             self.stream.flush().await
         };
         match timeout(self.read_timeout, sent).await {
             Ok(result) => result.map_err(|cause| self.lost(cause)),
             Err(_) => Err(self.timed_out("took no bytes")),
         }
+    }
+
+    /// Sends one payload that is no part of the exchange, and leaves its count of packets alone. Semi-synchronous
+    /// sources read their acknowledgements so, beside a running dump.
+    ///
+    /// # Errors
+    /// `Network` when the connection is lost.
+    pub async fn write_aside(&mut self, payload: &[u8]) -> Result<()> {
+        let mut out = Vec::with_capacity(payload.len() + PACKET_HEADER_LEN);
+        packet::encode(payload, 0, &mut out);
+        self.send(&out).await
+    }
+
+    /// Counts packets as after a packet of ours: the server's next one is number 1.
+    pub fn count_anew(&mut self) {
+        self.sequence = 1;
     }
 
     /// Reads the next payload of the exchange, whole.

@@ -46,6 +46,7 @@ macro_rules! on_all {
 }
 
 pub(crate) mod compare;
+pub(crate) mod fault_proxy;
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod relaylite;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use relaylite::failpoints;
 use serde_json::Value;
 
 use super::process::{self, POLL_INTERVAL, Process};
@@ -69,6 +70,11 @@ impl Replica {
     /// As [`Self::start`], between two runs.
     pub(crate) fn set_start(&mut self, start: impl Into<String>) {
         self.start = start.into();
+    }
+
+    /// The source's address has moved, or the operator names another server.
+    pub(crate) fn set_port(&mut self, port: u16) {
+        self.port = port;
     }
 
     /// Another directory for the SQLite files.
@@ -155,6 +161,16 @@ impl Replica {
                 None => format!("--target=sqlite:{}", self.target.display()),
             })
             .args(&self.args);
+        command
+    }
+
+    /// As [`Self::run_command`], with a failpoint armed: `crash:N`, or `hold:PATH`.
+    pub(crate) fn command_with_failpoint(&self, name: &str, action: &str) -> Command {
+        if !failpoints::COMPILED_IN {
+            panic!("these tests need a build with debug assertions, which has failpoints");
+        }
+        let mut command = self.run_command();
+        command.env("RELAYLITE_FAILPOINT", format!("{name}={action}"));
         command
     }
 

@@ -147,6 +147,7 @@ impl Builder {
             "--sync-binlog=0".to_owned(),
         ]);
         if self.flavor == Flavor::MySql {
+            // Said either way: MySQL 9.6 has it on by default, older ones off.
             let mode = if self.gtid_mode { "ON" } else { "OFF" };
             options.push(format!("--gtid-mode={mode}"));
             options.push(format!("--enforce-gtid-consistency={mode}"));

@@ -31,7 +31,6 @@ mod watermark;
 
 pub use watermark::load as watermark;
 
-use std::cmp::Ordering;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -140,11 +139,7 @@ impl Target for SqliteTarget {
             if !row.dropped {
                 continue;
             }
-            let is_past = checkpoint.is_some_and(|at| {
-                at.position
-                    .order(&watermark.position)
-                    .is_some_and(Ordering::is_le)
-            });
+            let is_past = checkpoint.is_some_and(|at| at.is_behind(watermark));
             if is_past && !is_open(&row.name) {
                 remove_database(&path)?;
             } else {
