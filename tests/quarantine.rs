@@ -18,6 +18,7 @@ on_both!(
     a_mark_moves_between_databases_and_survives_a_crash,
     changes_of_other_tables_in_the_failing_transaction_stay,
     a_statement_that_nobody_understands_sets_its_table_aside,
+    children_go_with_a_parent_that_is_set_aside,
     a_mysql_target_sets_tables_aside_too,
 );
 
@@ -48,6 +49,42 @@ fn with_a_set_aside(server: &Server) -> (Replica, Running) {
     replica.wait_until_caught_up(server);
     assert_eq!(replica.status().set_aside(), ["shop.a"]);
     (replica, running)
+}
+
+/// What the source does to children while their parent's changes are passed over is not in its binlog.
+fn children_go_with_a_parent_that_is_set_aside(flavor: Flavor) {
+    let mut builder = Server::builder(flavor);
+    if flavor == Flavor::MySql {
+        builder = builder.arg("--innodb-native-foreign-keys=ON");
+    }
+    let server = builder.start();
+    server.exec(
+        "CREATE DATABASE d; USE d; CREATE TABLE p (id INT PRIMARY KEY, v INT);
+         CREATE TABLE c (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES p (id) ON DELETE CASCADE ON UPDATE CASCADE);
+         CREATE TABLE g (id INT PRIMARY KEY, c INT, FOREIGN KEY (c) REFERENCES c (id) ON DELETE CASCADE);
+         CREATE TABLE other (id INT PRIMARY KEY);
+         INSERT INTO p VALUES (1, 1), (2, 2), (3, 3), (4, 4); INSERT INTO c VALUES (10, 1), (20, 2), (30, 3), (40, 4);
+         INSERT INTO g VALUES (100, 10), (200, 20), (300, 30), (400, 40)",
+    );
+    let replica = Replica::of(&server);
+    let running = replica.follow();
+    replica.wait_until_caught_up(&server);
+    tamper(&replica.target_dir(), "d", "DELETE FROM p WHERE id = 1");
+    server.exec("UPDATE d.p SET v = 9 WHERE id = 1; INSERT INTO d.p VALUES (5, 5)");
+    replica.wait_until_caught_up(&server);
+    server.exec("DELETE FROM d.p WHERE id = 2; INSERT INTO d.other VALUES (1)");
+    replica.wait_until_caught_up(&server);
+    // The grandchild goes when a change of its parent is passed over.
+    server.exec("DELETE FROM d.c WHERE id = 30");
+    replica.wait_until_caught_up(&server);
+    assert_eq!(replica.status().set_aside(), ["d.c", "d.g", "d.p"]);
+    let (code, said) = replica.resync(&["d.p", "d.c", "d.g"]);
+    assert_eq!(code, 0, "{said}");
+    assert_equal(&server, &replica.target_dir());
+    server.exec("DELETE FROM d.p WHERE id = 4; UPDATE d.p SET id = 11 WHERE id = 1");
+    replica.wait_until_caught_up(&server);
+    assert_equal(&server, &replica.target_dir());
+    drop(running);
 }
 
 fn one_table_is_set_aside_and_the_others_go_on(flavor: Flavor) {

@@ -36,7 +36,7 @@ use crate::config::OnTableError;
 use crate::config::limits::{
     LANE_LINGER_MS, LANE_MERGE_ROWS_MAX, LANE_MERGE_TIME_MAX, LANE_TABLE_MAPS_MAX,
 };
-use crate::decode::rows::{RowReader, RowsEvent, rows_table_id};
+use crate::decode::rows::{RowKind, RowReader, RowsEvent, keys_act_silently, rows_table_id};
 use crate::decode::table_map::{TableMap, table_map_names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoints;
@@ -309,8 +309,11 @@ impl LaneWorker {
         let format = self.format.as_ref().ok_or_else(no_format)?;
         let id = rows_table_id(body, format.post_header_len(kind))?;
         if let Some(table) = self.passed_over.get(&id).cloned() {
-            self.pass_over(&table);
-            return Ok(());
+            let event = RowsEvent::parse(kind, body, format);
+            let changes_others = event.map_or(true, |event| {
+                event.kind != RowKind::Insert && keys_act_silently(event.flags)
+            });
+            return self.pass_over(&table, changes_others);
         }
         let located = |error: Error, mapped: Option<&MappedTable>| match mapped {
             Some(mapped) => error.at_table(&mapped.map.database, &mapped.map.table),

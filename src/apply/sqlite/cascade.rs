@@ -17,14 +17,7 @@ use rusqlite::types::Value;
 use super::foreign_keys::{Action, ForeignKeys, Link, LinkSql, Parent, Refusal};
 use super::taken_rows::TakenRows;
 use crate::config::limits::{SQLITE_CASCADE_LEVELS_MAX, SQLITE_CASCADE_PAGE_ROWS};
-use crate::decode::rows::{FLAG_NO_FOREIGN_KEY_CHECKS, FLAG_SQL_FOREIGN_KEYS};
 use crate::error::{Error, ErrorKind, Result};
-
-/// Whether the source did what foreign keys ask for without a row event: by the flags of the parent's. Without checks it
-/// did nothing at all, and a MySQL that enforces the keys above its storage engine writes an event for each child row.
-pub(super) fn is_silent(flags: u16) -> bool {
-    flags & (FLAG_NO_FOREIGN_KEY_CHECKS | FLAG_SQL_FOREIGN_KEYS) == 0
-}
 
 /// The foreign keys at work on one row event.
 pub(super) struct Cascade<'a> {

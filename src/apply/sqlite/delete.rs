@@ -4,12 +4,12 @@ use rusqlite::types::Value as Stored;
 use rusqlite::{CachedStatement, Connection};
 
 use super::binder::Scratch;
-use super::cascade::{self, Cascade, returned_row};
+use super::cascade::{Cascade, returned_row};
 use super::foreign_keys::{Parent, identity};
 use super::row_change::Way;
 use super::row_finder::hash_sql;
 use super::table::{TableWriter, Written};
-use crate::decode::rows::{RowImages, RowReader};
+use crate::decode::rows::{RowImages, RowReader, keys_act_silently};
 use crate::decode::value::Value;
 use crate::error::{ErrorKind, Result};
 
@@ -42,7 +42,7 @@ impl TableWriter {
             way: self.way(rows)?,
             parent: foreign
                 .and_then(|keys| keys.parent(&self.table.name))
-                .filter(|_| cascade::is_silent(flags)),
+                .filter(|_| keys_act_silently(flags)),
             may_be_gone: deletes,
             is_noted: foreign.is_some_and(|keys| keys.may_come_twice(&self.table.name, flags)),
         };

@@ -297,6 +297,22 @@ pub(super) fn apart_error() -> Error {
     )
 }
 
+/// The tables whose rows keys change along with those of `table`, itself aside.
+pub(super) fn dependents(catalog: &Catalog, table: &str) -> Vec<String> {
+    let refers = |child: &Table| {
+        child.name != table
+            && child
+                .foreign_keys
+                .iter()
+                .any(|key| acts(key) && key.parent_database.is_none() && key.parent_table == table)
+    };
+    catalog
+        .entries()
+        .filter(|entry| refers(&entry.table))
+        .map(|entry| entry.table.name.clone())
+        .collect()
+}
+
 /// Whether a key changes child rows.
 fn acts(key: &ForeignKey) -> bool {
     let acts = |action: &str| Action::of(action) != Action::Restrict;

@@ -6,6 +6,7 @@
 use rusqlite::Connection;
 
 use super::catalog::Catalog;
+use super::foreign_keys;
 use super::lane::SqliteLane;
 use super::row_finder;
 use crate::apply::quarantine::{QuarantineStore, SetAside};
@@ -48,6 +49,10 @@ fn signed(number: u64) -> Result<i64> {
 impl QuarantineStore for SqliteLane {
     fn marks(&mut self) -> Result<Vec<SetAside>> {
         load(&self.connection)
+    }
+
+    fn dependents(&self, table: &str) -> Vec<String> {
+        foreign_keys::dependents(&self.catalog, table)
     }
 
     fn put_mark(&mut self, mark: &SetAside) -> Result<()> {

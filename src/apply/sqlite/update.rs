@@ -4,13 +4,13 @@ use rusqlite::types::{Value as Stored, ValueRef};
 use rusqlite::{CachedStatement, Connection};
 
 use super::binder::{Bound, Scratch};
-use super::cascade::{self, Cascade, returned_row};
+use super::cascade::{Cascade, returned_row};
 use super::foreign_keys::Parent;
 use super::row_change::{Shape, Way, changed_columns, shape_of};
 use super::table::{TableWriter, Written, rewind};
 use crate::config::limits::SQLITE_UPDATE_SHAPES_MAX;
 use crate::decode::json_diff::JsonDiffs;
-use crate::decode::rows::{RowImages, RowReader};
+use crate::decode::rows::{RowImages, RowReader, keys_act_silently};
 use crate::decode::value::Value;
 use crate::decode::{json, json_patch};
 use crate::error::{Error, ErrorKind, Result};
@@ -43,7 +43,7 @@ impl TableWriter {
         let foreign = keys.as_ref().map(|cascade| cascade.keys);
         let parent = foreign
             .and_then(|keys| keys.parent(&self.table.name))
-            .filter(|_| cascade::is_silent(rows.flags()));
+            .filter(|_| keys_act_silently(rows.flags()));
         let mut prepared: Option<(Shape, CachedStatement<'_>)> = None;
         let (mut changed, mut shape) = (Vec::new(), Shape::new());
         let way = self.way(rows)?;

@@ -143,11 +143,34 @@ impl LaneWorker {
             .collect()
     }
 
-    /// Counts a row event that is passed over.
-    pub(super) fn pass_over(&mut self, table: &str) {
-        if let Some(aside) = self.aside.get_mut(table) {
-            aside.passed_over += 1;
+    /// Counts a row event that is passed over. Where the source changed rows of other tables with it, because of foreign keys and
+    /// without an event of their own, those cannot be followed either: they are set aside, too.
+    pub(super) fn pass_over(&mut self, table: &str, changes_others: bool) -> Result<()> {
+        let Some(aside) = self.aside.get_mut(table) else {
+            return Ok(());
+        };
+        aside.passed_over += 1;
+        if !changes_others {
+            return Ok(());
         }
+        for child in self.lane.dependents(table) {
+            if self.aside.get(&child).is_some() {
+                continue;
+            }
+            let Some(parent) = self.aside.get(table) else {
+                continue;
+            };
+            let mark = SetAside {
+                reason: format!(
+                    "its foreign keys refer to {table}, which is set aside: what they do here is not known; after that one is \
+                     read afresh, read this one"
+                ),
+                table: child,
+                ..parent.mark.clone()
+            };
+            self.set_aside(&mark)?;
+        }
+        Ok(())
     }
 
     /// Sets the table of an error aside, so that the rest goes on.
