@@ -5,6 +5,23 @@ use crate::schema::table::{ColumnType, DefaultValue, same_name};
 /// Digits of the longest DECIMAL.
 const DECIMAL_DIGITS_MAX: usize = 65;
 
+/// Whether the server stores an address or UUID that it prints in other words than the definition has it.
+pub fn may_be_printed_otherwise(text: &str, ty: &ColumnType) -> bool {
+    match ty {
+        ColumnType::Inet6 => text != "::",
+        ColumnType::Uuid => {
+            let is_place = |at: usize| matches!(at, 8 | 13 | 18 | 23);
+            let is_printed = |(at, byte): (usize, u8)| match byte {
+                b'-' => is_place(at),
+                b'0'..=b'9' | b'a'..=b'f' => !is_place(at),
+                _ => false,
+            };
+            text.len() != 36 || !text.bytes().enumerate().all(is_printed)
+        }
+        _ => false,
+    }
+}
+
 /// What the server puts into a NOT NULL column of this type that has no default.
 pub fn implicit_default(ty: &ColumnType) -> DefaultValue {
     let literal = |text: &str| DefaultValue::Literal(text.to_owned());

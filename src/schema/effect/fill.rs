@@ -1,6 +1,6 @@
 //! What existing rows hold in the columns of a changed table.
 
-use super::default::implicit_default;
+use super::default::{implicit_default, may_be_printed_otherwise};
 use crate::schema::table::{Column, DefaultValue};
 
 /// Where a column of a changed table comes from.
@@ -50,6 +50,9 @@ pub(super) fn fill(column: &Column) -> Fill {
         Some(DefaultValue::CurrentTimestamp(fsp)) => Fill::StatementTime { fsp: *fsp },
         Some(DefaultValue::Expression(expression)) => {
             Fill::NeedsSource(format!("the default of {} is {expression}", column.name))
+        }
+        Some(DefaultValue::Literal(text)) if may_be_printed_otherwise(text, &column.ty) => {
+            Fill::NeedsSource(format!("the default of {} is {text}", column.name))
         }
         Some(constant) => Fill::Value(constant.clone()),
         None if column.nullable => Fill::Null,

@@ -17,7 +17,7 @@ mod versioning;
 use std::sync::Arc;
 
 pub(in crate::schema) use create::build;
-pub use default::implicit_default;
+pub use default::{implicit_default, may_be_printed_otherwise};
 pub use fill::{ColumnOrigin, Fill};
 
 use crate::error::Result;

@@ -2,7 +2,7 @@
 
 use super::name::{quote_bytes, quote_text};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::effect::implicit_default;
+use crate::schema::effect::{implicit_default, may_be_printed_otherwise};
 use crate::schema::table::{Column, ColumnType, DefaultValue};
 
 /// Significant digits that a SQLite number keeps.
@@ -29,6 +29,9 @@ pub fn default_for_absent(column: &Column) -> DefaultForAbsent {
             DefaultForAbsent::NeedsExpression("CURRENT_TIMESTAMP".to_owned())
         }
         Some(DefaultValue::Expression(text)) => DefaultForAbsent::NeedsExpression(text.clone()),
+        Some(DefaultValue::Literal(text)) if may_be_printed_otherwise(text, &column.ty) => {
+            DefaultForAbsent::NeedsExpression(text.clone())
+        }
         Some(constant) => DefaultForAbsent::Constant(constant.clone()),
         None if column.nullable => DefaultForAbsent::Null,
         None => DefaultForAbsent::Constant(implicit_default(&column.ty)),
