@@ -39,17 +39,14 @@ async fn main() -> Result<()> {
     let start = connection.resolve(&Start::Earliest).await?;
     connection.quit().await;
     let directory = relay.source_directory(&source_id)?;
-    let end = Arc::new(RelayEnd::new(recover::recover(&directory, true)?));
+    let durable = recover::recover(&directory, true)?;
+    let destination = Destination::open(source_id, directory, durable, start, None)?;
+    let end = Arc::clone(&destination.end);
     let stop = CancellationToken::new();
     let receiver = Receiver {
         source,
         connect_retry: LOOK_INTERVAL,
-        destination: Destination {
-            source_id,
-            directory,
-            end: Arc::clone(&end),
-            start,
-        },
+        destination,
         retry_access: false,
         state: Arc::default(),
         stop: stop.clone(),

@@ -84,6 +84,11 @@ fn list(relay_dir: &Path) -> Result<ExitCode> {
             let size = std::fs::metadata(directory.join(name.as_ref()))?.len();
             print_line(&format!("{size:>14}  {id}/{name}"))?;
         }
+        if let Some(first) = durable.index.names().first() {
+            print_line(&format!(
+                "nothing before {first}: purged, or never received"
+            ))?;
+        }
         if let Some(end) = durable.end {
             print_line(&format!("received up to {end}"))?;
         }

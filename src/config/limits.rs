@@ -50,6 +50,15 @@ pub const RELAY_FILLER_BYTES_MAX: u64 = 1 << 20;
 /// Bytes that the applier side reads from a relay file at once.
 pub const RELAY_READ_BYTES: usize = 256 << 10;
 
+/// Bytes that must fit again after the relay log's disk, or the target's, was full.
+pub const ROOM_PROBE_BYTES: usize = 4 << 20;
+
+/// How long receiving waits for room when the applier side has read everything, while what it read becomes durable.
+pub const RELAY_ROOM_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often relay files are looked at for their age, when nothing else makes the purger look.
+pub const PURGE_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Rows that merged source transactions may hold before a lane commits.
 pub const LANE_MERGE_ROWS_MAX: u64 = 10_000;
 

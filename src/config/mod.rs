@@ -2,6 +2,7 @@
 
 pub mod layer;
 pub mod limits;
+pub mod relay_log;
 pub mod source;
 pub mod target;
 
@@ -14,6 +15,7 @@ use self::layer::Layer;
 use self::limits::{
     CONNECT_RETRY_DEFAULT, HEARTBEAT_PERIOD_DEFAULT, NET_TIMEOUT_DEFAULT, SECONDS_MAX, WORKERS_MAX,
 };
+use self::relay_log::RelayLogConfig;
 use self::source::{MySqlUrl, SourceConfig, Start, TlsConfig};
 use self::target::TargetConfig;
 use crate::binlog::position::Position;
@@ -46,6 +48,8 @@ pub struct Config {
     pub skip_to: Option<Position>,
     /// The relay directory.
     pub relay_dir: PathBuf,
+    /// What the relay log may take.
+    pub relay_log: RelayLogConfig,
     /// Where changes go.
     pub target: TargetConfig,
     /// Databases applied at the same time.
@@ -104,6 +108,7 @@ impl Config {
             source,
             start,
             skip_to: layer.skip_to.as_deref().map(str::parse).transpose()?,
+            relay_log: RelayLogConfig::from_layer(&layer)?,
             relay_dir: layer.relay_dir.unwrap_or_else(|| DEFAULT_RELAY_DIR.into()),
             target: TargetConfig::parse(target, password).map_err(in_setting("target"))?,
             workers,

@@ -77,6 +77,7 @@ struct Coordinator {
 pub fn run(run: Run) -> Result<Ended> {
     let lanes = Lanes::open(run.target.clone(), run.context.clone(), run.roster)?;
     let from_position = run.from.at.position.clone();
+    run.reader.release(run.from.needed_from());
     let mut coordinator = Coordinator {
         router: Router::new(lanes, run.from, run.reader.format().clone(), run.set_aside),
         reader: run.reader,
@@ -238,11 +239,13 @@ impl Coordinator {
             return Ok(());
         }
         let parked = self.router.parked();
-        self.target.set_watermark(&Watermark {
+        let watermark = Watermark {
             at: at.clone(),
             parked: parked.at(&at.position),
-        })?;
+        };
+        self.target.set_watermark(&watermark)?;
         parked.forget(&at.position);
+        self.reader.release(watermark.needed_from());
         self.watermark = Some(at.position.clone());
         self.state.clear_error();
         let lanes = self.router.lanes();

@@ -54,7 +54,7 @@ impl Applier {
         let state = self.published.applier.clone();
         let outcome = loop {
             state.set_running(true);
-            match self.run_once() {
+            match self.run_once().map_err(|error| self.explain(error)) {
                 Err(error) if error.kind() == ErrorKind::SetAside => self.set_aside(&error),
                 Err(error) if error.kind().retry() == Retry::Backoff => {
                     state.set_error(&error, unix_now());
@@ -75,6 +75,19 @@ impl Applier {
         // The watcher only waits for the token.
         let _ = watcher.join();
         outcome
+    }
+
+    /// SQLite does not always say that the disk is full: its shared memory and its new files fail in other words.
+    fn explain(&self, error: Error) -> Error {
+        if !matches!(error.kind(), ErrorKind::Target | ErrorKind::Io) {
+            return error;
+        }
+        match self.target.check_room() {
+            Err(full) if full.kind() == ErrorKind::DiskFull => {
+                Error::new(ErrorKind::DiskFull, "no space left for the target").with_source(error)
+            }
+            _ => error,
+        }
     }
 
     /// The next run holds a transaction of which not all counts until its end is known.
@@ -173,7 +186,7 @@ impl Applier {
         loop {
             let durable = self.destination.end.get();
             let has_head = durable.end.is_some();
-            if has_head && durable.index.names().contains(&position.file) {
+            if has_head && durable.index.contains(&position.file) {
                 let end = self.destination.end.clone();
                 return RelayReader::open(&self.destination.directory, end, position).map(Some);
             }

@@ -12,7 +12,6 @@ use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::Until;
 use crate::config::source::Start;
 use crate::error::{ErrorKind, Result, Retry};
-use crate::relay::end::RelayEnd;
 use crate::relay::io_state::IoPhase;
 use crate::relay::receiver::{Destination, pause, unix_now};
 use crate::relay::recover;
@@ -38,12 +37,10 @@ impl Pipeline {
         };
         let directory = self.relay.source_directory(&source_id)?;
         recover::reset(&directory)?;
-        let destination = Destination {
-            source_id: source_id.clone(),
-            end: Arc::new(RelayEnd::new(recover::recover(&directory, true)?)),
-            directory,
-            start: start.clone(),
-        };
+        let durable = recover::recover(&directory, true)?;
+        let limit = self.config.relay_log.space_limit;
+        let destination =
+            Destination::open(source_id.clone(), directory, durable, start.clone(), limit)?;
         let position = match start {
             StartAt::Position(position) => position,
             // The source chooses the file; it is known with the first event.
@@ -65,9 +62,8 @@ impl Pipeline {
         let directory = self.relay.source_directory(&watermark.at.source_id)?;
         let mut durable = recover::recover(&directory, true)?;
         let position = &watermark.at.position;
-        let names = durable.index.names();
-        let holds = names.contains(&position.file)
-            && names.contains(&watermark.needed_from().file)
+        let holds = durable.index.contains(&position.file)
+            && durable.index.contains(&watermark.needed_from().file)
             && durable
                 .end
                 .as_ref()
@@ -82,12 +78,12 @@ impl Pipeline {
             recover::reset(&directory)?;
             durable = recover::recover(&directory, true)?;
         }
-        let destination = Destination {
-            source_id: watermark.at.source_id.clone(),
-            directory,
-            end: Arc::new(RelayEnd::new(durable)),
-            start: StartAt::Position(watermark.needed_from().clone()),
-        };
+        let start = StartAt::Position(watermark.needed_from().clone());
+        let (source_id, limit) = (
+            watermark.at.source_id.clone(),
+            self.config.relay_log.space_limit,
+        );
+        let destination = Destination::open(source_id, directory, durable, start, limit)?;
         Ok((destination, watermark.at))
     }
 

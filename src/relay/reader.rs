@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::end::{Durable, RelayEnd};
+use super::end::{Durable, OpenFile, RelayEnd};
 use crate::binlog::checksum;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::frame::{Frame, next_frame};
@@ -46,6 +46,7 @@ pub struct RelayReader {
     end: Arc<RelayEnd>,
     durable: Durable,
     name: Arc<str>,
+    claim: OpenFile,
     file: File,
     format: FormatDescription,
     /// File offset of `buffer[consumed]`: the next event.
@@ -60,8 +61,9 @@ impl RelayReader {
     /// # Errors
     /// `Dump` when the file is not in the index (purged, or never fetched); `Corrupt`, `Io`.
     pub fn open(directory: &Path, end: Arc<RelayEnd>, position: &Position) -> Result<Self> {
+        let claim = end.open_file(&position.file);
         let durable = end.get();
-        if !durable.index.names().contains(&position.file) {
+        if !durable.index.contains(&position.file) {
             return Err(Error::new(
                 ErrorKind::Dump,
                 format!("{} is not in the relay log", position.file),
@@ -73,6 +75,7 @@ impl RelayReader {
             end,
             durable,
             name: position.file.clone(),
+            claim,
             file,
             format,
             offset: position.offset.max(FIRST_EVENT_OFFSET),
@@ -87,14 +90,11 @@ impl RelayReader {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn range(&self, start: &Position, end: u64) -> Result<Self> {
-        let range = Durable {
-            end: Some(Position {
-                file: start.file.clone(),
-                offset: end,
-            }),
-            index: self.end.get().index,
-        };
-        Self::open(&self.directory, Arc::new(RelayEnd::new(range)), start)
+        let end = self.end.part(Position {
+            file: start.file.clone(),
+            offset: end,
+        });
+        Self::open(&self.directory, Arc::new(end), start)
     }
 
     /// Position of the next event.
@@ -113,6 +113,11 @@ impl RelayReader {
     /// The format that the current file declares.
     pub fn format(&self) -> &FormatDescription {
         &self.format
+    }
+
+    /// Says that no restart will need anything before `position`.
+    pub fn release(&self, position: &Position) {
+        self.end.release(position);
     }
 
     /// Waits until there may be more to read than [`next_event`](Self::next_event) has given.
@@ -215,6 +220,7 @@ impl RelayReader {
         let Some(next) = self.durable.index.after(&self.name).cloned() else {
             return Ok(false);
         };
+        self.claim.move_to(&next);
         let (file, format) = open_file(&self.directory, &next)?;
         self.file = file;
         self.format = format;

@@ -13,19 +13,20 @@
 //! # Threading
 //! One writer per relay directory; used by one thread at a time.
 
-use std::path::{Path, PathBuf};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::end::RelayEnd;
 use super::file::RelayFile;
-use super::index::{Index, is_safe_file_name};
+use super::files::RelayFiles;
+use super::index::{is_safe_file_name, order};
 use super::sync::{Syncer, Written};
 use crate::binlog::checksum::{self, Checksum};
 use crate::binlog::format::FormatDescription;
 use crate::binlog::frame::filler;
 use crate::binlog::header::{HEADER_LEN, Header};
 use crate::binlog::kind;
-use crate::binlog::position::{FIRST_EVENT_OFFSET, Position, split_file_name};
+use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::binlog::rotate::Rotate;
 use crate::config::limits::RELAY_FILLER_BYTES_MAX;
 use crate::error::{Error, ErrorKind, Result};
@@ -64,8 +65,8 @@ pub struct Heard {
 /// Writes the relay log of one source.
 #[derive(Debug)]
 pub struct RelayWriter {
-    directory: PathBuf,
-    index: Arc<Index>,
+    files: Arc<RelayFiles>,
+    end: Arc<RelayEnd>,
     file: Option<RelayFile>,
     /// A file that a ROTATE announced, to be made when its FORMAT_DESCRIPTION comes.
     announced: Option<(Arc<str>, u64)>,
@@ -77,15 +78,18 @@ pub struct RelayWriter {
 
 impl RelayWriter {
     /// A writer that goes on where `end` (a recovered relay directory) says.
-    pub fn open(directory: &Path, end: &Arc<RelayEnd>, checksum: Checksum) -> Result<Self> {
-        let durable = end.get();
-        let file = match &durable.end {
-            Some(position) => Some(RelayFile::reopen(directory, position)?),
+    ///
+    /// # Errors
+    /// `DiskFull` while the disk that was full has no room again; `Io`.
+    pub fn open(files: &Arc<RelayFiles>, end: &Arc<RelayEnd>, checksum: Checksum) -> Result<Self> {
+        files.check_room()?;
+        let file = match &end.get().end {
+            Some(position) => Some(files.note(RelayFile::reopen(files.directory(), position))?),
             None => None,
         };
         Ok(Self {
-            directory: directory.to_owned(),
-            index: durable.index,
+            files: files.clone(),
+            end: end.clone(),
             file,
             announced: None,
             checksum,
@@ -100,21 +104,31 @@ impl RelayWriter {
         &self.heard
     }
 
-    /// Takes one batch: everything whole in it is written and handed to the syncer.
+    /// Takes one batch: everything whole in it is written and handed to the syncer. Waits first while the relay log takes
+    /// more room than it may.
     ///
     /// # Errors
     /// `Corrupt` for a bad checksum, `Protocol` for events that do not follow each other, `Io`, `DiskFull`. The file is
     /// then cut after its last whole event.
     pub fn write(&mut self, batch: &EventBatch) -> Result<()> {
-        let outcome = self.write_frames(batch);
+        let outcome = self.wait_for_room().and_then(|()| self.write_frames(batch));
         if outcome.is_err() {
             self.partial = None;
             if let Some(file) = &mut self.file {
-                // The first error is the one to report; a file that cannot be cut is cut by the next recovery.
+                // The first error is the one to report; a file that cannot be cut is cut by the next writer.
                 let _ = file.cut_torn();
             }
         }
-        outcome
+        self.files.note(outcome)
+    }
+
+    fn wait_for_room(&self) -> Result<()> {
+        if self.files.is_over_limit() {
+            // What is written must be there to read: the applier side may need it to make room.
+            self.syncer.drain()?;
+            self.files.wait_for_room(&self.end);
+        }
+        Ok(())
     }
 
     /// Makes everything whole durable.
@@ -148,7 +162,8 @@ impl RelayWriter {
         file.flush()?;
         let end = file.whole_end();
         self.heard.position = Some(end.clone());
-        let (file, index) = (file.handle().clone(), self.index.clone());
+        let (file, index) = (file.handle().clone(), self.files.index());
+        self.files.set_size(&end.file, &file.metadata()?);
         self.syncer.submit(Written { file, end, index })
     }
 
@@ -236,15 +251,11 @@ impl RelayWriter {
     }
 
     fn check_follows(&self, name: &str) -> Result<()> {
-        let Some(last) = self.index.last() else {
+        let index = self.files.index();
+        let Some(last) = index.last() else {
             return Ok(());
         };
-        let follows = match (split_file_name(last), split_file_name(name)) {
-            (Some((base, number)), Some((new_base, new_number))) => {
-                base == new_base && new_number > number
-            }
-            _ => false,
-        };
+        let follows = order(last, name) == Some(Ordering::Less);
         if follows {
             return Ok(());
         }
@@ -264,12 +275,12 @@ impl RelayWriter {
             return Ok(());
         };
         self.close_file()?;
-        let mut file = RelayFile::create(&self.directory, &name)?;
+        let mut file = RelayFile::create(self.files.directory(), &name)?;
         file.append(&rebuilt_format_description(header, event)?);
         file.event_complete();
         self.heard.bytes += event.len() as u64;
         self.file = Some(file);
-        Arc::make_mut(&mut self.index).append(&self.directory, &name)?;
+        self.files.add(&name)?;
         self.cover_up_to(start.max(FIRST_EVENT_OFFSET))
     }
 

@@ -7,6 +7,7 @@ use crate::apply::sqlite;
 use crate::disk::write_atomically;
 use crate::error::Result;
 use crate::relay::dir::source_directories;
+use crate::relay::files::RelayFiles;
 use crate::relay::recover;
 
 /// Where a run keeps the target's URL for `status`, without a password.
@@ -14,6 +15,9 @@ const TARGET_FILE: &str = "target.url";
 
 /// Remembers the target for [`remembered_target`].
 pub fn remember_target(relay_dir: &Path, target: &str) -> Result<()> {
+    if remembered_target(relay_dir)?.as_deref() == Some(target) {
+        return Ok(()); // a restart on a full disk needs no room
+    }
     write_atomically(
         &relay_dir.join(TARGET_FILE),
         format!("{target}\n").as_bytes(),
@@ -50,7 +54,11 @@ pub fn report(relay_dir: &Path, target: Option<&Path>) -> Result<StatusReport> {
     }
     if let Some((id, directory)) = sources.pop() {
         report.source_id = Some(id);
-        if let Some(end) = recover::recover(&directory, false)?.end {
+        let durable = recover::recover(&directory, false)?;
+        report.relay_log_space = RelayFiles::open(&directory, durable.index, None)?
+            .room()
+            .bytes;
+        if let Some(end) = durable.end {
             report.source_log_file = Some(end.file.to_string());
             report.read_source_log_pos = Some(end.offset);
         }

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::binlog::position::Position;
 use crate::dispatch::lanes::Roster;
 use crate::dispatch::state::ApplierState;
 use crate::relay::end::RelayEnd;
+use crate::relay::files::RelayFiles;
 use crate::relay::io_state::IoState;
 
 /// What a running pipeline publishes; `serve` reads it.
@@ -17,26 +17,30 @@ pub struct Published {
     pub applier: Arc<ApplierState>,
     /// The lanes.
     pub lanes: Roster,
-    /// The durable end of the relay log, once the source is known.
-    pub relay_end: Arc<Mutex<Option<Arc<RelayEnd>>>>,
+    /// The relay log, once the source is known.
+    pub relay: Arc<Mutex<Option<RelayLog>>>,
+}
+
+/// The relay log of the source that is followed.
+#[derive(Debug, Clone)]
+pub struct RelayLog {
+    /// Its durable end.
+    pub end: Arc<RelayEnd>,
+    /// Its files.
+    pub files: Arc<RelayFiles>,
 }
 
 impl Published {
-    /// Publishes whose durable end counts.
-    pub fn set_relay_end(&self, end: Arc<RelayEnd>) {
-        *self
-            .relay_end
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(end);
+    /// Publishes whose relay log counts.
+    pub fn set_relay(&self, end: Arc<RelayEnd>, files: Arc<RelayFiles>) {
+        *self.relay.lock().unwrap_or_else(PoisonError::into_inner) = Some(RelayLog { end, files });
     }
 
-    /// End of what is received and durable.
-    pub fn received(&self) -> Option<Position> {
-        let end = self
-            .relay_end
+    /// The relay log that counts.
+    pub fn relay(&self) -> Option<RelayLog> {
+        self.relay
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .clone()?;
-        end.get().end
+            .clone()
     }
 }

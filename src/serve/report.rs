@@ -8,6 +8,8 @@ use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::dispatch::progress::{LaneProgress, LaneState};
+use crate::error::ErrorKind;
+use crate::relay::files::RelayRoom;
 use crate::relay::io_state::{IoPhase, IoStatus};
 use crate::relay::receiver::unix_now;
 use crate::serve::published::Published;
@@ -66,8 +68,10 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     };
     identity.fill(&mut report);
     report.fill_prepared_xa(applier.parked, applier.oldest_parked.as_ref());
-    fill_errors(&mut report, &io, applier.last_error);
-    let received = published.received();
+    fill_errors(&mut report, &io, applier.last_error.as_ref());
+    let relay = published.relay();
+    let received = relay.as_ref().and_then(|relay| relay.end.get().end);
+    let room = relay.map(|relay| relay.files.room()).unwrap_or_default();
     if let Some(end) = &received {
         report.source_log_file = Some(end.file.to_string());
         report.read_source_log_pos = Some(end.offset);
@@ -105,12 +109,14 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         &lanes,
         applier.read.map(|at| at.timestamp),
     );
-    report.replica_state = sentence(&io, applier.running, caught_up, received.as_ref());
+    report.relay_log_space = room.bytes;
+    report.disk_full = disk_full(room, applier.last_error.as_ref());
+    report.replica_state = sentence(room, &io, applier.running, caught_up, received.as_ref());
     report.lanes = lanes.iter().map(|lane| lane_report(lane)).collect();
     report
 }
 
-fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<(u16, String, u64)>) {
+fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<&(u16, String, u64)>) {
     report.source_id = io.source_id.as_ref().map(ToString::to_string);
     report.source_version.clone_from(&io.source_version);
     if let Some((errno, text, at)) = &io.last_error {
@@ -119,9 +125,9 @@ fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<(u16, Strin
         report.last_io_error_timestamp = Some(*at);
     }
     if let Some((errno, text, at)) = sql {
-        report.last_sql_errno = errno;
-        report.last_sql_error = text;
-        report.last_sql_error_timestamp = Some(at);
+        report.last_sql_errno = *errno;
+        report.last_sql_error.clone_from(text);
+        report.last_sql_error_timestamp = Some(*at);
     }
 }
 
@@ -158,8 +164,27 @@ fn seconds_behind(
     Some(unix_now().saturating_sub(oldest))
 }
 
-fn sentence(io: &IoStatus, applying: bool, caught_up: bool, received: Option<&Position>) -> String {
+/// Whose disk was full at the last write.
+fn disk_full(room: RelayRoom, sql: Option<&(u16, String, u64)>) -> Option<String> {
+    let target = sql.is_some_and(|(errno, ..)| *errno == ErrorKind::DiskFull.default_errno());
+    match (room.disk_full, target) {
+        (true, true) => Some("relay log, target".to_owned()),
+        (true, false) => Some("relay log".to_owned()),
+        (false, true) => Some("target".to_owned()),
+        (false, false) => None,
+    }
+}
+
+fn sentence(
+    room: RelayRoom,
+    io: &IoStatus,
+    applying: bool,
+    caught_up: bool,
+    received: Option<&Position>,
+) -> String {
     match (io.phase, applying) {
+        (_, _) if room.waiting => "Waiting for the replica SQL thread to free relay log space",
+        (_, _) if room.disk_full => "Waiting for room on the relay log's disk",
         (IoPhase::Connecting, _) => "Connecting to source",
         (IoPhase::No, _) => "Receiving has stopped; see Last_IO_Error",
         (_, false) if received.is_some() => "Applying has stopped; see Last_SQL_Error",

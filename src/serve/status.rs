@@ -93,6 +93,12 @@ pub struct StatusReport {
     /// Offset up to which everything is applied in every database.
     #[serde(rename = "Exec_Source_Log_Pos")]
     pub exec_source_log_pos: Option<u64>,
+    /// Bytes that the relay log takes on the disk.
+    #[serde(rename = "Relay_Log_Space")]
+    pub relay_log_space: u64,
+    /// Whose disk was full at the last write: the relay log's, the target's, or both.
+    #[serde(rename = "Disk_Full")]
+    pub disk_full: Option<String>,
     /// Bytes of relay log not yet applied in every database, where both ends are in one file.
     #[serde(rename = "Bytes_Behind_Source")]
     pub bytes_behind_source: Option<u64>,

@@ -22,6 +22,7 @@ macro_rules! on_both {
 }
 
 pub(crate) mod compare;
+pub(crate) mod disk;
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod relaylite;
