@@ -67,6 +67,8 @@ struct Coordinator {
     watermark: Option<Position>,
     advanced: Option<Position>,
     last_duties: Instant,
+    /// Whether the open transaction is published.
+    shows_open: bool,
 }
 
 /// Applies from the relay log until told to stop, `until` is reached, or something fails.
@@ -89,6 +91,7 @@ pub fn run(run: Run) -> Result<Ended> {
         watermark: Some(from_position),
         advanced: None,
         last_duties: Instant::now(),
+        shows_open: false,
     };
     coordinator.publish_parked();
     let outcome = coordinator.work();
@@ -152,9 +155,14 @@ impl Coordinator {
     }
 
     fn publish(&mut self) {
-        if self.router.in_group() {
+        if let Some((start, timestamp)) = self.router.open_group() {
+            if !self.shows_open {
+                self.state.set_open(start.clone(), timestamp);
+                self.shows_open = true;
+            }
             return;
         }
+        self.shows_open = false;
         let passed_over = self.router.passed_over();
         self.state.set_read(self.router.checkpoint(), passed_over);
         self.publish_parked();
@@ -199,10 +207,8 @@ impl Coordinator {
     fn duties(&mut self) -> Result<()> {
         self.last_duties = Instant::now();
         self.store_watermark()?;
-        if !self.router.in_group() {
-            self.advance_all()?;
-        }
-        Ok(())
+        // Also within a group: with one large transaction after the other the watermark would never move else.
+        self.advance_all()
     }
 
     /// Moves the checkpoints of idle databases, and makes everything durable.
@@ -260,6 +266,7 @@ impl Coordinator {
             Err(error) => error,
         };
         self.context.stop.fail(error);
+        self.state.set_interrupted(self.router.lanes().oldest());
         self.router.lanes().abort();
         if let Err(error) = self.router.lanes().close_all() {
             self.context.stop.fail(error);

@@ -29,7 +29,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::limits::{
     LANE_LINGER_MS, LANE_MERGE_ROWS_MAX, LANE_MERGE_TIME_MAX, LANE_TABLE_MAPS_MAX,
 };
-use crate::decode::rows::{RowReader, RowsEvent};
+use crate::decode::rows::{RowKind, RowReader, RowsEvent};
 use crate::decode::table_map::TableMap;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -145,9 +145,7 @@ impl LaneWorker {
         } else {
             self.commit_pending()?;
         }
-        self.lane.make_durable()?;
-        self.progress.set_durable();
-        Ok(())
+        self.make_durable()
     }
 
     fn next_batch(&mut self) -> Result<Option<LaneBatch>> {
@@ -188,7 +186,11 @@ impl LaneWorker {
 
     fn item(&mut self, batch: &LaneBatch, item: &Item) -> Result<()> {
         match item {
-            Item::Begin { gtid, file } => {
+            Item::Begin {
+                gtid,
+                file,
+                timestamp,
+            } => {
                 if self.tables.len() >= LANE_TABLE_MAPS_MAX {
                     self.tables.clear();
                 }
@@ -197,7 +199,8 @@ impl LaneWorker {
                     file: Some(file.clone()),
                     open: true,
                 };
-                self.lane.begin()
+                self.progress.set_oldest(*timestamp);
+                self.begin()
             }
             Item::Format(format) => {
                 self.format = Some(format.clone());
@@ -220,7 +223,17 @@ impl LaneWorker {
             Item::Commit { at, barrier } => self.commit(at, barrier.as_deref()),
             Item::Rollback(start) => self.undo(start),
             Item::Advance(at) => self.advance(at),
+            Item::MakeDurable => self.make_durable(),
         }
+    }
+
+    /// Opens the target transaction, which may have to wait for somebody else's.
+    fn begin(&mut self) -> Result<()> {
+        self.progress.open_rows.store(0, Ordering::Relaxed);
+        self.progress.set_state(LaneState::WaitingForTarget);
+        let begun = self.lane.begin();
+        self.progress.set_state(LaneState::Applying);
+        begun
     }
 
     fn at_event(&self, error: Error, event: &EventBody) -> Error {
@@ -260,11 +273,14 @@ impl LaneWorker {
             )));
         };
         let mut reader = RowReader::new(&mapped.plan, &event)?;
+        let searches = mapped.is_without_key && event.kind != RowKind::Insert;
+        self.progress.searches.store(searches, Ordering::Relaxed);
         let rows = self
             .lane
             .rows(&mapped.table, &mut reader)
             .map_err(|error| error.at_table(&mapped.map.database, &mapped.map.table))?;
         self.pending_rows += rows;
+        self.progress.open_rows.fetch_add(rows, Ordering::Relaxed);
         self.progress.rows.fetch_add(rows, Ordering::Relaxed);
         Ok(())
     }
@@ -301,9 +317,7 @@ impl LaneWorker {
         }
         self.pending = Some(at.clone());
         self.pending_transactions += 1;
-        self.progress
-            .applying_timestamp
-            .store(u64::from(at.timestamp), Ordering::Relaxed);
+        self.progress.set_oldest(at.timestamp);
     }
 
     /// Waits for other lanes, without holding a worker that they may need.
@@ -328,18 +342,22 @@ impl LaneWorker {
         self.progress
             .transactions
             .fetch_add(self.pending_transactions, Ordering::Relaxed);
-        self.progress.applying_timestamp.store(0, Ordering::Relaxed);
+        self.progress.clear_oldest();
         self.pending_rows = 0;
         self.pending_transactions = 0;
+        Ok(())
+    }
+
+    fn make_durable(&mut self) -> Result<()> {
+        self.lane.make_durable()?;
+        self.progress.set_durable();
         Ok(())
     }
 
     fn advance(&mut self, at: &Arc<Checkpoint>) -> Result<()> {
         self.pending = Some(at.clone());
         self.commit_pending()?;
-        self.lane.make_durable()?;
-        self.progress.set_durable();
-        Ok(())
+        self.make_durable()
     }
 
     fn ddl(&mut self, task: &DdlTask) -> Result<()> {

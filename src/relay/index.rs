@@ -5,8 +5,8 @@
 //! - Names have one base and growing numbers, so a name is found by its number; 10 000 files cost no more than ten.
 //! - A name is added by one write behind the last line; what a crash leaves of it has no end of line and does not count.
 //!   Everything else replaces the file whole (temporary file, fsync, rename, fsync of the directory).
-//! - At the head a name goes before its file does, at the tail after it: so a file below the first name is a left-over of
-//!   a purge, and one that holds events behind the last name cannot come about (see [`super::recover`]).
+//! - At the head a name goes before its file does, at the tail after it: what a crash leaves in between is one run of files
+//!   without a hole (see [`super::recover`]).
 
 use std::cmp::Ordering;
 use std::fs;

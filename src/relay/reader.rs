@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::end::{Durable, OpenFile, RelayEnd};
-use crate::binlog::checksum;
+use crate::binlog::checksum::{self, Checksum};
 use crate::binlog::format::FormatDescription;
 use crate::binlog::frame::{Frame, next_frame};
 use crate::binlog::header::Header;
@@ -152,7 +152,7 @@ impl RelayReader {
         let located = |error: Error| error.at_pos(self.name.clone(), start);
         let bytes = self.buffer.get(from..from + size).unwrap_or_default();
         if header.kind == kind::FORMAT_DESCRIPTION {
-            self.format = FormatDescription::parse(bytes).map_err(located)?;
+            self.format = parse_format(bytes).map_err(located)?;
         } else {
             checksum::verify(bytes, self.format.checksum).map_err(located)?;
         }
@@ -241,6 +241,12 @@ pub(super) fn open_file(directory: &Path, name: &Arc<str>) -> Result<(File, Form
     Ok((file, format))
 }
 
+/// A FORMAT_DESCRIPTION has its CRC32 whatever the file's other events have, since there are checksums.
+fn parse_format(event: &[u8]) -> Result<FormatDescription> {
+    checksum::verify(event, Checksum::Crc32)?;
+    FormatDescription::parse(event)
+}
+
 fn read_head(file: &File) -> Result<FormatDescription> {
     let mut head = vec![0u8; 4096];
     let mut filled = 0;
@@ -255,7 +261,7 @@ fn read_head(file: &File) -> Result<FormatDescription> {
         .strip_prefix(&MAGIC)
         .ok_or_else(|| Error::corrupt("the file does not begin with the binlog magic bytes"))?;
     match next_frame(events)? {
-        Frame::Event(_, event) => FormatDescription::parse(event),
+        Frame::Event(_, event) => parse_format(event),
         Frame::Incomplete(_) => Err(Error::corrupt("the file has no whole Format_desc event")),
     }
 }

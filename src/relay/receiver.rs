@@ -160,6 +160,9 @@ impl Receiver {
             connection.info().source_id.clone(),
             connection.info().version_text.clone(),
         );
+        if let Some(clock) = connection.info().clock {
+            self.state.set_clock(clock, unix_now());
+        }
         let start = match resume_at.or_else(|| self.destination.end.get().end) {
             Some(at) => StartAt::Position(at),
             None => self.destination.start.clone(),

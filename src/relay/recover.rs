@@ -4,11 +4,11 @@
 //! the next one was begun; their bytes are checked when they are read.
 //!
 //! # Index and files
-//! They may disagree in four ways, and no event is lost in any:
-//! - a file older than the index: a purge was interrupted; it is removed;
+//! They may disagree in three ways, and no event is lost in any:
 //! - a name without a file, at the head: purged, or removed by hand; at the tail: the file was just being made, or cut
 //!   away. The name goes;
-//! - the index is gone or damaged, or files that hold events are missing in it: it is made again from the files;
+//! - the index is gone or damaged, or lacks files that hold events (a purge was interrupted, and will be done again): it is
+//!   made again from the files;
 //! - a name without a file, between others: an error. What stood there cannot be passed over.
 
 use std::fs;
@@ -68,12 +68,6 @@ fn reconcile(directory: &Path, repair: bool) -> Result<Index> {
         }
         Err(error) => return Err(error),
     };
-    if repair && let Some(first) = index.names().first() {
-        for file in files.iter().filter(|file| file.is_before(first)) {
-            tracing::info!(file = %file.name, "a relay file whose purge was interrupted is removed");
-            remove(directory, &file.name)?;
-        }
-    }
     without_lost_files(directory, index, &files, repair)
 }
 
@@ -84,10 +78,6 @@ struct Found {
 }
 
 impl Found {
-    fn is_before(&self, name: &str) -> bool {
-        order(&self.name, name).is_some_and(std::cmp::Ordering::is_lt)
-    }
-
     /// The file is made, then named in the index, then written to: one with more than the magic bytes was named.
     fn holds_events(&self) -> bool {
         self.bytes > FIRST_EVENT_OFFSET
@@ -114,15 +104,10 @@ fn binlog_files(directory: &Path) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-/// Whether files that hold events are not in the index, although they are no left-over of a purge.
+/// Whether files that hold events are not in the index.
 fn lacks_files(index: &Index, files: &[Found]) -> bool {
-    let mut unknown = files
-        .iter()
-        .filter(|file| file.holds_events() && !index.contains(&file.name));
-    match index.names().first() {
-        Some(first) => unknown.any(|file| !file.is_before(first)),
-        None => unknown.next().is_some(),
-    }
+    let mut files = files.iter();
+    files.any(|file| file.holds_events() && !index.contains(&file.name))
 }
 
 /// Makes the index again from the files.
@@ -136,7 +121,7 @@ fn rebuild(directory: &Path, files: &[Found], why: &str, repair: bool) -> Result
         );
         Error::corrupt(what).with_source(error)
     })?;
-    tracing::warn!(directory = %directory.display(), why, files = index.names().len(), "the index of the relay log is made again from its files");
+    tracing::warn!(directory = %directory.display(), index = why, files = index.names().len(), "the index of the relay log is made again from its files");
     if repair {
         index.store(directory)?;
     }

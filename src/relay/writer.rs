@@ -56,6 +56,8 @@ pub struct Heard {
     pub position: Option<Position>,
     /// Timestamp of the last event that came from a client of the source; 0 before one.
     pub timestamp: u32,
+    /// The source's end is reached: the last thing it said was a heartbeat.
+    pub idle: bool,
     /// Heartbeats received.
     pub heartbeats: u64,
     /// Bytes of events written.
@@ -179,6 +181,7 @@ impl RelayWriter {
         match header.kind {
             kind::HEARTBEAT | kind::HEARTBEAT_V2 => {
                 self.heard.heartbeats += 1;
+                self.heard.idle = true;
                 self.cover_skipped(&header, event)
             }
             kind::ROTATE if is_made_up(&header) => self.announce(event),
@@ -216,6 +219,7 @@ impl RelayWriter {
             file.append(event);
             file.event_complete();
             self.heard.bytes += event.len() as u64;
+            self.heard.idle = false;
             if header.timestamp != 0 {
                 self.heard.timestamp = header.timestamp;
             }
@@ -270,6 +274,7 @@ impl RelayWriter {
 
     fn format_description(&mut self, header: &Header, event: &[u8]) -> Result<()> {
         let format = FormatDescription::parse(event)?;
+        checksum::verify(event, format.checksum)?;
         self.checksum = format.checksum;
         let Some((name, start)) = self.announced.take() else {
             return Ok(());
@@ -290,6 +295,7 @@ impl RelayWriter {
             file.flush()?;
             self.syncer.drain()?;
             file.handle().sync_data()?;
+            self.files.set_size(file.name(), &file.handle().metadata()?);
         }
         Ok(())
     }
@@ -382,6 +388,10 @@ impl RelayWriter {
         if frame.last {
             partial.finish(self.checksum)?;
             file.event_complete();
+            self.heard.idle = false;
+            if partial.header.timestamp != 0 {
+                self.heard.timestamp = partial.header.timestamp;
+            }
             self.partial = None;
         }
         Ok(())
@@ -452,7 +462,7 @@ fn append_filler(file: &mut RelayFile, size: u64, checksum: Checksum) -> Result<
 
 /// The FORMAT_DESCRIPTION as the file's own: the dump thread zeroes `log_pos` when it starts in the middle
 /// (MySQL `rpl_binlog_sender.cc`, `send_format_description_event`). It carries a CRC32 whatever the file's other
-/// events do, since MySQL 5.6.1 and MariaDB 5.3.
+/// events do, since MySQL 5.6.1 and MariaDB 5.3; where those have none, the dump thread leaves the old sum in place.
 fn rebuilt_format_description(header: &Header, event: &[u8]) -> Result<Vec<u8>> {
     let mut bytes = event.to_vec();
     if header.log_pos != 0 {
@@ -462,9 +472,7 @@ fn rebuilt_format_description(header: &Header, event: &[u8]) -> Result<Vec<u8>> 
     if let Some(field) = bytes.get_mut(LOG_POS_FIELD) {
         field.copy_from_slice(&log_pos.to_le_bytes());
     }
-    if checksum::verify(event, Checksum::Crc32).is_ok() {
-        bytes.truncate(bytes.len().saturating_sub(Checksum::Crc32.len()));
-        checksum::seal(&mut bytes, Checksum::Crc32)?;
-    }
+    bytes.truncate(bytes.len().saturating_sub(Checksum::Crc32.len()));
+    checksum::seal(&mut bytes, Checksum::Crc32)?;
     Ok(bytes)
 }

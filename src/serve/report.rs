@@ -2,7 +2,10 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
+use super::lag::Observed;
+use super::published::{Published, RelayLog};
 use super::status::{LaneReport, StatusReport};
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
@@ -12,7 +15,6 @@ use crate::error::ErrorKind;
 use crate::relay::files::RelayRoom;
 use crate::relay::io_state::{IoPhase, IoStatus};
 use crate::relay::receiver::unix_now;
-use crate::serve::published::Published;
 
 /// What of the configuration the report shows.
 #[derive(Debug, Clone)]
@@ -22,6 +24,7 @@ pub struct Identity {
     user: String,
     server_id: u32,
     connect_retry: u64,
+    heartbeat_period: Duration,
 }
 
 impl Identity {
@@ -33,6 +36,7 @@ impl Identity {
             user: config.source.user.clone(),
             server_id: config.source.server_id,
             connect_retry: config.connect_retry.as_secs(),
+            heartbeat_period: config.source.heartbeat_period,
         }
     }
 
@@ -71,7 +75,8 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     fill_errors(&mut report, &io, applier.last_error.as_ref());
     let relay = published.relay();
     let received = relay.as_ref().and_then(|relay| relay.end.get().end);
-    let room = relay.map(|relay| relay.files.room()).unwrap_or_default();
+    let room = relay.as_ref().map(|relay| relay.files.room());
+    let room = room.unwrap_or_default();
     if let Some(end) = &received {
         report.source_log_file = Some(end.file.to_string());
         report.read_source_log_pos = Some(end.offset);
@@ -95,22 +100,29 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     if let Some(read) = &applier.read {
         report.retrieved_gtid_set = read.executed.to_string();
     }
-    report.bytes_behind_source = match (&received, applied.as_ref().map(|(position, _)| position)) {
-        (Some(received), Some(applied)) if received.file == applied.file => {
-            Some(received.offset.saturating_sub(applied.offset))
-        }
+    report.bytes_behind_source = match (&relay, applied) {
+        (Some(relay), Some((applied, _))) => bytes_behind(relay, &applied),
         _ if caught_up => Some(0),
         _ => None,
     };
-    report.seconds_behind_source = seconds_behind(
-        &io,
-        applier.running,
-        caught_up,
-        &lanes,
-        applier.read.map(|at| at.timestamp),
-    );
-    report.relay_log_space = room.bytes;
     report.disk_full = disk_full(room, applier.last_error.as_ref());
+    let lag = Observed {
+        io: &io,
+        applier: &applier,
+        lanes: &lanes,
+        room,
+        target_full: is_target_full(applier.last_error.as_ref()),
+        caught_up,
+        received: received.as_ref(),
+        heartbeat: identity.heartbeat_period,
+        now: unix_now(),
+    };
+    report.seconds_behind_source = lag.behind();
+    report.receive_lag_seconds = lag.receive_lag();
+    report.oldest_unapplied_seconds = lag.oldest_unapplied();
+    report.lag_cause = lag.cause().map(str::to_owned);
+    report.clock_difference_seconds = io.source_id.as_ref().map(|_| io.clock_difference);
+    report.relay_log_space = room.bytes;
     report.replica_state = sentence(room, &io, applier.running, caught_up, received.as_ref());
     report.lanes = lanes.iter().map(|lane| lane_report(lane)).collect();
     report
@@ -141,33 +153,28 @@ fn slowest(lanes: &[Arc<LaneProgress>]) -> Option<Arc<Checkpoint>> {
     })
 }
 
-/// NULL while either side is down: nobody knows then how far the source has gone on, or when it will be applied.
-fn seconds_behind(
-    io: &IoStatus,
-    applying: bool,
-    caught_up: bool,
-    lanes: &[Arc<LaneProgress>],
-    read: Option<u32>,
-) -> Option<u64> {
-    if io.phase != IoPhase::Yes || !applying {
-        return None;
+/// Bytes of relay log between `applied` and the durable end; holes of fillers count in the files between only.
+fn bytes_behind(relay: &RelayLog, applied: &Position) -> Option<u64> {
+    let durable = relay.end.get();
+    let end = durable.end?;
+    if end.file == applied.file {
+        return Some(end.offset.saturating_sub(applied.offset));
     }
-    if caught_up {
-        return Some(0);
-    }
-    let oldest = lanes
-        .iter()
-        .map(|lane| lane.applying_timestamp.load(Ordering::Relaxed))
-        .filter(|at| *at > 0)
-        .min();
-    let oldest = oldest.or(read.map(u64::from)).filter(|at| *at > 0)?;
-    Some(unix_now().saturating_sub(oldest))
+    let names = durable.index.names();
+    let from = durable.index.count_before(&applied.file);
+    let bytes = |name: &Arc<str>| relay.files.bytes_of(name);
+    let whole = names.get(from..names.len().checked_sub(1)?)?;
+    let all = whole.iter().map(bytes).sum::<u64>() + end.offset;
+    Some(all.saturating_sub(applied.offset))
+}
+
+fn is_target_full(sql: Option<&(u16, String, u64)>) -> bool {
+    sql.is_some_and(|(errno, ..)| *errno == ErrorKind::DiskFull.default_errno())
 }
 
 /// Whose disk was full at the last write.
 fn disk_full(room: RelayRoom, sql: Option<&(u16, String, u64)>) -> Option<String> {
-    let target = sql.is_some_and(|(errno, ..)| *errno == ErrorKind::DiskFull.default_errno());
-    match (room.disk_full, target) {
+    match (room.disk_full, is_target_full(sql)) {
         (true, true) => Some("relay log, target".to_owned()),
         (true, false) => Some("relay log".to_owned()),
         (false, true) => Some("target".to_owned()),
