@@ -20,6 +20,7 @@ mod disk_full;
 mod drivers;
 mod fixtures;
 mod lag;
+mod large_transactions;
 mod large_values;
 mod layers;
 mod mysql_target;

@@ -124,6 +124,8 @@ impl Coordinator {
 
     fn read_step(&mut self) -> Result<()> {
         let file = self.reader.file_name().clone();
+        let hurry = self.reader.is_room_wanted();
+        self.context.hurry.store(hurry, AtomicOrdering::Relaxed);
         let Some(event) = self.reader.next_event()? else {
             return self.caught_up();
         };
@@ -198,8 +200,12 @@ impl Coordinator {
         }
     }
 
-    /// With many databases, moving every checkpoint costs as many fsyncs: less often then.
+    /// With many databases, moving every checkpoint costs as many fsyncs: less often then. At once while receiving waits
+    /// for it.
     fn duties_interval(&mut self) -> std::time::Duration {
+        if self.reader.is_room_wanted() {
+            return RELAY_WAIT;
+        }
         let lanes = u32::try_from(self.router.lanes().count()).unwrap_or(u32::MAX);
         WATERMARK_INTERVAL.saturating_mul(1 + lanes / 16)
     }

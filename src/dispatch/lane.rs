@@ -44,6 +44,8 @@ pub struct LaneContext {
     pub source: Arc<dyn SourceSchema>,
     /// Whether the coordinator has more to read.
     pub behind: Arc<AtomicBool>,
+    /// Whether each transaction is to be committed at once, because receiving waits until relay files can go.
+    pub hurry: Arc<AtomicBool>,
 }
 
 /// The source transaction being applied, for messages.
@@ -293,7 +295,8 @@ impl LaneWorker {
             return self.commit_pending();
         }
         let full = self.pending_rows >= LANE_MERGE_ROWS_MAX
-            || self.pending_since.elapsed() >= LANE_MERGE_TIME_MAX;
+            || self.pending_since.elapsed() >= LANE_MERGE_TIME_MAX
+            || self.context.hurry.load(Ordering::Relaxed);
         if full { self.commit_pending() } else { Ok(()) }
     }
 

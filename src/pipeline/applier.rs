@@ -146,6 +146,7 @@ impl Applier {
                 workers: Budget::new(self.workers),
                 source: self.schema.clone(),
                 behind: Arc::new(AtomicBool::new(false)),
+                hurry: Arc::new(AtomicBool::new(false)),
             },
             roster: self.published.lanes.clone(),
             until: self.until.clone(),

@@ -8,6 +8,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering as AtomicOrdering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -74,6 +75,7 @@ pub struct RelayEnd {
     state: Mutex<State>,
     changed: Condvar,
     readers: Arc<Mutex<Readers>>,
+    room_wanted: AtomicBool,
 }
 
 impl RelayEnd {
@@ -174,6 +176,16 @@ impl RelayEnd {
             state.oldest = Some(oldest);
         }
         count
+    }
+
+    /// Whether the I/O side waits until files are released.
+    pub fn is_room_wanted(&self) -> bool {
+        self.room_wanted.load(AtomicOrdering::Relaxed)
+    }
+
+    /// Says whether the I/O side waits until files are released.
+    pub fn want_room(&self, wanted: bool) {
+        self.room_wanted.store(wanted, AtomicOrdering::Relaxed);
     }
 
     /// Whether a reader waits at the durable end: it has read all there is.

@@ -185,8 +185,10 @@ impl RelayFiles {
                 read_to_end = None;
             }
             self.lock().waiting = true;
+            end.want_room(true);
             std::thread::sleep(RELAY_WAIT);
         }
+        end.want_room(false);
         self.lock().waiting = false;
     }
 

@@ -120,6 +120,11 @@ impl RelayReader {
         self.end.release(position);
     }
 
+    /// Whether the I/O side waits until something is released.
+    pub fn is_room_wanted(&self) -> bool {
+        self.end.is_room_wanted()
+    }
+
     /// Waits until there may be more to read than [`next_event`](Self::next_event) has given.
     pub fn wait(&mut self, timeout: Duration) {
         self.durable = self.end.wait_beyond(&self.position(), timeout);
