@@ -377,9 +377,9 @@ fn large_and_compressed(flavor: Flavor) {
                  UPDATE b.t SET bl = CONCAT(bl, x'0001') WHERE id > 150; \
                  INSERT INTO a.t VALUES (80, REPEAT('long', 20), 8.125); DELETE FROM a.t WHERE id = 2";
     prepare(&server, "'large'", large);
-    server.exec(&format!(
+    server.exec(
         "XA START 'one'; INSERT INTO a.t VALUES (81, REPEAT('once', 20), 1); XA END 'one'; XA COMMIT 'one' ONE PHASE"
-    ));
+    );
     replica.wait_until_caught_up(&server);
     server.restart_with("--binlog-checksum=NONE");
     server.exec("XA COMMIT 'large'; INSERT INTO a.t VALUES (82, 'plain', 0); UPDATE b.t SET v = 'u' WHERE id = 200");

@@ -1,11 +1,12 @@
 //! Events to lanes: which database each event belongs to, and where groups begin and end.
 
+mod ddl;
 mod held;
 
 use std::sync::Arc;
 
 use super::barrier::Barrier;
-use super::batch::{DdlTask, Item};
+use super::batch::Item;
 use super::group::{Delivery, Group, Route};
 use super::lanes::Lanes;
 use super::statement::{self, Meaning};
@@ -23,7 +24,6 @@ use crate::decode::rows::{DUMMY_TABLE_ID, rows_table_id};
 use crate::decode::table_map::table_map_names;
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::reader::RelayEvent;
-use crate::schema::ddl::{SqlContext, Statement};
 
 /// One event on its way, or one unpacked from another; positions are those of the outer event.
 #[derive(Clone, Copy)]
@@ -423,86 +423,6 @@ impl Router {
         } else {
             self.end_group(step)
         }
-    }
-
-    fn ddl(
-        &mut self,
-        step: Step<'_>,
-        query: Query,
-        statement: Statement,
-        context: SqlContext,
-    ) -> Result<()> {
-        self.mark_start(step);
-        let inside = self.group.open;
-        let is_held = inside && self.group.delivery.is_held();
-        self.group.holds_ddl |= is_held;
-        let names = if self.group.is_known || is_held {
-            Vec::new()
-        } else {
-            statement::databases(&statement, &query.database)
-        };
-        let dropped = statement::dropped_database(&statement).map(str::to_owned);
-        let concerned = self.concerned_lanes(&names, step.file)?;
-        if !inside {
-            self.count_gtid();
-        }
-        let at = Arc::new(self.checkpoint_at(step));
-        let barriers = (!inside && concerned.len() > 1)
-            .then(|| (Barrier::new(concerned.len()), Barrier::new(concerned.len())));
-        let task = Arc::new(DdlTask {
-            query,
-            statement,
-            context,
-            at,
-            start: step.start,
-            barriers,
-        });
-        for lane in &concerned {
-            let item = if inside {
-                Item::DdlInside(task.clone())
-            } else {
-                Item::Ddl(task.clone())
-            };
-            self.lanes.push(*lane, item)?;
-        }
-        if inside {
-            return Ok(());
-        }
-        if concerned.len() > 1 {
-            for lane in &concerned {
-                self.lanes.flush(*lane)?;
-            }
-        }
-        self.finish(step);
-        if let Some(name) = dropped
-            && names.contains(&name)
-        {
-            let lane = self.lanes.lane(&name)?;
-            self.lanes.close(lane)?;
-        }
-        Ok(())
-    }
-
-    /// The lanes of these databases that do not have the statement yet.
-    fn concerned_lanes(&mut self, names: &[String], file: &Arc<str>) -> Result<Vec<usize>> {
-        let mut concerned = Vec::new();
-        for name in names {
-            if self.group.open {
-                if let Route::Lane(lane) = self.route(name, file)? {
-                    concerned.push(lane);
-                }
-                continue;
-            }
-            let lane = self.lanes.lane(name)?;
-            let has = match &self.group.start {
-                Some(start) => self.lanes.has(lane, start)?,
-                None => false,
-            };
-            if !has {
-                concerned.push(lane);
-            }
-        }
-        Ok(concerned)
     }
 
     fn payload(&mut self, step: Step<'_>) -> Result<()> {
