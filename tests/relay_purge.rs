@@ -53,7 +53,7 @@ fn files_applied_everywhere_are_purged(flavor: Flavor) {
     });
     assert_eq!(
         files(&replica).1,
-        [newest.clone()],
+        std::slice::from_ref(&newest),
         "the index says the same"
     );
     let list = relaylite()
