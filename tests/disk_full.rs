@@ -13,6 +13,7 @@ on_both!(
     the_relay_logs_disk_is_full,
     the_targets_disk_is_full,
     started_on_a_full_disk,
+    a_read_only_directory_is_named,
 );
 
 const DISK_BYTES: u64 = 64 << 20;
@@ -114,6 +115,25 @@ fn started_on_a_full_disk(flavor: Flavor) {
     replica.wait_until_caught_up(&server);
     drop(running);
     assert_equal(&server, &replica.target_dir());
+}
+
+fn a_read_only_directory_is_named(flavor: Flavor) {
+    let server = Server::start(flavor);
+    workload::create(&server);
+    for directory in [Replica::relay_dir, Replica::target_dir] {
+        let replica = with_small(&server, directory);
+        replica.run_until_caught_up();
+        replica.disk().set_read_only(true);
+        assert_ne!(replica.try_until_caught_up(), 0);
+        let (log, path) = (replica.log(), directory(&replica).display().to_string());
+        let last = log.lines().last().unwrap();
+        assert!(
+            last.contains(&path) && last.contains("Read-only file system"),
+            "{last}"
+        );
+        replica.disk().set_read_only(false);
+        replica.run_until_caught_up();
+    }
 }
 
 /// Compares a target that stands on a small disk: a copy of its files.

@@ -74,6 +74,19 @@ impl SmallDisk {
         file.set_len(filled.saturating_sub(bytes)).unwrap();
     }
 
+    /// Makes it read-only, or writable again; no process may have a file open for writing then.
+    #[track_caller]
+    pub(crate) fn set_read_only(&self, read_only: bool) {
+        let mode = if read_only {
+            "remount,ro"
+        } else {
+            "remount,rw"
+        };
+        let mut command = self.command("mount");
+        let status = command.args(["-o", mode]).arg(&self.directory).status();
+        assert!(status.unwrap().success(), "mount -o {mode}");
+    }
+
     /// Gives the room back.
     pub(crate) fn make_room(&self) {
         fs::remove_file(self.path().join("ballast")).unwrap();
