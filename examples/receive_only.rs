@@ -12,6 +12,7 @@ use relaylite::config::layer::Layer;
 use relaylite::config::source::Start;
 use relaylite::relay::dir::RelayDir;
 use relaylite::relay::end::RelayEnd;
+use relaylite::relay::received::Received;
 use relaylite::relay::receiver::{Destination, Receiver};
 use relaylite::relay::recover;
 use relaylite::{Error, ErrorKind, Result};
@@ -40,7 +41,14 @@ async fn main() -> Result<()> {
     connection.quit().await;
     let directory = relay.source_directory(&source_id)?;
     let durable = recover::recover(&directory, true)?;
-    let destination = Destination::open(source_id, directory, durable, start, None)?;
+    let destination = Destination::open(
+        source_id,
+        directory,
+        durable,
+        Received::default(),
+        start,
+        None,
+    )?;
     let end = Arc::clone(&destination.end);
     let stop = CancellationToken::new();
     let receiver = Receiver {

@@ -37,3 +37,17 @@ CREATE TABLE IF NOT EXISTS relaylite.ddl (
   tables_before CHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'digest of the definitions of its tables before it',
   begun_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)
 ) ENGINE=InnoDB;
+
+-- Tables that are set aside: changes of the source do not reach them. Written in the same transaction as the checkpoint
+-- that passes the event that failed.
+CREATE TABLE IF NOT EXISTS relaylite.quarantine (
+  source_database VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  table_name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  errno SMALLINT UNSIGNED NOT NULL COMMENT 'number of the error, 0 for none',
+  reason LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  file VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL COMMENT 'binlog file of the event',
+  pos BIGINT UNSIGNED NOT NULL COMMENT 'offset of the event in it',
+  since BIGINT UNSIGNED NOT NULL COMMENT 'seconds since 1970',
+  resync TINYINT UNSIGNED NOT NULL COMMENT '1: it is to be read afresh',
+  PRIMARY KEY (source_database, table_name)
+) ENGINE=InnoDB;

@@ -26,3 +26,15 @@ CREATE TABLE IF NOT EXISTS _relaylite_database (
     collation TEXT,                     -- default collation of new tables, where known
     dropped   INTEGER NOT NULL          -- 1: dropped on the source; the file goes when no restart can need it
 );
+
+-- Tables that are set aside: changes of the source do not reach them until they are read afresh. Written in the same
+-- transaction as the checkpoint that passes the event that failed.
+CREATE TABLE IF NOT EXISTS _relaylite_quarantine (
+    table_name TEXT    PRIMARY KEY,     -- as the source spells it
+    errno      INTEGER NOT NULL,        -- MySQL's number of the error, 0 for none
+    reason     TEXT    NOT NULL,
+    file       TEXT    NOT NULL,        -- the source's binlog file of the event
+    pos        INTEGER NOT NULL,        -- offset of the event in it
+    since      INTEGER NOT NULL,        -- seconds since 1970
+    resync     INTEGER NOT NULL         -- 1: it is to be read afresh, and a restart begins with that again
+);

@@ -38,7 +38,9 @@ pub enum ErrorKind {
     RowMissing,
     /// A row to insert is already in the target (MySQL 1062).
     DuplicateRow,
-    /// The target refused or failed.
+    /// The target does not take one table's change: a value, a constraint, a definition that is not as expected.
+    Refused,
+    /// The target failed.
     Target,
     /// The target is busy for now (lock held by a reader, connection lost); worth another try.
     TargetBusy,
@@ -46,9 +48,9 @@ pub enum ErrorKind {
     Io,
     /// The disk is full.
     DiskFull,
-    /// Not all of a transaction counts, which only its end could tell (the source crashed while it wrote it, or undid
-    /// part of it): the applier begins again and holds it until its end is known.
-    SetAside,
+    /// A transaction in the binlog that the source itself does not have: it crashed while it wrote it, so that its end
+    /// never comes, or rolled it back.
+    CutShort,
     /// Shutdown was asked for.
     Stopped,
     /// A promise inside relaylite was broken; always a bug.
@@ -87,12 +89,14 @@ impl ErrorKind {
             Self::Preflight => 1593,
             Self::Protocol => 2027,
             Self::Corrupt => 1594,
-            Self::Unsupported | Self::Schema | Self::Target | Self::TargetBusy => 1677,
+            Self::Unsupported | Self::Schema | Self::Refused | Self::Target | Self::TargetBusy => {
+                1677
+            }
             Self::RowMissing => 1032,
             Self::DuplicateRow => 1062,
             Self::DiskFull => 1021,
             Self::Io => 1026,
-            Self::Config | Self::Locked | Self::SetAside | Self::Stopped | Self::Internal => 1105,
+            Self::Config | Self::Locked | Self::CutShort | Self::Stopped | Self::Internal => 1105,
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod decode;
 pub mod disk;
 pub mod dispatch;
 pub mod error;
+pub mod failpoints;
 pub mod pipeline;
 pub mod relay;
 pub mod schema;

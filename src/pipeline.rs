@@ -9,7 +9,9 @@
 
 mod applier;
 mod establish;
+mod failover;
 mod live_schema;
+mod source_tables;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::applier::Applier;
 use self::live_schema::LiveSchema;
+use self::source_tables::SourceTables;
 use crate::apply::mysql::MysqlTarget;
 use crate::apply::sqlite::SqliteTarget;
 use crate::apply::{SourceSchema, Target};
@@ -28,13 +31,15 @@ use crate::config::limits::DRAIN_TIMEOUT;
 use crate::config::target::TargetConfig;
 use crate::config::{Config, Until};
 use crate::dispatch::coordinator::Ended;
+use crate::dispatch::filter::SourceNames;
 use crate::dispatch::stop::StopFlag;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::relay::dir::RelayDir;
 use crate::relay::purge::Purger;
-use crate::relay::receiver::{Destination, Receiver, pause, unix_now};
+use crate::relay::receiver::{Destination, Parted, Receiver, pause, unix_now};
 use crate::relay::recover;
 use crate::serve::published::Published;
+use crate::snapshot::LiveSnapshots;
 
 /// How a pipeline ended.
 #[derive(Debug)]
@@ -69,6 +74,9 @@ impl Pipeline {
         stop: &CancellationToken,
     ) -> Result<Option<Self>> {
         config.source.replica_uuid = relay.replica_uuid().to_owned();
+        for doubt in config.filter.doubts() {
+            tracing::warn!(%doubt, "replication rules");
+        }
         let target = loop {
             let error = match open_target(&config.target) {
                 Ok(target) => break target,
@@ -99,7 +107,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// Only what keeps the pipeline from running at all.
-    pub async fn run(self, stop: CancellationToken) -> Result<Outcome> {
+    pub async fn run(mut self, stop: CancellationToken) -> Result<Outcome> {
         let mut refetched: Option<(Arc<str>, u64)> = None;
         loop {
             let (destination, from) = match self.establish(&stop).await {
@@ -117,9 +125,17 @@ impl Pipeline {
             };
             self.published
                 .set_relay(destination.end.clone(), destination.files.clone());
-            let damage = match self.session(destination.clone(), from, &stop).await? {
+            let ended = self.session(destination.clone(), from.clone(), &stop);
+            let damage = match ended.await? {
                 SessionEnd::Over(outcome) => return Ok(outcome),
                 SessionEnd::Damaged(error) => error,
+                SessionEnd::OtherSource(to) => {
+                    match self.change_source(&destination, from, to, &stop).await {
+                        Ok(true) => continue,
+                        Ok(false) => return Ok(Outcome::Stopped),
+                        Err(error) => return self.stay(error, &stop).await,
+                    }
+                }
             };
             let at = damage.at();
             let place = at.file.clone().zip(at.pos);
@@ -174,8 +190,8 @@ impl Pipeline {
         stop_receiver.cancel();
         relay_log.files.close();
         relay_log.end.wake();
-        if matches!(outcome, SessionEnd::Damaged(_)) {
-            // The relay log is about to be cut: nobody may write it any more.
+        if matches!(outcome, SessionEnd::Damaged(_) | SessionEnd::OtherSource(_)) {
+            // The relay log is about to be cut: nobody may write it, or apply from it, any more.
             sides.join().await;
             if let Some(purging) = purging {
                 purging.await.map_err(task_panicked)?;
@@ -205,16 +221,24 @@ impl Pipeline {
     fn applier(&self, destination: Destination, from: Checkpoint) -> Applier {
         let schema: Arc<dyn SourceSchema> = Arc::new(LiveSchema::new(
             self.config.source.clone(),
+            &self.config.filter,
             Handle::current(),
         ));
         Applier {
             destination,
             from,
             target: self.target.clone(),
-            schema,
+            schema: schema.clone(),
+            filter: self.config.filter.clone(),
+            snapshots: Arc::new(SourceTables {
+                live: LiveSnapshots::new(self.config.source.clone(), Handle::current()),
+                names: SourceNames::new(&self.config.filter),
+                schema: schema.clone(),
+            }),
+            on_table_error: self.config.on_table_error,
             workers: self.config.workers,
             until: self.until.clone(),
-            set_aside: Vec::new(),
+            cut_short: Vec::new(),
             published: self.published.clone(),
             stop: CancellationToken::new(),
             flag: Arc::new(Mutex::new(Arc::new(StopFlag::default()))),
@@ -243,7 +267,7 @@ fn is_relay_damaged(relay_log: &Destination, error: &Error) -> bool {
 
 /// The two sides of a session while they run.
 struct Sides {
-    receiving: JoinHandle<Result<()>>,
+    receiving: JoinHandle<Result<Parted>>,
     applying: JoinHandle<Result<Ended>>,
     /// The receiver has ended.
     received: bool,
@@ -263,10 +287,14 @@ impl Sides {
             tokio::select! {
                 received = &mut self.receiving, if !self.received => {
                     self.received = true;
-                    if let Err(error) = received.map_err(task_panicked)? {
-                        tracing::error!(errno = error.errno(), error = %error.full_text(), "receiving stopped");
-                        if self.exit_on_error {
-                            return Ok(SessionEnd::Over(Outcome::Failed(error)));
+                    match received.map_err(task_panicked)? {
+                        Ok(Parted::Stopped) => {}
+                        Ok(Parted::OtherSource(to)) => return Ok(SessionEnd::OtherSource(to)),
+                        Err(error) => {
+                            tracing::error!(errno = error.errno(), error = %error.full_text(), "receiving stopped");
+                            if self.exit_on_error {
+                                return Ok(SessionEnd::Over(Outcome::Failed(error)));
+                            }
                         }
                     }
                 }
@@ -306,6 +334,8 @@ impl Sides {
 enum SessionEnd {
     Over(Outcome),
     Damaged(Error),
+    /// Another server is at the source's address, and holds all that was received.
+    OtherSource(Arc<str>),
 }
 
 fn task_panicked(error: tokio::task::JoinError) -> Error {

@@ -6,10 +6,11 @@ use relaylite::binlog::checksum::{self, Checksum};
 use relaylite::binlog::format::FormatDescription;
 use relaylite::binlog::frame::{Frame, next_frame};
 use relaylite::binlog::kind;
+use relaylite::failpoints;
 
 use crate::support::compare::{self, assert_equal};
 use crate::support::random::{self, Random, budget};
-use crate::support::relaylite::Replica;
+use crate::support::relaylite::{Replica, wait_for};
 use crate::support::server::{Flavor, Server};
 use crate::support::workload::{self, Load};
 
@@ -19,6 +20,7 @@ on_both!(
     the_source_restarts,
     a_transaction_cut_short_by_the_sources_crash_is_left_out,
     terminated_and_started_again,
+    killed_at_each_arrow_of_the_durability_order,
 );
 
 /// Killed while it keeps up with a source that is written to.
@@ -53,6 +55,29 @@ fn killed_at_random_moments_while_far_behind(flavor: Flavor) {
         std::thread::sleep(Duration::from_millis(random.range(10..300)));
         running.kill9();
     }
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+    assert_checkpoints_at_the_end(&server, &replica);
+}
+
+/// Killed before and behind each arrow of the durability order.
+fn killed_at_each_arrow_of_the_durability_order(flavor: Flavor) {
+    let server = Server::start(flavor);
+    workload::create(&server);
+    let replica = Replica::of(&server);
+    let load = Load::start(&server, random::seed(), None);
+    // The others stand where these runs do not come by: see tests/semi_sync.rs and tests/failover.rs.
+    let here = failpoints::ALL
+        .iter()
+        .filter(|name| !name.starts_with("ack.") && !name.starts_with("failover."));
+    for name in here {
+        // The watermark is stored every few seconds only.
+        let time = if name.starts_with("watermark.") { 1 } else { 3 };
+        let command = replica.command_with_failpoint(name, &format!("crash:{time}"));
+        let mut running = replica.spawn(command);
+        wait_for(&format!("the crash at {name}"), || running.has_exited());
+    }
+    load.finish();
     replica.run_until_caught_up();
     assert_equal(&server, &replica.target_dir());
     assert_checkpoints_at_the_end(&server, &replica);

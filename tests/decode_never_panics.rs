@@ -9,50 +9,20 @@ use std::sync::OnceLock;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use relaylite::binlog::checksum::Checksum;
 use relaylite::binlog::flavor::Flavor;
-use relaylite::binlog::format::FormatDescription;
-use relaylite::binlog::frame::{Frame, next_frame};
-use relaylite::binlog::header::{HEADER_LEN, Header};
-use relaylite::binlog::rotate::Rotate;
+use relaylite::binlog::header::Header;
 use relaylite::decode::charset::Charset;
 use relaylite::decode::compressed_column;
 use relaylite::decode::dump::{DumpOptions, dump};
-use relaylite::decode::event::Event;
-use relaylite::decode::json;
-use relaylite::decode::json_diff::JsonDiffs;
-use relaylite::decode::mariadb;
 use relaylite::decode::plan::RowPlan;
-use relaylite::decode::rows::{RowImages, RowReader, RowsEvent};
 use relaylite::decode::table_map::{TableMap, WireColumn, table_map_names};
 
-fn format(flavor: Flavor) -> FormatDescription {
-    let mut post_header_lens = vec![0; 171];
-    for (kind, len) in [
-        (2, 13),
-        (15, 98),
-        (19, 8),
-        (23, 8),
-        (24, 8),
-        (25, 8),
-        (30, 10),
-        (31, 10),
-        (32, 10),
-        (39, 10),
-    ] {
-        post_header_lens[kind - 1] = len;
-    }
-    post_header_lens[165..168].fill(8);
-    FormatDescription {
-        binlog_version: 4,
-        server_version: "10.11.6-MariaDB".into(),
-        flavor,
-        version: 101_106,
-        post_header_lens,
-        checksum: Checksum::Off,
-        in_use: false,
-    }
-}
+/// What cargo-fuzz runs, too: see `dev/fuzz`.
+#[path = "../fuzz/src/lib.rs"]
+#[allow(unreachable_pub, reason = "it is a library of its own, too")]
+mod fuzz;
+
+use fuzz::{ddl, events, gtid, json, packets, payload, rows};
 
 /// Every fixture file of at most 64 KiB, read once.
 fn fixtures() -> &'static [Vec<u8>] {
@@ -95,6 +65,28 @@ fn wire_column() -> impl Strategy<Value = WireColumn> {
     })
 }
 
+/// Words that statements are made of, so that some are understood.
+fn statement() -> impl Strategy<Value = String> {
+    const WORDS: &str = "CREATE ALTER DROP TABLE IF NOT EXISTS LIKE t `a``b` d.t a b INT(11) VARCHAR(9) ENUM('x','y') \
+        DECIMAL(5,2) TEXT JSON PRIMARY UNIQUE KEY INDEX FOREIGN REFERENCES ON CASCADE NULL DEFAULT 'it''s' 0 1.5e3 0x4D \
+        b'01' ( ) , . ; = -- # /* */ /*!50100 /*M!100100 ADD COLUMN MODIFY CHANGE RENAME TO FIRST AFTER CONVERT \
+        CHARACTER SET utf8mb4 COLLATE TRUNCATE DATABASE PARTITION BY HASH AS SELECT \" ' ` \\ \n ä";
+    let words: Vec<&str> = WORDS.split(' ').filter(|word| !word.is_empty()).collect();
+    vec(prop::sample::select(words), 0..24).prop_map(|words| words.join(" "))
+}
+
+/// Bytes as a server's packets, numbered as they must be.
+fn packets_of(payloads: &[Vec<u8>], first: u8) -> Vec<u8> {
+    let mut sent = Vec::new();
+    for (i, payload) in payloads.iter().enumerate() {
+        let [low, high, ..] = payload.len().to_le_bytes();
+        let sequence = first.wrapping_add(u8::try_from(i).unwrap());
+        sent.extend_from_slice(&[low, high, 0, sequence]);
+        sent.extend_from_slice(payload);
+    }
+    sent
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -113,39 +105,38 @@ proptest! {
         if cut.index(4) == 0 {
             bytes.truncate(cut.index(bytes.len()));
         }
+        events::check(bytes.get(4..).unwrap_or_default());
         dump_bytes(&bytes, json);
     }
 
     #[test]
+    fn random_packets(choice in any::<u8>(), payloads in vec(vec(any::<u8>(), 0..40), 0..6), raw in vec(any::<u8>(), 0..20)) {
+        let first = u8::from(choice % 4 == 2);
+        packets::check(&[&[choice], &packets_of(&payloads, first)[..], &raw].concat());
+    }
+
+    #[test]
     fn random_events(kind in any::<u8>(), body in vec(any::<u8>(), 0..200), mariadb_flavor in any::<bool>()) {
-        let format = format(if mariadb_flavor { Flavor::MariaDb } else { Flavor::MySql });
+        let format = events::standard_format(if mariadb_flavor { Flavor::MariaDb } else { Flavor::MySql });
         let header = Header { timestamp: 0, kind, server_id: 1, event_size: 19, log_pos: 0, flags: 0 };
-        let mut scratch = Vec::new();
-        let _ = mariadb::plain(kind, &body, &format, &mut scratch);
-        if let Ok(Event::Payload(payload)) = Event::parse(&header, &body, &format) {
-            let mut reader = payload.reader().unwrap();
-            while let Ok(Some(_)) = reader.next_event() {}
-        }
+        events::check_body(&header, &body, &format);
+        payload::check(&body);
         let _ = table_map_names(&body, &format);
         if let Ok(map) = TableMap::parse(&body, &format) {
             let _ = RowPlan::compile(&map, |_| true);
         }
-        let _ = Rotate::parse(&body);
-        let _ = next_frame(&body);
-        let mut event = vec![0; HEADER_LEN];
-        event[4] = 15;
-        event[9] = 19;
+        let mut event = vec![0; 4];
+        event.push(kind);
+        event.extend_from_slice(&[1, 0, 0, 0]);
+        event.extend_from_slice(&u32::try_from(19 + body.len()).unwrap().to_le_bytes());
+        event.resize(19, 0);
         event.extend_from_slice(&body);
-        let _ = FormatDescription::parse(&event);
+        events::check(&event);
     }
 
     #[test]
-    fn framing_moves_on(bytes in vec(any::<u8>(), 0..400)) {
-        let mut rest = &bytes[..];
-        while let Ok(Frame::Event(header, event)) = next_frame(rest) {
-            prop_assert!(event.len() >= HEADER_LEN && event.len() == header.event_size as usize);
-            rest = &rest[event.len()..];
-        }
+    fn random_streams(bytes in vec(any::<u8>(), 0..400)) {
+        events::check(&bytes);
     }
 
     #[test]
@@ -153,44 +144,55 @@ proptest! {
         columns in vec(wire_column(), 1..24),
         kind in prop::sample::select(vec![23u8, 24, 25, 30, 31, 32, 39]),
         bitmaps in vec(any::<u8>(), 6),
-        rows in vec(any::<u8>(), 0..300),
+        images in vec(any::<u8>(), 0..300),
+        unsigned in any::<bool>(),
     ) {
+        let width = u8::try_from(columns.len()).unwrap();
         let map = TableMap {
             table_id: 1, flags: 0, database: "d".into(), table: "t".into(), columns, metadata: Default::default(),
         };
-        let Ok(plan) = RowPlan::compile(&map, |column| column % 2 == 0) else { return Ok(()) };
         let head: &[u8] = if kind < 30 { &[1, 0, 0, 0, 0, 0, 1, 0] } else { &[1, 0, 0, 0, 0, 0, 1, 0, 2, 0] };
-        let width = u8::try_from(plan.width()).unwrap();
-        let body = [head, &[width], &bitmaps, &rows].concat();
-        let format = format(Flavor::MySql);
-        let Ok(event) = RowsEvent::parse(kind, &body, &format) else { return Ok(()) };
-        let mut reader = RowReader::new(&plan, &event).unwrap();
-        let mut row = RowImages::default();
-        let mut count = 0;
-        while let Ok(true) = reader.next(&mut row) {
-            count += 1;
-            prop_assert!(count <= body.len());
-            for image in [&row.before, &row.after] {
-                prop_assert!(image.is_empty() || image.len() == plan.width());
-            }
-        }
+        let body = [head, &[width], &bitmaps, &images].concat();
+        rows::check_rows(&map, kind, unsigned, Flavor::MySql, &body);
     }
 
     #[test]
-    fn random_json(kind in 0u8..=15, bytes in vec(any::<u8>(), 0..300)) {
+    fn random_table_maps(map in vec(any::<u8>(), 0..100), images in vec(any::<u8>(), 0..100), flags in any::<u8>()) {
+        let map = [&[1, 0, 0, 0, 0, 0, 1, 0, 1, b'd', 0, 1, b't', 0], &map[..]].concat();
+        rows::check(&rows::input(30, flags, &map, &images).unwrap());
+    }
+
+    #[test]
+    fn random_json(kind in 0u8..=15, bytes in vec(any::<u8>(), 0..300), diffs in vec(any::<u8>(), 0..40)) {
         let document = [&[kind][..], &bytes].concat();
-        let mut text = Vec::new();
-        if json::push_text(&mut text, &document).is_ok() {
-            prop_assert!(text.len() <= 400 + 32 * document.len());
-        }
-        JsonDiffs::new(&bytes).for_each(drop);
+        json::check(&json::input(&document, &diffs).unwrap());
     }
 
     #[test]
-    fn small_json_containers(kind in 0u8..=3, count in 0u8..6, bytes in vec(0u8..40, 0..120)) {
+    fn small_json_containers(
+        kind in 0u8..=3,
+        count in 0u8..6,
+        bytes in vec(0u8..40, 0..120),
+        operation in 0u8..4,
+        leg in prop::sample::select(vec!["$", "$.a", "$[0]", "$[1][0]", "$.\"\"", "$."]),
+    ) {
         let size = u8::try_from(bytes.len() + 4).unwrap();
         let document = [&[kind, count, 0, size, 0][..], &bytes].concat();
-        let _ = json::push_text(&mut Vec::new(), &document);
+        let path = u8::try_from(leg.len()).unwrap();
+        let diff = [&[operation, path], leg.as_bytes(), &[3, 5, 7, 0]].concat();
+        json::check_document(&document, &diff);
+    }
+
+    #[test]
+    fn random_statements(choice in any::<u8>(), words in statement(), raw in any::<String>()) {
+        ddl::check_statement(&words, &ddl::context(choice));
+        ddl::check(&[&[choice], raw.as_bytes()].concat());
+    }
+
+    #[test]
+    fn random_gtids(bytes in vec(any::<u8>(), 0..120), text in "[0-9a-f:,\\- _t]{0,60}") {
+        gtid::check(&bytes);
+        gtid::check_text(&text);
     }
 
     #[test]

@@ -350,7 +350,7 @@ fn of_one_server(flavor: Flavor) -> Vec<Column> {
                 ],
             ),
         ],
-        Flavor::MariaDb => vec![
+        Flavor::MariaDb | Flavor::MariaDb11 => vec![
             column("POINT", Compare::Bytes, &["POINT(1, 2)"]),
             column(
                 "VARCHAR(100) COMPRESSED",
@@ -563,7 +563,9 @@ fn every_type_decodes_to_what_the_server_selects() {
         check(&server, false);
         server.exec(match flavor {
             Flavor::MySql => "SET GLOBAL binlog_transaction_compression = ON",
-            Flavor::MariaDb => "SET GLOBAL log_bin_compress = ON, log_bin_compress_min_len = 10",
+            Flavor::MariaDb | Flavor::MariaDb11 => {
+                "SET GLOBAL log_bin_compress = ON, log_bin_compress_min_len = 10"
+            }
         });
         check(&server, true);
     }

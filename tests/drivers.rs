@@ -57,16 +57,19 @@ fn the_bytes_are_those_of_the_files() {
         server.exec(WORK);
         let files = server.binlog_files();
         assert!(files.len() >= 3);
+        let is_last = |file: &str| files.last().is_some_and(|(last, _)| last == file);
         for driver in drivers() {
             let config = config(&server, driver);
             let mut follower = Follower::start(&config, &position(&files[0].0, 4));
             follower.until(&server.position());
             for (file, size) in &files {
                 let (offset, bytes) = follower.file(file);
-                assert_eq!(
-                    (offset, bytes.len() as u64),
-                    (4, size - 4),
-                    "{driver:?} {file}"
+                let len = bytes.len() as u64;
+                // MariaDB appends a Binlog_checkpoint to a new file when it gets to it.
+                let is_whole = len == size - 4 || is_last(file) && len > size - 4;
+                assert!(
+                    offset == 4 && is_whole,
+                    "{driver:?} {file}: {offset}, {len} of {size}"
                 );
                 assert_same(&server, &follower, file);
             }

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Everybody may use these.
-const FOR_ALL: [&str; 2] = ["error", "config"];
+const FOR_ALL: [&str; 3] = ["error", "config", "failpoints"];
 
 /// Module, and what else it may use.
-const MAY_USE: [(&str, &str); 16] = [
+const MAY_USE: [(&str, &str); 17] = [
     ("error", ""),
+    ("failpoints", ""),
     ("disk", ""),
     ("binlog", ""),
     ("wire", "binlog"),

@@ -6,7 +6,8 @@ use relaylite::ErrorKind;
 use relaylite::apply::Target;
 
 use self::driver::{Driver, NoSource, Stop, assert_same, connect, pairs, rows_of};
-use crate::support::server::{Flavor, Server};
+use crate::support::relaylite::relaylite;
+use crate::support::server::{Flavor, REPL_PASSWORD, REPL_USER, Server};
 
 /// Everything that rows hold on both servers, in several charsets.
 const SHOP: &str = r"
@@ -164,6 +165,13 @@ fn cascades_are_done_by_the_target_where_the_source_does_not_log_them() {
         );
         Driver::new(&target).run(&source, Stop::End).unwrap();
         assert_same(&source, &target, "shop", &["parent", "child"]);
+        // A row that no key took is missed all the same.
+        source.exec("INSERT INTO shop.parent VALUES (7); INSERT INTO shop.child VALUES (7, 7, 7)");
+        Driver::new(&target).run(&source, Stop::End).unwrap();
+        target.exec("DELETE FROM shop.child WHERE id = 7");
+        source.exec("DELETE FROM shop.child WHERE id = 7");
+        let missed = Driver::new(&target).run(&source, Stop::End).unwrap_err();
+        assert_eq!(missed.kind(), ErrorKind::RowMissing);
     }
 }
 
@@ -412,4 +420,38 @@ fn tables_met_for_the_first_time_are_made() {
                        FROM information_schema.columns WHERE table_schema = 'shop' ORDER BY table_name, ordinal_position";
         assert_eq!(source.query_strings(columns), target.query_strings(columns));
     }
+}
+
+/// Through the real binary: what the source took back of a transaction, whole or to a savepoint.
+#[test]
+fn what_the_source_took_back() {
+    let (source, target) = (Server::start(Flavor::MariaDb), Server::start(Flavor::MySql));
+    source.exec(
+        "CREATE DATABASE shop; USE shop; CREATE TABLE t (id INT PRIMARY KEY, a INT); INSERT INTO t VALUES (1, 1), (2, 2);
+         BEGIN; SAVEPOINT s; UPDATE t SET a = 9; CREATE TEMPORARY TABLE x (a INT); SAVEPOINT u; DELETE FROM t WHERE id = 1;
+         ROLLBACK TO u; INSERT INTO t VALUES (3, 3); DROP TEMPORARY TABLE x; COMMIT;
+         BEGIN; INSERT INTO t VALUES (4, 4); CREATE TEMPORARY TABLE y (a INT); DROP TEMPORARY TABLE y; ROLLBACK;
+         INSERT INTO t VALUES (5, 5)",
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let status = relaylite()
+        .env("RELAYLITE_SOURCE_PASSWORD", REPL_PASSWORD)
+        .args([
+            "run",
+            "--server-id=101",
+            "--start=earliest",
+            "--until-caught-up",
+            "--exit-on-error",
+        ])
+        .arg(format!(
+            "--source=mysql://{REPL_USER}@127.0.0.1:{}",
+            source.port()
+        ))
+        .arg(format!("--target={}", target.root_url()))
+        .arg("--relay-dir")
+        .arg(directory.path())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_same(&source, &target, "shop", &["t"]);
 }

@@ -5,11 +5,13 @@
 //! makes it longer.
 
 mod charsets;
-mod column_kind;
+mod collations;
+pub(crate) mod column_kind;
 mod keyless;
 mod partial_json;
 mod special_tables;
 mod table;
+mod time_zones;
 
 use crate::support::compare::{assert_database_equal, assert_equal};
 use crate::support::random::{self, Random, budget};
@@ -17,10 +19,18 @@ use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, Server, Session};
 use table::Table;
 
-on_both!(edge_values, random_tables);
+on_all!(edge_values, everything_in_one_table, random_tables);
 
 /// The session that writes: nothing is refused, and the zone has gaps and folds.
 const LAX: &str = "SET sql_mode = 'NO_ENGINE_SUBSTITUTION', time_zone = '+02:00', NAMES utf8mb4";
+
+/// The values of `binlog_row_image`.
+fn row_images(flavor: Flavor) -> &'static [&'static str] {
+    match flavor {
+        Flavor::MariaDb11 => &["FULL", "MINIMAL", "NOBLOB", "FULL_NODUP"],
+        Flavor::MariaDb | Flavor::MySql => &["FULL", "MINIMAL", "NOBLOB"],
+    }
+}
 
 /// Ways to log the same changes.
 struct Logging {
@@ -36,24 +46,34 @@ fn loggings(flavor: Flavor) -> Vec<Logging> {
         session,
     };
     match flavor {
-        Flavor::MariaDb => vec![
-            logging(
-                "plain",
-                "binlog_row_metadata = NO_LOG",
-                "binlog_row_image = FULL",
-            ),
-            logging(
-                "minimal",
-                "binlog_row_metadata = MINIMAL",
-                "binlog_row_image = MINIMAL",
-            ),
-            logging(
-                "noblob",
-                "binlog_row_metadata = FULL",
-                "binlog_row_image = NOBLOB",
-            ),
-            logging("packed", "log_bin_compress = ON", "binlog_row_image = FULL"),
-        ],
+        Flavor::MariaDb | Flavor::MariaDb11 => {
+            let mut loggings = vec![
+                logging(
+                    "plain",
+                    "binlog_row_metadata = NO_LOG",
+                    "binlog_row_image = FULL",
+                ),
+                logging(
+                    "minimal",
+                    "binlog_row_metadata = MINIMAL",
+                    "binlog_row_image = MINIMAL",
+                ),
+                logging(
+                    "noblob",
+                    "binlog_row_metadata = FULL",
+                    "binlog_row_image = NOBLOB",
+                ),
+                logging("packed", "log_bin_compress = ON", "binlog_row_image = FULL"),
+            ];
+            if flavor == Flavor::MariaDb11 {
+                loggings.push(logging(
+                    "nodup",
+                    "log_bin_compress = OFF",
+                    "binlog_row_image = FULL_NODUP",
+                ));
+            }
+            loggings
+        }
         Flavor::MySql => vec![
             logging(
                 "plain",
@@ -99,10 +119,8 @@ fn edge_tables(flavor: Flavor) -> Vec<Table> {
         .enumerate()
         .map(|(n, kinds)| Table::with_id(&format!("t{n}"), kinds))
         .collect();
-    let key = |kind: &&column_kind::ColumnKind| {
-        kind.can_be_key() && !kind.sql_type.contains("COMPRESSED")
-    };
-    for (n, kind) in kinds.iter().filter(key).enumerate() {
+    let keys = kinds.iter().filter(|kind| kind.can_be_key());
+    for (n, kind) in keys.enumerate() {
         tables.push(Table::with_key(
             &format!("k{n}"),
             std::slice::from_ref(kind),
@@ -145,6 +163,45 @@ fn edge_values(flavor: Flavor) {
     assert_equal(&server, &replica.target_dir());
 }
 
+/// All types and all charsets, edge values and random rows, in every way to log them.
+/// `RELAYLITE_TEST_ROWS_OF_EVERYTHING` rows each (60 by default).
+fn everything_in_one_table(flavor: Flavor) {
+    let seed = random::seed();
+    let rows = budget("RELAYLITE_TEST_ROWS_OF_EVERYTHING", 60);
+    let server = Server::builder(flavor)
+        .arg("--innodb-strict-mode=OFF")
+        .arg("--loose-innodb-log-file-size=96M")
+        .arg("--loose-innodb-redo-log-capacity=192M")
+        .start();
+    let mut kinds = column_kind::all(flavor);
+    let charsets = charsets::charsets(&mut server.client());
+    kinds.extend(charsets.iter().map(|name| column_kind::of_charset(name)));
+    let table = Table::with_id("everything", &kinds);
+    for (stream, logging) in (100..).zip(loggings(flavor)) {
+        let mut random = Random::new(seed, stream);
+        let mut session = session(&server, &logging);
+        session.exec(table.create_sql());
+        session.exec(&format!("BEGIN; {} COMMIT", table.insert_edges_sql(true)));
+        for id in 1..=rows {
+            let end = if id % 100 == 0 { "; COMMIT; BEGIN" } else { "" };
+            session.exec(&format!("{}{end}", table.new_row_sql(&mut random)));
+            for _ in 0..random.range(0..3) {
+                session.exec(&table.change_row_sql(random.range(1..id + 1), &mut random));
+            }
+            if random.percent(10) {
+                session.exec(&format!(
+                    "DELETE FROM everything WHERE id = {}",
+                    random.range(1..id + 1)
+                ));
+            }
+        }
+        session.exec("COMMIT");
+    }
+    let replica = Replica::of(&server);
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+}
+
 fn random_tables(flavor: Flavor) {
     let seed = random::seed();
     let rows = budget("RELAYLITE_TEST_ROWS", 2000);
@@ -160,7 +217,7 @@ fn random_tables(flavor: Flavor) {
         let mut session = session(&server, logging);
         for n in 0..6 {
             let has_virtual =
-                flavor == Flavor::MySql || logging.session == "binlog_row_image = FULL";
+                !flavor.is_mariadb() || logging.session.contains("binlog_row_image = FULL");
             let table = Table::random(&format!("t{n}"), &kinds, has_virtual, &mut random);
             eprintln!("{}: {}", logging.name, table.create_sql());
             if let Err(error) = session.try_exec(table.create_sql()) {

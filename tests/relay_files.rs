@@ -11,8 +11,8 @@ use crate::support::relaylite::{Replica, relaylite};
 use crate::support::server::{Flavor, Server};
 use crate::support::workload;
 
+on_all!(files_are_the_sources_own);
 on_both!(
-    files_are_the_sources_own,
     files_without_checksums,
     a_truncated_file_is_fetched_again,
     a_corrupted_file_is_fetched_again,
@@ -49,6 +49,32 @@ fn files_are_the_sources_own(flavor: Flavor) {
     for (name, _) in server.binlog_files() {
         assert!(list.contains(&name), "list names {name}: {list}");
     }
+}
+
+/// MariaDB 11.8 writes a large transaction into a file of its own first, which becomes the next binlog file; its head is
+/// padded to what was reserved for it.
+#[test]
+fn a_large_transaction_that_became_a_file() {
+    let server = Server::builder(Flavor::MariaDb11)
+        .arg("--binlog-large-commit-threshold=10485760")
+        .arg("--max-allowed-packet=64M")
+        .start();
+    server.exec(
+        "CREATE DATABASE d; USE d; CREATE TABLE t (id INT PRIMARY KEY, b LONGBLOB); INSERT INTO t VALUES (0, 'small');
+         BEGIN; INSERT INTO t SELECT seq, REPEAT(CHAR(seq + 64), 1000000) FROM seq_1_to_12; UPDATE t SET b = 'x' WHERE id = 3; COMMIT",
+    );
+    let (file, _) = server.position();
+    assert_ne!(
+        file, "binlog.000001",
+        "the transaction has a file of its own"
+    );
+    server.exec(
+        "INSERT INTO d.t VALUES (100, 'after'); FLUSH BINARY LOGS; DELETE FROM d.t WHERE id = 4",
+    );
+    let replica = Replica::of(&server);
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+    assert!(assert_closed_files_equal(&server, &replica).len() > 1);
 }
 
 fn files_without_checksums(flavor: Flavor) {

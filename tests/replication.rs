@@ -6,11 +6,11 @@ use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, Server};
 use crate::support::workload::{self, Load};
 
+on_all!(random_changes_with_other_row_images);
 on_both!(
     a_database_dropped_and_made_again_stays,
     a_table_that_moved_between_databases_is_in_one_place,
     random_changes_while_running,
-    random_changes_with_minimal_row_images,
     everyday_ddl_between_changes,
     a_transaction_over_several_databases,
     readers_see_whole_transactions,
@@ -31,8 +31,12 @@ fn random_changes_while_running(flavor: Flavor) {
     assert_equal(&server, &replica.target_dir());
 }
 
-fn random_changes_with_minimal_row_images(flavor: Flavor) {
-    for image in ["MINIMAL", "NOBLOB"] {
+fn random_changes_with_other_row_images(flavor: Flavor) {
+    let images: &[&str] = match flavor {
+        Flavor::MariaDb | Flavor::MySql => &["MINIMAL", "NOBLOB"],
+        Flavor::MariaDb11 => &["MINIMAL", "FULL_NODUP"],
+    };
+    for image in images {
         let server = Server::builder(flavor)
             .arg(format!("--binlog-row-image={image}"))
             .start();

@@ -75,7 +75,7 @@ fn chunk<T>(
 /// Sequences of numbers, for a server of either family.
 fn numbers(flavor: Flavor, count: u32) -> String {
     match flavor {
-        Flavor::MariaDb => format!("SELECT seq AS n FROM seq_1_to_{count}"),
+        Flavor::MariaDb | Flavor::MariaDb11 => format!("SELECT seq AS n FROM seq_1_to_{count}"),
         Flavor::MySql => format!(
             "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) \
              SELECT /*+ SET_VAR(cte_max_recursion_depth = {count}) */ n FROM s"

@@ -366,7 +366,7 @@ fn a_lost_relay_log_is_fetched_from_the_oldest_prepared_one(flavor: Flavor) {
 fn large_and_compressed(flavor: Flavor) {
     let compression = match flavor {
         Flavor::MySql => "--binlog-transaction-compression=ON",
-        Flavor::MariaDb => "--log-bin-compress=ON",
+        Flavor::MariaDb | Flavor::MariaDb11 => "--log-bin-compress=ON",
     };
     let mut server = Server::builder(flavor).arg(compression).start();
     server.exec(TABLES);
@@ -393,7 +393,7 @@ fn large_and_compressed(flavor: Flavor) {
 fn into_a_server(flavor: Flavor) {
     let (server, target) = (Server::start(flavor), Server::start(flavor));
     server.exec(TABLES);
-    let replica = Replica::of(&server).target_server(&target);
+    let replica = Replica::of(&server).onto(&target);
     prepare(&server, "'x'", CHANGES);
     prepare(&server, "'y'", "INSERT INTO a.t VALUES (90, 'y', 0)");
     server.exec("INSERT INTO a.t VALUES (91, 'plain', 0)");

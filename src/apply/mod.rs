@@ -10,11 +10,16 @@
 //! - `commit` need not be durable against power loss; [`Lane::make_durable`] is, for all commits before it. Relay
 //!   files are purged by what is durable.
 
+pub mod copy;
 pub mod mysql;
+pub mod quarantine;
 pub mod sqlite;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use self::copy::TableCopy;
+use self::quarantine::QuarantineStore;
 use crate::checkpoint::{Checkpoint, Watermark};
 use crate::decode::query::Query;
 use crate::decode::rows::RowReader;
@@ -64,6 +69,8 @@ pub struct Ddl<'a> {
     pub database: &'a str,
     /// The checkpoint that will be committed with it.
     pub at: &'a Checkpoint,
+    /// Tables of `database` that are set aside: the statement's other work is done, and their names follow it.
+    pub set_aside: &'a HashSet<String>,
 }
 
 /// Whether a lane has done its part of a DDL statement.
@@ -77,7 +84,8 @@ pub enum DdlOutcome {
 
 /// Asks the source for a table that the catalog does not know.
 pub trait SourceSchema: Send + Sync {
-    /// The table as the source has it now; `None` when it has none of that name. Blocks; seldom called.
+    /// The table as the source has it now; `None` when it has none of that name. Blocks; seldom called. `database` is the
+    /// source's name of it.
     fn table(&self, database: &str, table: &str) -> Result<Option<Table>>;
 
     /// Whether the source ignores the case of table names (`lower_case_table_names`).
@@ -85,7 +93,12 @@ pub trait SourceSchema: Send + Sync {
         Ok(false)
     }
 
-    /// Default collation of a database as the source has it now.
+    /// Whether the source keeps names of databases and tables in lower case (`lower_case_table_names` is 1).
+    fn keeps_names_in_lower_case(&self) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// Default collation of a database as the source has it now. `database` is its name in the target.
     fn database_collation(&self, database: &str)
     -> Result<Option<crate::schema::table::Collation>>;
 }
@@ -94,7 +107,7 @@ pub trait SourceSchema: Send + Sync {
 ///
 /// # Threading
 /// Used by one thread at a time, blocking.
-pub trait Lane: Send {
+pub trait Lane: QuarantineStore + TableCopy + Send {
     /// The last committed checkpoint; `None` when nothing was ever committed.
     fn checkpoint(&self) -> Option<Checkpoint>;
 
@@ -129,6 +142,15 @@ pub trait Lane: Send {
 
     /// Commits rows and checkpoint together; writes just the checkpoint when no transaction is open.
     fn commit(&mut self, at: &Checkpoint) -> Result<()>;
+
+    /// Remembers this point of the open transaction. Numbers rise from one savepoint of a source transaction to the next.
+    fn savepoint(&mut self, number: u32) -> Result<()>;
+
+    /// Takes back what was done since that savepoint, which stays; those behind it are gone.
+    fn rollback_to(&mut self, number: u32) -> Result<()>;
+
+    /// Forgets that savepoint and those behind it; what was done since stays.
+    fn release_savepoint(&mut self, number: u32) -> Result<()>;
 
     /// Drops the open transaction, if any.
     fn rollback(&mut self) -> Result<()>;

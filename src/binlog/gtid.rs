@@ -131,20 +131,23 @@ impl GtidSet {
         }
     }
 
-    /// Adds all of another set; the higher number wins in a MariaDB domain.
-    pub fn union(&mut self, other: &Self) {
-        for (sid, intervals) in &other.sids {
+    /// Adds what the head of a file says was before it. A MariaDB domain that is known already keeps its last one: what
+    /// was read in order is more exact than numbers that may be out of order, and a start by GTID may lie behind the head.
+    pub fn complete_from(&mut self, list: &Self) {
+        for (sid, intervals) in &list.sids {
             let mine = self.sids.entry(*sid).or_default();
             for interval in intervals.iter() {
                 mine.add(*interval);
             }
         }
-        for (domain, end) in &other.domains {
-            let mine = self.domains.entry(*domain).or_insert(*end);
-            if mine.sequence < end.sequence {
-                *mine = *end;
-            }
+        for (domain, end) in &list.domains {
+            self.domains.entry(*domain).or_insert(*end);
         }
+    }
+
+    /// Takes the last one of each MariaDB domain from a list that is known to be newer.
+    pub fn replace_domains(&mut self, newer: &Self) {
+        self.domains.extend(&newer.domains);
     }
 
     /// Whether everything in it is in `other` too.
@@ -390,12 +393,21 @@ mod tests {
     }
 
     #[test]
-    fn union_and_subset() {
+    fn the_head_of_a_file_completes_and_never_takes_back() {
+        let mut known = set(&format!("{A}:5,0-1-4"));
+        known.complete_from(&set(&format!("{A}:1-3,0-2-10,7-1-1")));
+        assert_eq!(known.to_string(), format!("{A}:1-3:5,0-1-4,7-1-1"));
+        known.replace_domains(&set("0-2-3"));
+        assert_eq!(known.to_string(), format!("{A}:1-3:5,0-2-3,7-1-1"));
+    }
+
+    #[test]
+    fn completed_and_subset() {
         let mut all = set(&format!("{A}:1-3:7,0-1-5"));
         let other = set(&format!("{A}:2-9,{B}:1,0-2-4,1-1-1"));
         assert!(!all.is_subset(&other));
         assert!(!other.is_subset(&all));
-        all.union(&other);
+        all.complete_from(&other);
         assert_eq!(all.to_string(), format!("{A}:1-9,{B}:1,0-1-5,1-1-1"));
         assert!(other.is_subset(&all));
         assert!(GtidSet::default().is_subset(&other));
@@ -416,7 +428,7 @@ mod tests {
         }
 
         #[test]
-        fn union_holds_both(
+        fn a_completed_set_holds_both(
             left in proptest::collection::vec((1u64..90, 0u64..9), 0..20),
             right in proptest::collection::vec((1u64..90, 0u64..9), 0..20),
         ) {
@@ -429,7 +441,7 @@ mod tests {
             };
             let (left, right) = (build(&left), build(&right));
             let mut all = left.clone();
-            all.union(&right);
+            all.complete_from(&right);
             prop_assert!(left.is_subset(&all) && right.is_subset(&all));
             for number in 1..110 {
                 let gtid = mysql(A, "", number);

@@ -11,5 +11,6 @@ pub mod gtid;
 pub mod header;
 pub mod kind;
 pub mod position;
+pub mod query;
 pub mod rotate;
 pub mod xa_id;

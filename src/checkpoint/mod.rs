@@ -50,10 +50,39 @@ impl Watermark {
     pub fn needed_from(&self) -> &Position {
         let mut from = &self.at.position;
         for xa in &self.parked {
-            if xa.rows.start.order(from) == Some(Ordering::Less) {
-                from = &xa.rows.start;
+            if xa.start.order(from) == Some(Ordering::Less) {
+                from = &xa.start;
             }
         }
         from
+    }
+}
+
+impl Checkpoint {
+    /// Whether all that this one stands for is behind `watermark`. What came from another source is: a source is left
+    /// only when everything that came from it is durable in every database.
+    pub fn is_behind(&self, watermark: &Self) -> bool {
+        self.source_id != watermark.source_id
+            || self
+                .position
+                .order(&watermark.position)
+                .is_some_and(Ordering::is_le)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_of_two_sources_are_not_compared() {
+        let at = |source: &str, offset| Checkpoint {
+            source_id: source.into(),
+            position: Position::new("b.000001", offset),
+            executed: Arc::default(),
+            timestamp: 0,
+        };
+        assert!(at("a", 4).is_behind(&at("a", 4)) && !at("a", 5).is_behind(&at("a", 4)));
+        assert!(at("a", 9).is_behind(&at("b", 4)));
     }
 }

@@ -13,43 +13,28 @@ use crate::binlog::position::Position;
 use crate::binlog::xa_id::XaId;
 use crate::error::Error;
 
-/// Rows in the relay log that are not applied yet: a whole group, in one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeldRows {
-    /// Where the group begins.
-    pub start: Position,
-    /// Offset behind it.
-    pub end: u64,
-    /// Stretches of it that the source undid (ROLLBACK TO a savepoint): rows that begin there do not count.
-    pub undone: Vec<(u64, u64)>,
-}
-
-impl HeldRows {
-    /// The position behind the group.
-    pub fn end_position(&self) -> Position {
-        Position {
-            file: self.start.file.clone(),
-            offset: self.end,
-        }
-    }
-
-    /// Whether the event at `offset` does not count.
-    pub fn is_undone(&self, offset: u64) -> bool {
-        let mut stretches = self.undone.iter();
-        stretches.any(|(from, to)| (*from..*to).contains(&offset))
-    }
-}
-
 /// One prepared XA transaction. Targets keep it as JSON beside the watermark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Record", into = "Record")]
 pub struct ParkedXa {
     /// Which one.
     pub id: XaId,
-    /// Its group, which ends with XA PREPARE.
-    pub rows: HeldRows,
+    /// Where its group begins; the group ends in the same file.
+    pub start: Position,
+    /// Offset behind its group, which ends with XA PREPARE.
+    pub end: u64,
     /// The source's clock when it was prepared, in seconds since 1970; 0 when not known.
     pub timestamp: u32,
+}
+
+impl ParkedXa {
+    /// The position behind its group.
+    pub fn end_position(&self) -> Position {
+        Position {
+            file: self.start.file.clone(),
+            offset: self.end,
+        }
+    }
 }
 
 /// How it is kept.
@@ -61,19 +46,16 @@ struct Record {
     pos: u64,
     end_pos: u64,
     source_timestamp: u32,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    undone: Vec<(u64, u64)>,
 }
 
 impl From<ParkedXa> for Record {
     fn from(xa: ParkedXa) -> Self {
         Self {
             xid: xa.id.to_string(),
-            file: xa.rows.start.file.to_string(),
-            pos: xa.rows.start.offset,
-            end_pos: xa.rows.end,
+            file: xa.start.file.to_string(),
+            pos: xa.start.offset,
+            end_pos: xa.end,
             source_timestamp: xa.timestamp,
-            undone: xa.rows.undone,
         }
     }
 }
@@ -84,11 +66,8 @@ impl TryFrom<Record> for ParkedXa {
     fn try_from(record: Record) -> Result<Self, Error> {
         Ok(Self {
             id: record.xid.parse()?,
-            rows: HeldRows {
-                start: Position::new(record.file, record.pos),
-                end: record.end_pos,
-                undone: record.undone,
-            },
+            start: Position::new(record.file, record.pos),
+            end: record.end_pos,
             timestamp: record.source_timestamp,
         })
     }
@@ -139,10 +118,10 @@ impl Parked {
         let decided = decided.map(|(_, xa)| xa);
         let mut parked: Vec<_> = decided
             .chain(self.open.values())
-            .filter(|xa| is_before(&xa.rows.end_position()))
+            .filter(|xa| is_before(&xa.end_position()))
             .cloned()
             .collect();
-        parked.sort_by(|a, b| a.rows.start.order(&b.rows.start).unwrap_or(Ordering::Equal));
+        parked.sort_by(|a, b| a.start.order(&b.start).unwrap_or(Ordering::Equal));
         parked
     }
 
@@ -170,11 +149,8 @@ mod tests {
     fn xa(name: &str, start: u64, end: u64) -> ParkedXa {
         ParkedXa {
             id: XaId::new(1, name.into(), Vec::new()).unwrap(),
-            rows: HeldRows {
-                start: at(start),
-                end,
-                undone: Vec::new(),
-            },
+            start: at(start),
+            end,
             timestamp: 7,
         }
     }
@@ -206,15 +182,6 @@ mod tests {
             r#"{"xid":"X'61',X'',1","file":"binlog.000001","pos":100,"end_pos":1099511627776,"source_timestamp":7}"#
         );
         assert_eq!(serde_json::from_str::<ParkedXa>(&text).unwrap(), xa);
-        let mut with_undone = xa.clone();
-        with_undone.rows.undone = vec![(120, 150)];
-        let text = serde_json::to_string(&with_undone).unwrap();
-        assert_eq!(
-            serde_json::from_str::<ParkedXa>(&text).unwrap(),
-            with_undone
-        );
-        let held = [119, 120, 149, 150].map(|offset| with_undone.rows.is_undone(offset));
-        assert_eq!(held, [false, true, true, false]);
         assert!(serde_json::from_str::<ParkedXa>(&text.replace("X'61'", "61")).is_err());
     }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::{Settings, print_line};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::{Level, preflight};
+use crate::source::{Level, check_rules, preflight};
 
 pub(super) fn check(settings: Settings) -> Result<ExitCode> {
     let config = Config::from_layer(settings.merged()?)?;
@@ -15,7 +15,11 @@ pub(super) fn check(settings: Settings) -> Result<ExitCode> {
         .map_err(|error| {
             Error::new(ErrorKind::Internal, "the network runtime cannot start").with_source(error)
         })?;
-    let findings = runtime.block_on(preflight(&config.source, Some(&config.start)));
+    let findings = runtime.block_on(async {
+        let mut findings = preflight(&config.source, Some(&config.start)).await;
+        findings.extend(check_rules(&config.source, &config.filter).await);
+        findings
+    });
     let (mut errors, mut warnings) = (0, 0);
     for finding in &findings {
         let mark = match finding.level {

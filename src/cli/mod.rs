@@ -3,6 +3,7 @@
 mod check;
 mod hide_passwords;
 mod relay;
+mod resync;
 mod run;
 mod status;
 
@@ -11,9 +12,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::OnTableError;
 use crate::config::layer::Layer;
 use crate::config::source::{DriverKind, SslMode};
 use crate::error::{Error, ErrorKind, Result};
+use crate::serve::status::QuarantineReport;
 
 pub use hide_passwords::hide_passwords;
 
@@ -42,6 +45,8 @@ enum Command {
     Check(Settings),
     /// Show how replication stands, in the names of SHOW REPLICA STATUS
     Status(status::StatusArgs),
+    /// Read tables afresh from the source while replication runs, and lift their quarantine
+    Resync(resync::ResyncArgs),
     /// Look at relay log files, or any binlog file, as mysqlbinlog would show them
     #[command(subcommand)]
     Relay(relay::RelayCommand),
@@ -117,6 +122,30 @@ struct Settings {
     /// native, or mysql_cdc where it was built in [default: native]
     #[arg(long, value_name = "DRIVER", value_parser = parse_word::<DriverKind>)]
     driver: Option<DriverKind>,
+    /// Follow only this database of the source; may be given often
+    #[arg(long, value_name = "NAME")]
+    replicate_do_db: Vec<String>,
+    /// Leave this database out; may be given often
+    #[arg(long, value_name = "NAME")]
+    replicate_ignore_db: Vec<String>,
+    /// Follow only this table; may be given often
+    #[arg(long, value_name = "DATABASE.TABLE")]
+    replicate_do_table: Vec<String>,
+    /// Leave this table out; may be given often
+    #[arg(long, value_name = "DATABASE.TABLE")]
+    replicate_ignore_table: Vec<String>,
+    /// Follow only tables like this (% any text, _ any character); may be given often
+    #[arg(long, value_name = "PATTERN")]
+    replicate_wild_do_table: Vec<String>,
+    /// Leave out tables like this; may be given often
+    #[arg(long, value_name = "PATTERN")]
+    replicate_wild_ignore_table: Vec<String>,
+    /// Give a database another name here; the other rules see the new name; may be given often
+    #[arg(long, value_name = "FROM->TO")]
+    replicate_rewrite_db: Vec<String>,
+    /// Acknowledge to a semi-synchronous source what is durable in the relay log: its commits then wait for that
+    #[arg(long)]
+    semi_sync: bool,
     /// Stop when everything before this position of the source is applied and durable
     #[arg(long, value_name = "FILE:POS", conflicts_with = "until_caught_up")]
     until: Option<String>,
@@ -126,6 +155,10 @@ struct Settings {
     /// End with exit code 1 on an error that would stop replication
     #[arg(long)]
     exit_on_error: bool,
+    /// What becomes of a table that cannot go on: quarantine (it is set aside, the others go on) or stop [default:
+    /// quarantine; with --exit-on-error: stop]
+    #[arg(long, value_name = "WHAT", value_parser = parse_word::<OnTableError>)]
+    on_table_error: Option<OnTableError>,
 }
 
 /// Reads a word as the config file would.
@@ -134,6 +167,11 @@ fn parse_word<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Result
     value
         .try_into()
         .map_err(|error: toml::de::Error| error.message().to_owned())
+}
+
+/// A list that no flag was given for says nothing.
+fn given(names: Vec<String>) -> Option<Vec<String>> {
+    (!names.is_empty()).then_some(names)
 }
 
 impl Settings {
@@ -170,9 +208,18 @@ impl Settings {
             ssl_cert: self.ssl_cert,
             ssl_key: self.ssl_key,
             driver: self.driver,
+            replicate_do_db: given(self.replicate_do_db),
+            replicate_ignore_db: given(self.replicate_ignore_db),
+            replicate_do_table: given(self.replicate_do_table),
+            replicate_ignore_table: given(self.replicate_ignore_table),
+            replicate_wild_do_table: given(self.replicate_wild_do_table),
+            replicate_wild_ignore_table: given(self.replicate_wild_ignore_table),
+            replicate_rewrite_db: given(self.replicate_rewrite_db),
+            semi_sync: self.semi_sync.then_some(true),
             until: self.until,
             until_caught_up: self.until_caught_up.then_some(true),
             exit_on_error: self.exit_on_error.then_some(true),
+            on_table_error: self.on_table_error,
             ..Layer::default()
         }
     }
@@ -184,6 +231,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Run(settings) => run::run(settings),
         Command::Check(settings) => check::check(settings),
         Command::Status(args) => status::status(&args),
+        Command::Resync(args) => resync::resync(&args),
         Command::Relay(command) => relay::relay(&command),
     };
     outcome.unwrap_or_else(|error| {
@@ -205,6 +253,17 @@ fn exit_code(error: &Error) -> ExitCode {
 )]
 fn complain(error: &Error) {
     eprintln!("relaylite: error {}: {}", error.errno(), error.full_text());
+}
+
+/// Says which tables were set aside, where the exit code does not.
+#[expect(clippy::print_stderr, reason = "a warning for the user")]
+fn warn_of_quarantine(tables: &[QuarantineReport]) {
+    for table in tables {
+        eprintln!(
+            "relaylite: warning: {}.{} is set aside since {}:{}: {}",
+            table.database, table.table, table.source_log_file, table.source_log_pos, table.reason
+        );
+    }
 }
 
 /// Writes a line to standard output.

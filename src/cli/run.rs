@@ -74,7 +74,10 @@ async fn replicate(config: Config) -> Result<Outcome> {
     let published = Published::default();
     offline::remember_target(&relay_dir, &target)?;
     let control = Control::listen(&relay_dir)?;
-    let serving = control.serve(|| report::report(&identity, &published));
+    let serving = control.serve(
+        || report::report(&identity, &published),
+        |id| published.resyncs.request(id),
+    );
     // A task of its own: what it does between two waits (reading back the relay log) must not keep signals waiting.
     let (shown, stopped) = (published.clone(), stop.clone());
     let running = tokio::spawn(async move {
@@ -107,6 +110,9 @@ async fn replicate(config: Config) -> Result<Outcome> {
         gtid = %end.executed_gtid_set,
         "ended"
     );
+    if matches!(outcome, Outcome::Until) {
+        super::warn_of_quarantine(&end.quarantine);
+    }
     Ok(outcome)
 }
 

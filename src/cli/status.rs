@@ -96,16 +96,66 @@ fn print(report: &StatusReport) -> Result<()> {
             serde_json::Value::Array(_) => continue,
             other => other.to_string(),
         };
-        print_line(&format!("{name:>26}: {text}"))?;
+        print_line(&format!("{name:>28}: {text}"))?;
     }
-    if report.lanes.is_empty() {
-        return Ok(());
-    }
+    print_lanes(report)?;
+    print_quarantine(report)
+}
+
+fn new_table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header([
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(header);
+    table
+}
+
+fn print_quarantine(report: &StatusReport) -> Result<()> {
+    if !report.quarantine.is_empty() {
+        print_line("\nSet aside; `relaylite resync DB.TABLE` reads a table afresh:")?;
+        let mut table = new_table([
+            "Table",
+            "Errno",
+            "File",
+            "Pos",
+            "Events passed over",
+            "Reason",
+        ]);
+        for aside in &report.quarantine {
+            table.add_row([
+                format!("{}.{}", aside.database, aside.table),
+                aside.errno.to_string(),
+                aside.source_log_file.clone(),
+                aside.source_log_pos.to_string(),
+                aside.passed_over_row_events.to_string(),
+                aside.reason.clone(),
+            ]);
+        }
+        print_line(&table.to_string())?;
+    }
+    if !report.resyncs.is_empty() {
+        print_line("\nTo be read afresh:")?;
+        let mut table = new_table(["Table", "State", "Rows", "Of about", "Last error"]);
+        for resync in &report.resyncs {
+            table.add_row([
+                format!("{}.{}", resync.database, resync.table),
+                resync.state.clone(),
+                resync.rows.to_string(),
+                resync.rows_estimate.to_string(),
+                resync.last_error.clone().unwrap_or_default(),
+            ]);
+        }
+        print_line(&table.to_string())?;
+    }
+    Ok(())
+}
+
+fn print_lanes(report: &StatusReport) -> Result<()> {
+    if report.lanes.is_empty() {
+        return Ok(());
+    }
+    let mut table = new_table([
         "Database",
         "State",
         "File",

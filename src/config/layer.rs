@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::config::OnTableError;
 use crate::config::source::{DriverKind, SslMode};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -60,13 +61,42 @@ pub struct Layer {
     pub ssl_key: Option<PathBuf>,
     /// `native` or `mysql_cdc`.
     pub driver: Option<DriverKind>,
+    /// Databases to follow; all others are left out.
+    pub replicate_do_db: Option<Vec<String>>,
+    /// Databases to leave out.
+    pub replicate_ignore_db: Option<Vec<String>>,
+    /// Tables to follow, as `DATABASE.TABLE`; all others are left out.
+    pub replicate_do_table: Option<Vec<String>>,
+    /// Tables to leave out, as `DATABASE.TABLE`.
+    pub replicate_ignore_table: Option<Vec<String>>,
+    /// Patterns of tables to follow: `%` is any text, `_` any character.
+    pub replicate_wild_do_table: Option<Vec<String>>,
+    /// Patterns of tables to leave out.
+    pub replicate_wild_ignore_table: Option<Vec<String>>,
+    /// Databases that have another name here, as `FROM->TO`.
+    pub replicate_rewrite_db: Option<Vec<String>>,
+    /// Acknowledge to a semi-synchronous source what is durable here.
+    pub semi_sync: Option<bool>,
     /// Stop at `FILE:POS`.
     pub until: Option<String>,
     /// Stop at the source's position at start.
     pub until_caught_up: Option<bool>,
     /// End the process on a fatal replication error.
     pub exit_on_error: Option<bool>,
+    /// `quarantine` or `stop`.
+    pub on_table_error: Option<OnTableError>,
 }
+
+/// Keys that hold lists of names; the environment separates the names by commas.
+const LIST_KEYS: [&str; 7] = [
+    "replicate_do_db",
+    "replicate_ignore_db",
+    "replicate_do_table",
+    "replicate_ignore_table",
+    "replicate_wild_do_table",
+    "replicate_wild_ignore_table",
+    "replicate_rewrite_db",
+];
 
 /// The words of the environment, for `--help` and the documentation.
 const ENVIRONMENT_PREFIX: &str = "RELAYLITE_";
@@ -126,6 +156,7 @@ impl Layer {
             "ssl_key",
             "driver",
             "until",
+            "on_table_error",
         ];
         for key in text_keys {
             if let Some(value) = get(&key.to_uppercase()) {
@@ -142,6 +173,7 @@ impl Layer {
             "relay_log_expire_seconds",
             "relay_log_retain_bytes",
             "relay_log_space_limit",
+            "semi_sync",
             "until_caught_up",
             "exit_on_error",
         ];
@@ -157,6 +189,15 @@ impl Layer {
                     ));
                 }
                 toml.push_str(&format!("{key} = {value}\n"));
+            }
+        }
+        for key in LIST_KEYS {
+            if let Some(value) = get(&key.to_uppercase()) {
+                let names = value
+                    .split(',')
+                    .map(|name| toml::Value::String(name.trim().into()));
+                let names = toml::Value::Array(names.collect());
+                toml.push_str(&format!("{key} = {names}\n"));
             }
         }
         let mut layer = Self::from_toml(&toml, "environment (RELAYLITE_*)")?;
@@ -206,9 +247,18 @@ impl Layer {
             ssl_cert,
             ssl_key,
             driver,
+            replicate_do_db,
+            replicate_ignore_db,
+            replicate_do_table,
+            replicate_ignore_table,
+            replicate_wild_do_table,
+            replicate_wild_ignore_table,
+            replicate_rewrite_db,
+            semi_sync,
             until,
             until_caught_up,
             exit_on_error,
+            on_table_error,
         )
     }
 }
@@ -240,6 +290,7 @@ mod tests {
                 (_, word) if word.is_string() => word.to_string(),
                 (kind, _) if kind == "string" => "\"x\"".into(),
                 (kind, _) if kind == "boolean" => "true".into(),
+                (kind, _) if kind == "array" => "[\"x\"]".into(),
                 _ => "7".into(),
             };
             Layer::from_toml(&format!("{key} = {value}"), "schema").unwrap();
@@ -252,6 +303,7 @@ mod tests {
         let environment = Layer::from_environment(|name| match name {
             "RELAYLITE_SERVER_ID" => Some("5".into()),
             "RELAYLITE_SSL_MODE" => Some("verify_ca".into()),
+            "RELAYLITE_REPLICATE_DO_DB" => Some("a, b".into()),
             "RELAYLITE_SOURCE_PASSWORD" => Some("pa\"ss".into()),
             _ => None,
         })
@@ -264,6 +316,7 @@ mod tests {
         assert_eq!((merged.server_id, merged.workers), (Some(5), Some(9)));
         assert_eq!(merged.start.as_deref(), Some("latest"));
         assert_eq!(merged.ssl_mode, Some(SslMode::VerifyCa));
+        assert_eq!(merged.replicate_do_db, Some(vec!["a".into(), "b".into()]));
         assert!(!format!("{merged:?}").contains("pa\"ss"));
         let bad = Layer::from_environment(|name| (name == "RELAYLITE_WORKERS").then(|| "x".into()));
         assert!(bad.is_err());

@@ -29,6 +29,13 @@ pub const SQLITE_FIND_FREE_STEPS: u64 = 1_000;
 /// Work beyond that, in all, after which a row finder is made for the table.
 pub const SQLITE_FIND_STEPS_MAX: u64 = 300_000;
 
+/// Child rows of a foreign key that are read at once before they are changed.
+pub const SQLITE_CASCADE_PAGE_ROWS: usize = 1_024;
+
+/// Levels of foreign keys behind one change: InnoDB's own limit is 15 (`FK_MAX_CASCADE_DEL`), so more are no cascade that
+/// a source has done.
+pub const SQLITE_CASCADE_LEVELS_MAX: usize = 16;
+
 /// Columns that a row finder looks at; more would not tell rows apart any better.
 pub const SQLITE_FINDER_COLUMNS_MAX: usize = 64;
 
@@ -148,6 +155,9 @@ pub const NET_TIMEOUT_DEFAULT: u64 = 60;
 /// Most lanes that may run at once.
 pub const WORKERS_MAX: usize = 256;
 
+/// Tables whose place under the replication rules is remembered; with more, they are judged anew.
+pub const FILTER_NAMES_MAX: usize = 16_384;
+
 /// How long the applier waits before it tries again after a busy target or a full disk.
 pub const APPLY_RETRY: Duration = Duration::from_millis(1_000);
 
@@ -156,6 +166,9 @@ pub const STATUS_TIMEOUT_MS: u64 = 2_000;
 
 /// Largest status report that is read.
 pub const STATUS_BYTES_MAX: u64 = 64 << 20;
+
+/// Latencies of acknowledgements that their average is made of.
+pub const ACK_LATENCIES_KEPT: usize = 128;
 
 /// Longest time that a setting in seconds may say: a day.
 pub const SECONDS_MAX: u64 = 86_400;
@@ -183,3 +196,24 @@ pub const SNAPSHOT_LOCK_WAIT_S: u64 = 2;
 
 /// Time between two attempts at that lock.
 pub const SNAPSHOT_LOCK_RETRY: Duration = Duration::from_secs(3);
+
+/// Tables that wait to be read afresh.
+pub const RESYNC_QUEUE_MAX: usize = 4_096;
+
+/// Failures to read a table afresh that `status` remembers.
+pub const RESYNC_FAILURES_MAX: usize = 64;
+
+/// Time between two attempts to read a table afresh.
+pub const RESYNC_RETRY: Duration = Duration::from_millis(5_000);
+
+/// How far the applier may be behind what is received when a chunk is begun: the source keeps a view open for it meanwhile.
+pub const RESYNC_BEHIND_BYTES_MAX: u64 = 1 << 20;
+
+/// Time for a request over the control socket to come.
+pub const CONTROL_REQUEST_MS: u64 = 500;
+
+/// Longest request over the control socket.
+pub const CONTROL_REQUEST_BYTES_MAX: u64 = 1 << 20;
+
+/// How often `resync --wait` asks how far it is.
+pub const RESYNC_POLL: Duration = Duration::from_millis(200);

@@ -1,5 +1,6 @@
 //! Configuration: file, environment and flags, merged and checked before anything starts.
 
+pub mod filter;
 pub mod layer;
 pub mod limits;
 pub mod relay_log;
@@ -11,12 +12,13 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use self::filter::FilterConfig;
 use self::layer::Layer;
 use self::limits::{
     CONNECT_RETRY_DEFAULT, HEARTBEAT_PERIOD_DEFAULT, NET_TIMEOUT_DEFAULT, SECONDS_MAX, WORKERS_MAX,
 };
 use self::relay_log::RelayLogConfig;
-use self::source::{MySqlUrl, SourceConfig, Start, TlsConfig};
+use self::source::{DriverKind, MySqlUrl, SourceConfig, Start, TlsConfig};
 use self::target::TargetConfig;
 use crate::binlog::position::Position;
 use crate::error::{Error, ErrorKind, Result};
@@ -37,6 +39,16 @@ pub enum Until {
     CaughtUp,
 }
 
+/// What becomes of a table that cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnTableError {
+    /// It is set aside, and the others go on.
+    Quarantine,
+    /// Replication stops.
+    Stop,
+}
+
 /// Everything that `run` needs.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -52,6 +64,8 @@ pub struct Config {
     pub relay_log: RelayLogConfig,
     /// Where changes go.
     pub target: TargetConfig,
+    /// Which databases and tables are followed.
+    pub filter: FilterConfig,
     /// Databases applied at the same time.
     pub workers: usize,
     /// Time between attempts to reach the source.
@@ -60,6 +74,8 @@ pub struct Config {
     pub until: Until,
     /// End the process on a fatal replication error.
     pub exit_on_error: bool,
+    /// What becomes of a table that cannot go on.
+    pub on_table_error: OnTableError,
 }
 
 impl Config {
@@ -103,10 +119,17 @@ impl Config {
             layer.target_password.clone(),
             layer.target_password_file.as_deref(),
         )?;
+        let exit_on_error = layer.exit_on_error.unwrap_or(false);
+        // Who wants to be told of errors by the exit code wants that of a table's, too.
+        let on_table_error = match exit_on_error {
+            true => OnTableError::Stop,
+            false => OnTableError::Quarantine,
+        };
         let target = layer.target.as_deref().unwrap_or(DEFAULT_TARGET);
         Ok(Self {
             source,
             start,
+            filter: FilterConfig::from_layer(&layer)?,
             skip_to: layer.skip_to.as_deref().map(str::parse).transpose()?,
             relay_log: RelayLogConfig::from_layer(&layer)?,
             relay_dir: layer.relay_dir.unwrap_or_else(|| DEFAULT_RELAY_DIR.into()),
@@ -114,7 +137,8 @@ impl Config {
             workers,
             connect_retry: Duration::from_secs(connect_retry),
             until,
-            exit_on_error: layer.exit_on_error.unwrap_or(false),
+            exit_on_error,
+            on_table_error: layer.on_table_error.unwrap_or(on_table_error),
         })
     }
 }
@@ -145,7 +169,13 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
         layer.source_password.clone(),
         layer.password_file.as_deref(),
     )?;
-    let heartbeat = layer.heartbeat_period.unwrap_or(HEARTBEAT_PERIOD_DEFAULT);
+    // One lost heartbeat, or two, must not end a connection.
+    let heartbeat_max = layer
+        .replica_net_timeout
+        .map_or(u64::MAX, |timeout| timeout / 3);
+    let heartbeat = layer
+        .heartbeat_period
+        .unwrap_or_else(|| HEARTBEAT_PERIOD_DEFAULT.min(heartbeat_max).max(1));
     let timeout = layer
         .replica_net_timeout
         .unwrap_or_else(|| NET_TIMEOUT_DEFAULT.max(heartbeat.saturating_mul(3)));
@@ -166,6 +196,14 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
             "must be longer than heartbeat_period",
         ));
     }
+    let driver = layer.driver.unwrap_or_default();
+    let semi_sync = layer.semi_sync.unwrap_or(false);
+    if semi_sync && driver == DriverKind::MysqlCdc {
+        return Err(invalid(
+            "semi_sync",
+            "cannot be had with driver = \"mysql_cdc\", which sends no acknowledgements; set driver = \"native\"",
+        ));
+    }
     Ok(SourceConfig {
         host: url.host,
         port: url.port,
@@ -183,7 +221,8 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
         replica_uuid: String::new(),
         heartbeat_period: Duration::from_secs(heartbeat),
         net_read_timeout: Duration::from_secs(timeout),
-        driver: layer.driver.unwrap_or_default(),
+        driver,
+        semi_sync,
     })
 }
 
@@ -238,12 +277,18 @@ mod tests {
         assert_eq!(config.until, Until::Stopped);
         assert!(config.workers >= 1);
         assert!(config.source.net_read_timeout >= 3 * config.source.heartbeat_period);
+        let short = Layer {
+            replica_net_timeout: Some(6),
+            ..layer()
+        };
+        let config = Config::from_layer(short).unwrap();
+        assert_eq!(config.source.heartbeat_period, Duration::from_secs(2));
     }
 
     #[test]
     fn what_cannot_be_used_is_named() {
         type Edit = fn(&mut Layer);
-        let cases: [(&str, Edit); 6] = [
+        let cases: [(&str, Edit); 7] = [
             ("`source`", |l| l.source = None),
             ("`server_id`", |l| l.server_id = None),
             ("`server_id`", |l| l.server_id = Some(0)),
@@ -251,6 +296,10 @@ mod tests {
             ("`until`", |l| {
                 l.until = Some("b.000001:4".into());
                 l.until_caught_up = Some(true);
+            }),
+            ("`semi_sync`", |l| {
+                l.semi_sync = Some(true);
+                l.driver = Some(DriverKind::MysqlCdc);
             }),
             ("`replica_net_timeout`", |l| l.replica_net_timeout = Some(1)),
         ];

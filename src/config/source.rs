@@ -75,6 +75,8 @@ pub struct SourceConfig {
     pub net_read_timeout: Duration,
     /// Driver.
     pub driver: DriverKind,
+    /// Whether the source is told that we acknowledge what is durable here (semi-synchronous replication).
+    pub semi_sync: bool,
 }
 
 /// The parts of `mysql://USER[:PASSWORD]@HOST[:PORT]`, as `--source` and `--target` take it.

@@ -1,6 +1,7 @@
 //! QUERY events: statement text with the session it ran in.
 
 use crate::binlog::bytes::Bytes;
+use crate::binlog::query::QueryParts;
 use crate::error::{Error, Result};
 
 /// A statement as the binlog has it (MySQL `Query_event`), owned: it outlives the event's buffer.
@@ -32,6 +33,38 @@ pub struct Query {
     pub explicit_defaults_for_timestamp: Option<bool>,
     /// `Q_HRNOW` / `Q_MICROSECONDS`: microseconds of NOW() when the statement used them.
     pub micros: u32,
+    /// `Q_GTID_FLAGS3`: which part of an ALTER TABLE in two phases this is.
+    pub alter_phase: Option<AlterPhase>,
+    /// `Q_CHARACTER_SET_COLLATIONS` (MariaDB 11.2 and later): collation ids that stand in for their charset's default.
+    pub character_set_collations: Option<Vec<u16>>,
+}
+
+/// A part of an ALTER TABLE that MariaDB 10.8 and later log twice (`binlog_alter_two_phase`): when it begins and when
+/// its outcome is known. Each carries the whole statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlterPhase {
+    /// The source began; nothing has changed yet.
+    Start,
+    /// The change took effect.
+    Commit,
+    /// It failed on the source: nothing changed.
+    Rollback,
+}
+
+impl AlterPhase {
+    // `Gtid_log_event::FL_START_ALTER_E1`, `FL_COMMIT_ALTER_E1`, `FL_ROLLBACK_ALTER_E1` of MariaDB.
+    const START: u8 = 2;
+    const COMMIT: u8 = 4;
+    const ROLLBACK: u8 = 8;
+
+    fn from_flags(flags: u8) -> Option<Self> {
+        match flags {
+            _ if flags & Self::START != 0 => Some(Self::Start),
+            _ if flags & Self::COMMIT != 0 => Some(Self::Commit),
+            _ if flags & Self::ROLLBACK != 0 => Some(Self::Rollback),
+            _ => None,
+        }
+    }
 }
 
 /// Status variables, in the server's own names: `sql/log_event.h` of MySQL, and of MariaDB from 128.
@@ -65,49 +98,13 @@ mod var {
 
 /// Count of updated databases that means "too many to list".
 const OVER_MAX_DBS: u8 = 254;
-/// Bits of `Q_GTID_FLAGS3` after which a sequence number follows: COMMIT ALTER and ROLLBACK ALTER.
-const ALTER_SEQUENCE_FLAGS: u8 = 4 | 8;
-
-/// The parts of a QUERY body.
-struct Parts<'a> {
-    thread_id: u32,
-    error_code: u16,
-    vars: &'a [u8],
-    database: &'a [u8],
-    sql: &'a [u8],
-}
-
-impl<'a> Parts<'a> {
-    fn split(body: &'a [u8]) -> Result<Self> {
-        let mut r = Bytes::new(body);
-        let thread_id = r.u32()?;
-        r.u32()?; // seconds the statement took
-        let database_len = usize::from(r.u8()?);
-        let error_code = r.u16()?;
-        let vars_len = usize::from(r.u16()?);
-        let vars = r.take(vars_len)?;
-        let database = r.take(database_len)?;
-        if r.u8()? != 0 {
-            return Err(Error::corrupt(
-                "database name of a Query event does not end with NUL",
-            ));
-        }
-        Ok(Self {
-            thread_id,
-            error_code,
-            vars,
-            database,
-            sql: r.rest(),
-        })
-    }
-}
 
 /// Default database and statement text of a QUERY body, without looking at the session.
 ///
 /// # Errors
 /// `Corrupt` when the body ends before the text begins.
 pub fn query_text(body: &[u8]) -> Result<(&[u8], &[u8])> {
-    Parts::split(body).map(|parts| (parts.database, parts.sql))
+    QueryParts::split(body).map(|parts| (parts.database, parts.sql))
 }
 
 impl Query {
@@ -117,7 +114,7 @@ impl Query {
     /// # Errors
     /// `Corrupt` when it is no QUERY event.
     pub fn parse(body: &[u8], timestamp: u32) -> Result<Self> {
-        let parts = Parts::split(body)?;
+        let parts = QueryParts::split(body)?;
         let database = std::str::from_utf8(parts.database).map_err(|e| {
             let shown = parts.database.escape_ascii();
             Error::corrupt(format!("database name `{shown}` is not UTF-8")).with_source(e)
@@ -155,12 +152,36 @@ impl Query {
                 var::DEFAULT_COLLATION_FOR_UTF8MB4 => {
                     self.default_collation_utf8mb4 = Some(r.u16()?);
                 }
+                var::GTID_FLAGS3 => {
+                    self.alter_phase = AlterPhase::from_flags(r.u8()?);
+                    // The number of the START ALTER that it belongs to; the statement itself is here, too.
+                    if matches!(
+                        self.alter_phase,
+                        Some(AlterPhase::Commit | AlterPhase::Rollback)
+                    ) {
+                        r.u64()?;
+                    }
+                }
+                var::CHARACTER_SET_COLLATIONS => {
+                    self.character_set_collations = Some(collations(&mut r)?);
+                }
                 _ if skip_var(code, &mut r)? => {}
                 _ => break,
             }
         }
         Ok(())
     }
+}
+
+/// Pairs of a charset's and a collation's id; the collation's charset is the one meant.
+fn collations(r: &mut Bytes<'_>) -> Result<Vec<u16>> {
+    let count = r.u8()?;
+    let mut ids = Vec::with_capacity(count.into());
+    for _ in 0..count {
+        r.u16()?;
+        ids.push(r.u16()?);
+    }
+    Ok(ids)
 }
 
 /// Passes over a variable that says nothing we need; false when it is unknown.
@@ -180,15 +201,6 @@ fn skip_var(code: u8, r: &mut Bytes<'_>) -> Result<bool> {
             for _ in 0..if count == OVER_MAX_DBS { 0 } else { count } {
                 r.until_nul();
             }
-        }
-        var::GTID_FLAGS3 => {
-            if r.u8()? & ALTER_SEQUENCE_FLAGS != 0 {
-                r.u64()?;
-            }
-        }
-        var::CHARACTER_SET_COLLATIONS => {
-            let count = usize::from(r.u8()?);
-            r.take(4 * count)?;
         }
         var::SQL_REQUIRE_PRIMARY_KEY | var::DEFAULT_TABLE_ENCRYPTION => drop(r.u8()?),
         var::LC_TIME_NAMES => drop(r.u16()?),
@@ -248,6 +260,25 @@ mod tests {
         assert_eq!(query.micros, 513);
         assert_eq!(query.default_collation_utf8mb4, Some(255));
         assert_eq!(query.explicit_defaults_for_timestamp, Some(true));
+        assert_eq!(query.character_set_collations, Some(vec![0]));
+        assert_eq!(query.alter_phase, None);
+    }
+
+    #[test]
+    fn the_parts_of_an_alter_are_told_apart() {
+        let number = [9, 0, 0, 0, 0, 0, 0, 0];
+        for (flags, phase, has_number) in [
+            (2, AlterPhase::Start, false),
+            (4, AlterPhase::Commit, true),
+            (8, AlterPhase::Rollback, true),
+        ] {
+            let number = if has_number { &number[..] } else { &[] };
+            // The sql_mode behind it is read: nothing is left over of the number.
+            let vars = [&[130, flags][..], number, &[1, 4, 0, 0, 0, 0, 0, 0, 0]].concat();
+            let query = Query::parse(&body(&vars, b"lab", b"ALTER TABLE t ADD a INT"), 0).unwrap();
+            assert_eq!(query.alter_phase, Some(phase));
+            assert_eq!(query.sql_mode, 4);
+        }
     }
 
     #[test]

@@ -24,6 +24,12 @@ pub const FLAG_COMPLETE_ROWS: u16 = 8;
 /// changes of their own.
 pub const FLAG_SQL_FOREIGN_KEYS: u16 = 16;
 
+/// Whether the source did what foreign keys ask for without a row event: by the flags of the parent's. Without checks it
+/// did nothing at all, and a MySQL that enforces the keys above its storage engine writes an event for each child row.
+pub fn keys_act_silently(flags: u16) -> bool {
+    flags & (FLAG_NO_FOREIGN_KEY_CHECKS | FLAG_SQL_FOREIGN_KEYS) == 0
+}
+
 /// Table id of the row event that only ends a statement whose tables were all filtered out at the source.
 pub const DUMMY_TABLE_ID: u64 = 0x00ff_ffff;
 

@@ -8,13 +8,16 @@ use std::sync::Arc;
 
 use super::barrier::Barrier;
 use super::budget::Share;
+use super::resync::Copy;
+use crate::apply::quarantine::SetAside;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::Gtid;
-use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
 use crate::decode::query::Query;
 use crate::error::Result;
 use crate::schema::ddl::{SqlContext, Statement};
+use crate::schema::table::Table;
+use crate::snapshot::SnapshotRows;
 
 /// Where an event's body stands in [`LaneBatch::bytes`], and where the event stood in the source's file.
 #[derive(Debug, Clone)]
@@ -44,6 +47,46 @@ pub struct DdlTask {
     pub barriers: Option<(Barrier, Barrier)>,
 }
 
+/// Why a copy goes no further.
+#[derive(Debug)]
+pub struct CopyFailure {
+    /// Whether another attempt is made.
+    pub again: bool,
+}
+
+/// A step of the copy of a table that is read afresh; all of them stand between two groups.
+#[derive(Debug)]
+pub enum CopyStep {
+    /// The first chunk begins: the copy begins with this definition.
+    Begin {
+        /// The definition.
+        table: Arc<Table>,
+        /// Where the stream is.
+        at: Arc<Checkpoint>,
+    },
+    /// Another chunk begins.
+    Next {
+        /// The definition at its position.
+        table: Arc<Table>,
+    },
+    /// Rows of the chunk.
+    Rows {
+        /// The rows.
+        rows: SnapshotRows,
+        /// Where the stream is.
+        at: Arc<Checkpoint>,
+    },
+    /// The chunk is complete.
+    End {
+        /// And the table with it.
+        is_last: bool,
+        /// Where the stream is.
+        at: Arc<Checkpoint>,
+    },
+    /// The source cannot give the rest.
+    Failed(CopyFailure),
+}
+
 /// One thing for a lane to do.
 #[derive(Debug)]
 pub enum Item {
@@ -66,6 +109,14 @@ pub enum Item {
     Ddl(Arc<DdlTask>),
     /// A DDL statement inside a transaction (MySQL 8 `CREATE TABLE … SELECT`); committed with it.
     DdlInside(Arc<DdlTask>),
+    /// Remember this point of the open transaction, by its number in it.
+    Savepoint(u32),
+    /// Take back what was done since that point, which stays.
+    RollbackTo(u32),
+    /// A statement that nobody understands names this table: it is set aside.
+    SetAside(Box<SetAside>),
+    /// A table that is read afresh.
+    Copy(Arc<Copy>, Box<CopyStep>),
     /// The transaction ends here.
     Commit {
         /// The checkpoint after it.
@@ -73,8 +124,6 @@ pub enum Item {
         /// Present when the transaction has parts in other lanes.
         barrier: Option<Arc<Barrier>>,
     },
-    /// The transaction, which begins here in the source's file, ends and nothing of it counts.
-    Rollback(Position),
     /// Nothing for this lane up to here: move its checkpoint and make everything durable.
     Advance(Arc<Checkpoint>),
     /// Make what is committed durable; a transaction is open and goes on.
@@ -88,6 +137,8 @@ pub struct LaneBatch {
     pub bytes: Vec<u8>,
     /// What to do, in order.
     pub items: Vec<Item>,
+    /// Bytes of rows that items hold themselves.
+    pub rows_bytes: usize,
     /// The memory that this batch holds of the common budget; given back when dropped.
     pub share: Option<Share>,
 }
@@ -116,6 +167,6 @@ impl LaneBatch {
 
     /// Memory held, roughly.
     pub fn weight(&self) -> usize {
-        self.bytes.len() + self.items.len() * size_of::<Item>()
+        self.bytes.len() + self.rows_bytes + self.items.len() * size_of::<Item>()
     }
 }

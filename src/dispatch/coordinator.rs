@@ -12,19 +12,24 @@
 use std::cmp::Ordering;
 use std::sync::atomic::Ordering as AtomicOrdering;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::copier::Copier;
+use super::filter::Filter;
 use super::lane::LaneContext;
 use super::lanes::{Lanes, Roster};
 use super::router::Router;
 use super::state::ApplierState;
 use crate::apply::Target;
 use crate::binlog::position::Position;
-use crate::checkpoint::parked::HeldRows;
+use crate::checkpoint::parked::ParkedXa;
 use crate::checkpoint::{Checkpoint, Watermark};
-use crate::config::limits::{RELAY_WAIT, WATERMARK_INTERVAL};
+use crate::config::filter::FilterConfig;
+use crate::config::limits::{RELAY_WAIT, RESYNC_BEHIND_BYTES_MAX, WATERMARK_INTERVAL};
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoints;
 use crate::relay::reader::RelayReader;
+use crate::snapshot::SnapshotSource;
 
 /// What one run of the applier side needs.
 pub struct Run {
@@ -32,12 +37,16 @@ pub struct Run {
     pub reader: RelayReader,
     /// Where it begins: the watermark, or the start position.
     pub from: Watermark,
-    /// Starts of transactions of which not all counts: held until their end is known.
-    pub set_aside: Vec<Position>,
+    /// Starts of transactions that the source never finished, or rolled back: left out.
+    pub cut_short: Vec<Position>,
     /// Where changes go.
     pub target: Arc<dyn Target>,
+    /// Which tables are followed.
+    pub filter: FilterConfig,
     /// What lanes share.
     pub context: LaneContext,
+    /// Where tables are read afresh.
+    pub snapshots: Arc<dyn SnapshotSource>,
     /// The lanes' progress, for `status`.
     pub roster: Roster,
     /// Ends when everything before this is applied and durable; may be set later (`--until-caught-up`).
@@ -57,11 +66,12 @@ pub enum Ended {
 
 struct Coordinator {
     reader: RelayReader,
-    /// Reads the rows of a transaction that was held and is being committed.
+    /// Reads the rows of a prepared XA transaction that is being committed.
     replay: Option<RelayReader>,
     router: Router,
     target: Arc<dyn Target>,
     context: LaneContext,
+    copier: Copier,
     until: Arc<OnceLock<Position>>,
     state: Arc<ApplierState>,
     watermark: Option<Position>,
@@ -77,11 +87,31 @@ struct Coordinator {
 /// The first error of the coordinator or any lane. What was whole then is committed or rolled back, and comes again in
 /// the next run.
 pub fn run(run: Run) -> Result<Ended> {
-    let lanes = Lanes::open(run.target.clone(), run.context.clone(), run.roster)?;
+    let lanes = Lanes::open(
+        run.target.clone(),
+        run.context.clone(),
+        run.roster,
+        run.from.at.clone(),
+    )?;
     let from_position = run.from.at.position.clone();
     run.reader.release(run.from.needed_from());
+    let flavor = run.reader.format().flavor;
+    let filter = Filter::new(&run.filter, flavor, run.context.source.clone());
     let mut coordinator = Coordinator {
-        router: Router::new(lanes, run.from, run.reader.format().clone(), run.set_aside),
+        router: Router::new(
+            lanes,
+            filter,
+            run.from,
+            run.reader.format().clone(),
+            run.cut_short,
+            run.context.on_table_error,
+        ),
+        copier: Copier::new(
+            run.snapshots,
+            run.context.resyncs.clone(),
+            run.context.quarantine.clone(),
+            run.context.stop.clone(),
+        ),
         reader: run.reader,
         replay: None,
         target: run.target,
@@ -109,6 +139,10 @@ impl Coordinator {
             }
             if self.last_duties.elapsed() >= self.duties_interval() {
                 self.duties()?;
+            }
+            if !self.router.in_group() && self.copier.has_work() {
+                let is_near = self.reader.is_near_end(RESYNC_BEHIND_BYTES_MAX);
+                self.copier.turn(&mut self.router, is_near)?;
             }
             self.step()?;
         }
@@ -138,14 +172,14 @@ impl Coordinator {
         Ok(())
     }
 
-    /// The rows of a transaction that was held go to the lanes, one event at a time, so that a stop is heard between them.
+    /// The rows of a prepared XA transaction go to the lanes, one event at a time, so that a stop is heard between them.
     fn replay_step(&mut self) -> Result<()> {
         let reader = match (&mut self.replay, self.router.to_replay()) {
             (Some(reader), _) => reader,
-            (None, Some(rows)) => self.replay.insert(
+            (None, Some(xa)) => self.replay.insert(
                 self.reader
-                    .range(&rows.start, rows.end)
-                    .map_err(|error| no_rows(error, rows))?,
+                    .range(&xa.start, xa.end)
+                    .map_err(|error| no_rows(error, xa))?,
             ),
             (None, None) => return Ok(()),
         };
@@ -165,8 +199,9 @@ impl Coordinator {
             return;
         }
         self.shows_open = false;
-        let passed_over = self.router.passed_over();
-        self.state.set_read(self.router.checkpoint(), passed_over);
+        let (passed_over, left_out) = (self.router.passed_over(), self.router.left_out());
+        self.state
+            .set_read(self.router.checkpoint(), passed_over, left_out);
         self.publish_parked();
     }
 
@@ -180,7 +215,11 @@ impl Coordinator {
         self.router.lanes().flush_all()?;
         self.context.behind.store(false, AtomicOrdering::Release);
         self.state.set_caught_up(self.reader.position());
-        self.reader.wait(RELAY_WAIT);
+        let wait = match self.copier.is_ready() {
+            true => Duration::ZERO,
+            false => RELAY_WAIT,
+        };
+        self.reader.wait(wait);
         Ok(())
     }
 
@@ -202,7 +241,7 @@ impl Coordinator {
 
     /// With many databases, moving every checkpoint costs as many fsyncs: less often then. At once while receiving waits
     /// for it.
-    fn duties_interval(&mut self) -> std::time::Duration {
+    fn duties_interval(&mut self) -> Duration {
         if self.reader.is_room_wanted() {
             return RELAY_WAIT;
         }
@@ -250,6 +289,7 @@ impl Coordinator {
         if !is_later || at.position.order(&read) == Some(Ordering::Greater) {
             return Ok(());
         }
+        failpoints::hit(failpoints::WATERMARK_BEFORE_STORE);
         let parked = self.router.parked();
         let watermark = Watermark {
             at: at.clone(),
@@ -257,6 +297,7 @@ impl Coordinator {
         };
         self.target.set_watermark(&watermark)?;
         parked.forget(&at.position);
+        failpoints::hit(failpoints::WATERMARK_STORED);
         self.reader.release(watermark.needed_from());
         self.watermark = Some(at.position.clone());
         self.state.clear_error();
@@ -300,9 +341,12 @@ impl Coordinator {
     }
 }
 
-fn no_rows(error: Error, rows: &HeldRows) -> Error {
-    let what = "the rows of a prepared XA transaction cannot be read from the relay log any more, and it is to be committed";
+fn no_rows(error: Error, xa: &ParkedXa) -> Error {
+    let what = format!(
+        "the rows of the prepared XA transaction {} cannot be read from the relay log any more, and it is to be committed",
+        xa.id.readable()
+    );
     Error::new(error.kind(), what)
-        .at_pos(rows.start.file.clone(), rows.start.offset)
+        .at_pos(xa.start.file.clone(), xa.start.offset)
         .with_source(error)
 }

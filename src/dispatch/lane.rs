@@ -8,6 +8,9 @@
 //! # Threading
 //! Owns its [`Lane`]; takes one of the workers while it has something to do and gives it back while it waits.
 
+mod aside;
+mod copy;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,23 +18,28 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
+use self::aside::AsideTables;
 use super::barrier::Barrier;
 use super::batch::{DdlTask, EventBody, Item, LaneBatch};
 use super::budget::{Budget, Share};
 use super::mapped::MappedTable;
 use super::progress::{LaneProgress, LaneState};
+use super::quarantine::Quarantine;
+use super::resync::ResyncQueue;
 use super::stop::StopFlag;
+use crate::apply::quarantine::SetAside;
 use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
 use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::Gtid;
-use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
+use crate::config::OnTableError;
 use crate::config::limits::{
     LANE_LINGER_MS, LANE_MERGE_ROWS_MAX, LANE_MERGE_TIME_MAX, LANE_TABLE_MAPS_MAX,
 };
-use crate::decode::rows::{RowKind, RowReader, RowsEvent};
-use crate::decode::table_map::TableMap;
+use crate::decode::rows::{RowKind, RowReader, RowsEvent, keys_act_silently, rows_table_id};
+use crate::decode::table_map::{TableMap, table_map_names};
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoints;
 
 /// What all lanes share.
 #[derive(Clone)]
@@ -46,6 +54,12 @@ pub struct LaneContext {
     pub behind: Arc<AtomicBool>,
     /// Whether each transaction is to be committed at once, because receiving waits until relay files can go.
     pub hurry: Arc<AtomicBool>,
+    /// What becomes of a table that cannot go on.
+    pub on_table_error: OnTableError,
+    /// The tables that are set aside.
+    pub quarantine: Arc<Quarantine>,
+    /// The tables that are to be read afresh.
+    pub resyncs: Arc<ResyncQueue>,
 }
 
 /// The source transaction being applied, for messages.
@@ -54,6 +68,8 @@ struct Current {
     gtid: Option<Gtid>,
     file: Option<Arc<str>>,
     open: bool,
+    /// Number of its first savepoint.
+    first_savepoint: Option<u32>,
 }
 
 /// Runs one lane until its queue is closed.
@@ -64,6 +80,9 @@ pub struct LaneWorker {
     context: LaneContext,
     format: Option<Arc<FormatDescription>>,
     tables: HashMap<u64, MappedTable>,
+    /// Mapped tables that are set aside.
+    passed_over: HashMap<u64, String>,
+    aside: AsideTables,
     current: Current,
     /// The checkpoint of the last whole transaction in the open target transaction.
     pending: Option<Arc<Checkpoint>>,
@@ -74,9 +93,10 @@ pub struct LaneWorker {
 }
 
 impl LaneWorker {
-    /// A worker for `lane`.
+    /// A worker for `lane`, with the marks of its tables that are set aside.
     pub fn new(
         lane: Box<dyn Lane>,
+        marks: Vec<SetAside>,
         queue: Receiver<LaneBatch>,
         progress: Arc<LaneProgress>,
         context: LaneContext,
@@ -88,6 +108,8 @@ impl LaneWorker {
             context,
             format: None,
             tables: HashMap::new(),
+            passed_over: HashMap::new(),
+            aside: AsideTables::of(marks),
             current: Current::default(),
             pending: None,
             pending_since: Instant::now(),
@@ -194,36 +216,55 @@ impl LaneWorker {
                 timestamp,
             } => {
                 if self.tables.len() >= LANE_TABLE_MAPS_MAX {
-                    self.tables.clear();
+                    self.forget_maps();
                 }
                 self.current = Current {
                     gtid: *gtid,
                     file: Some(file.clone()),
                     open: true,
+                    first_savepoint: None,
                 };
                 self.progress.set_oldest(*timestamp);
                 self.begin()
             }
             Item::Format(format) => {
                 self.format = Some(format.clone());
-                self.tables.clear();
+                self.forget_maps();
                 Ok(())
             }
             Item::TableMap(event) => {
-                let outcome = self.map_table(batch.body(event)?);
-                outcome.map_err(|error| self.at_event(error, event))
+                let body = batch.body(event)?;
+                // Once more when its table was set aside: it is passed over then.
+                while let Err(error) = self.map_table(body) {
+                    self.contain(self.at_event(error, event))?;
+                }
+                Ok(())
             }
             Item::Rows(event) => {
-                let outcome = self.apply_rows(event.kind, batch.body(event)?);
-                outcome.map_err(|error| self.at_event(error, event))
+                let body = batch.body(event)?;
+                // Once more when a table was set aside: this one, or another whose rows were waiting to be sent.
+                while let Err(error) = self.apply_rows(event.kind, body) {
+                    self.contain(self.at_event(error, event))?;
+                }
+                Ok(())
             }
+            Item::SetAside(mark) => self.set_aside(mark),
+            Item::Copy(copy, step) => self.copy_step(copy, step),
             Item::Ddl(task) => self.ddl(task).map_err(|error| at_ddl(error, task)),
             Item::DdlInside(task) => self
                 .run_ddl(task, false)
                 .map_err(|error| at_ddl(error, task))
                 .map(drop),
+            Item::Savepoint(number) => {
+                self.current.first_savepoint.get_or_insert(*number);
+                self.lane.savepoint(*number)
+            }
+            Item::RollbackTo(number) => {
+                // What was learnt of tables since then may be gone, too.
+                self.tables.clear();
+                self.lane.rollback_to(*number)
+            }
             Item::Commit { at, barrier } => self.commit(at, barrier.as_deref()),
-            Item::Rollback(start) => self.undo(start),
             Item::Advance(at) => self.advance(at),
             Item::MakeDurable => self.make_durable(),
         }
@@ -245,14 +286,28 @@ impl LaneWorker {
         }
     }
 
+    fn forget_maps(&mut self) {
+        self.tables.clear();
+        self.passed_over.clear();
+    }
+
     fn map_table(&mut self, body: &[u8]) -> Result<()> {
         let format = self.format.as_ref().ok_or_else(no_format)?;
-        let map = TableMap::parse(body, format)?;
-        let known = self.tables.get(&map.table_id);
+        let (id, database, table) = table_map_names(body, format)?;
+        let known = self.tables.get(&id);
         if known.is_some_and(|known| known.is_same(body)) {
             return Ok(());
         }
-        let (database, table, id) = (map.database.clone(), map.table.clone(), map.table_id);
+        let database = String::from_utf8_lossy(database);
+        let table = String::from_utf8_lossy(table);
+        if let Some(name) = self.passed_over_name(&table)? {
+            self.tables.remove(&id);
+            self.passed_over.insert(id, name);
+            return Ok(());
+        }
+        self.passed_over.remove(&id);
+        let map =
+            TableMap::parse(body, format).map_err(|error| error.at_table(&database, &table))?;
         let mapped = MappedTable::new(
             map,
             body,
@@ -267,20 +322,31 @@ impl LaneWorker {
 
     fn apply_rows(&mut self, kind: u8, body: &[u8]) -> Result<()> {
         let format = self.format.as_ref().ok_or_else(no_format)?;
-        let event = RowsEvent::parse(kind, body, format)?;
+        let id = rows_table_id(body, format.post_header_len(kind))?;
+        if let Some(table) = self.passed_over.get(&id).cloned() {
+            let event = RowsEvent::parse(kind, body, format);
+            let changes_others = event.map_or(true, |event| {
+                event.kind != RowKind::Insert && keys_act_silently(event.flags)
+            });
+            return self.pass_over(&table, changes_others);
+        }
+        let located = |error: Error, mapped: Option<&MappedTable>| match mapped {
+            Some(mapped) => error.at_table(&mapped.map.database, &mapped.map.table),
+            None => error,
+        };
+        let event = RowsEvent::parse(kind, body, format)
+            .map_err(|error| located(error, self.tables.get(&id)))?;
         let Some(mapped) = self.tables.get(&event.table_id) else {
             return Err(Error::corrupt(format!(
                 "no Table_map event for table id {}",
                 event.table_id
             )));
         };
-        let mut reader = RowReader::new(&mapped.plan, &event)?;
         let searches = mapped.is_without_key && event.kind != RowKind::Insert;
         self.progress.searches.store(searches, Ordering::Relaxed);
-        let rows = self
-            .lane
-            .rows(&mapped.table, &mut reader)
-            .map_err(|error| error.at_table(&mapped.map.database, &mapped.map.table))?;
+        let reader = RowReader::new(&mapped.plan, &event);
+        let rows = reader.and_then(|mut reader| self.lane.rows(&mapped.table, &mut reader));
+        let rows = rows.map_err(|error| located(error, Some(mapped)))?;
         self.pending_rows += rows;
         self.progress.open_rows.fetch_add(rows, Ordering::Relaxed);
         self.progress.rows.fetch_add(rows, Ordering::Relaxed);
@@ -289,7 +355,11 @@ impl LaneWorker {
 
     fn commit(&mut self, at: &Arc<Checkpoint>, barrier: Option<&Barrier>) -> Result<()> {
         self.current.open = false;
+        if let Some(first) = self.current.first_savepoint.take() {
+            self.lane.release_savepoint(first)?;
+        }
         self.set_pending(at);
+        self.publish_aside();
         if let Some(barrier) = barrier {
             self.meet(barrier)?;
             return self.commit_pending();
@@ -298,20 +368,6 @@ impl LaneWorker {
             || self.pending_since.elapsed() >= LANE_MERGE_TIME_MAX
             || self.context.hurry.load(Ordering::Relaxed);
         if full { self.commit_pending() } else { Ok(()) }
-    }
-
-    /// Drops the open transaction. Whole ones that were merged before it cannot be kept here: all come again.
-    fn undo(&mut self, start: &Position) -> Result<()> {
-        if self.pending.is_some() {
-            let what = "the source rolled this transaction back";
-            return Err(
-                Error::new(ErrorKind::SetAside, what).at_pos(start.file.clone(), start.offset)
-            );
-        }
-        self.current.open = false;
-        self.pending_rows = 0;
-        self.tables.clear();
-        self.lane.rollback()
     }
 
     fn set_pending(&mut self, at: &Arc<Checkpoint>) {
@@ -335,7 +391,12 @@ impl LaneWorker {
         let Some(at) = self.pending.take() else {
             return Ok(());
         };
-        self.lane.commit(&at)?;
+        failpoints::hit(failpoints::LANE_BEFORE_COMMIT);
+        // Rows that wait to be sent may show only now that they do not fit.
+        while let Err(error) = self.lane.commit(&at) {
+            self.contain(error.at_pos(at.position.file.clone(), at.position.offset))?;
+        }
+        failpoints::hit(failpoints::LANE_COMMITTED);
         self.progress.set_committed(at);
         self.progress.commits.fetch_add(1, Ordering::Relaxed);
         let invalid = self.lane.invalid_texts();
@@ -365,6 +426,12 @@ impl LaneWorker {
 
     fn ddl(&mut self, task: &DdlTask) -> Result<()> {
         self.current.file = Some(task.at.position.file.clone());
+        let outcome = self.ddl_halves(task);
+        self.publish_aside();
+        outcome
+    }
+
+    fn ddl_halves(&mut self, task: &DdlTask) -> Result<()> {
         let Some((before, between)) = &task.barriers else {
             self.lane.begin()?;
             // Alone again after a crash: the other databases have done their part already.
@@ -391,25 +458,41 @@ impl LaneWorker {
     }
 
     fn run_ddl(&mut self, task: &DdlTask, finish: bool) -> Result<DdlOutcome> {
-        self.tables.clear();
-        if !finish && self.lane.commits_ddl() {
-            // The whole transactions before it; its own has no rows yet.
-            self.commit_pending()?;
-            self.lane.begin()?;
+        self.forget_maps();
+        if !finish {
+            if self.lane.commits_ddl() {
+                // The whole transactions before it; its own has no rows yet.
+                self.commit_pending()?;
+                self.lane.begin()?;
+            }
+            self.prepare_marks(task)?;
         }
-        let ddl = Ddl {
-            query: &task.query,
-            statement: &task.statement,
-            context: &task.context,
-            source: self.context.source.as_ref(),
-            database: &self.progress.database,
-            at: &task.at,
+        let outcome = loop {
+            let set_aside = self.passed_over_names();
+            let ddl = Ddl {
+                query: &task.query,
+                statement: &task.statement,
+                context: &task.context,
+                source: self.context.source.as_ref(),
+                database: &self.progress.database,
+                at: &task.at,
+                set_aside: &set_aside,
+            };
+            let outcome = if finish {
+                self.lane.finish_ddl(&ddl).map(|()| DdlOutcome::Done)
+            } else {
+                self.lane.ddl(&ddl)
+            };
+            match outcome {
+                Ok(outcome) => break outcome,
+                // Once more without the table that was set aside.
+                Err(error) => self.contain_ddl(at_ddl(error, task), task)?,
+            }
         };
-        if finish {
-            self.lane.finish_ddl(&ddl).map(|()| DdlOutcome::Done)
-        } else {
-            self.lane.ddl(&ddl)
+        if !finish {
+            self.follow_marks(task)?;
         }
+        Ok(outcome)
     }
 }
 

@@ -8,11 +8,14 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{SendTimeoutError, Sender, bounded};
 
-use super::batch::{EventBody, Item, LaneBatch};
+use super::batch::{CopyStep, EventBody, Item, LaneBatch};
 use super::budget::Budget;
 use super::lane::{LaneContext, LaneWorker};
 use super::progress::LaneProgress;
-use crate::apply::Target;
+use super::quarantine::{AsideTable, TableId};
+use super::resync::Copy;
+use crate::apply::quarantine::SetAside;
+use crate::apply::{SourceSchema, Target};
 use crate::binlog::format::FormatDescription;
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
@@ -43,11 +46,18 @@ pub struct Lanes {
     by_name: HashMap<String, usize>,
     handles: Vec<Option<Handle>>,
     roster: Roster,
+    /// Where the run begins.
+    from: Checkpoint,
 }
 
 impl Lanes {
     /// Opens a lane for every database that the target knows.
-    pub fn open(target: Arc<dyn Target>, context: LaneContext, roster: Roster) -> Result<Self> {
+    pub fn open(
+        target: Arc<dyn Target>,
+        context: LaneContext,
+        roster: Roster,
+        from: Checkpoint,
+    ) -> Result<Self> {
         let known = target.checkpoints()?;
         let mut lanes = Self {
             target,
@@ -56,7 +66,10 @@ impl Lanes {
             by_name: HashMap::new(),
             handles: Vec::new(),
             roster,
+            from,
         };
+        lanes.context.quarantine.clear();
+        lanes.context.resyncs.reset();
         lanes
             .roster
             .lock()
@@ -66,6 +79,11 @@ impl Lanes {
             lanes.lane(&database)?;
         }
         Ok(lanes)
+    }
+
+    /// Answers from the source itself.
+    pub fn source(&self) -> &dyn SourceSchema {
+        self.context.source.as_ref()
     }
 
     /// Number of open lanes.
@@ -97,13 +115,23 @@ impl Lanes {
             ));
         }
         let mut lane = self.target.open_lane(database)?;
-        let checkpoint = lane.checkpoint();
+        let marks = lane.marks()?;
+        self.publish_marks(database, &marks);
+        // A checkpoint of another source says nothing of where this one's events belong. The run began here only after
+        // every database had all that came from that one.
+        let checkpoint = lane.checkpoint().map(|at| {
+            if at.source_id == self.from.source_id {
+                at
+            } else {
+                self.from.clone()
+            }
+        });
         // What a killed process committed may not be durable yet, and the watermark relies on it.
         lane.make_durable()?;
         let has_until = checkpoint.as_ref().map(|at| at.position.clone());
         let progress = Arc::new(LaneProgress::new(database, checkpoint));
         let (sender, queue) = bounded(LANE_QUEUE_BATCHES);
-        let worker = LaneWorker::new(lane, queue, progress.clone(), self.context.clone());
+        let worker = LaneWorker::new(lane, marks, queue, progress.clone(), self.context.clone());
         let thread = std::thread::Builder::new()
             .name("lane".into())
             .spawn(move || worker.run())?;
@@ -122,6 +150,23 @@ impl Lanes {
         }));
         self.by_name.insert(database.to_owned(), number);
         Ok(number)
+    }
+
+    /// What is set aside, before the lane itself publishes it: other lanes ask for it, and for a fresh copy of what needs one.
+    fn publish_marks(&self, database: &str, marks: &[SetAside]) {
+        let table = |mark: &SetAside| AsideTable {
+            mark: mark.clone(),
+            passed_over: 0,
+        };
+        let tables = marks.iter().map(table).collect();
+        self.context.quarantine.publish(database, tables);
+        for mark in marks.iter().filter(|mark| mark.resync) {
+            // When too many wait, the next start brings up the rest.
+            let _ = self
+                .context
+                .resyncs
+                .request(&TableId::new(database, &mark.table));
+        }
     }
 
     fn handle(&mut self, lane: usize) -> Result<&mut Handle> {
@@ -150,6 +195,17 @@ impl Lanes {
         let handle = self.handle(lane)?;
         handle.batch.items.push(item);
         self.flush_if_full(lane)
+    }
+
+    /// Queues a step of a table's copy, whose rows take memory of their own.
+    pub fn push_copy(&mut self, lane: usize, copy: &Arc<Copy>, step: CopyStep) -> Result<()> {
+        let bytes = match &step {
+            CopyStep::Rows { rows, .. } => rows.weight(),
+            _ => 0,
+        };
+        let handle = self.handle(lane)?;
+        handle.batch.rows_bytes += bytes;
+        self.push(lane, Item::Copy(copy.clone(), Box::new(step)))
     }
 
     /// Queues an event with its body; tells the lane the format first when it changed.

@@ -1,15 +1,22 @@
 //! Events to lanes: which database each event belongs to, and where groups begin and end.
 
 mod ddl;
-mod held;
+mod refusal;
+pub mod savepoint;
+mod xa;
 
 use std::sync::Arc;
 
+use refusal::{incident, not_row_format, unsupported};
+
 use super::barrier::Barrier;
 use super::batch::Item;
-use super::group::{Delivery, Group, Route};
+use super::filter::Filter;
+use super::group::{Group, Route, Xa};
 use super::lanes::Lanes;
+use super::state::LeftOut;
 use super::statement::{self, Meaning};
+use crate::apply::quarantine::SetAside;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::{Gtid, GtidSet, MariaDbGtidEvent, MySqlGtidEvent};
 use crate::binlog::header::{FLAG_IGNORABLE, Header};
@@ -17,6 +24,7 @@ use crate::binlog::kind;
 use crate::binlog::position::Position;
 use crate::checkpoint::parked::Parked;
 use crate::checkpoint::{Checkpoint, Watermark};
+use crate::config::OnTableError;
 use crate::decode::mariadb;
 use crate::decode::payload::Payload;
 use crate::decode::query::{Query, query_text};
@@ -53,14 +61,6 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The position behind it.
-    fn end_position(self) -> Position {
-        Position {
-            file: self.file.clone(),
-            offset: self.end,
-        }
-    }
-
     /// An event that was packed into this one.
     fn inner<'b>(self, header: &Header, body: &'b [u8]) -> Step<'b>
     where
@@ -80,39 +80,49 @@ impl<'a> Step<'a> {
 /// Gives events to lanes.
 pub struct Router {
     lanes: Lanes,
+    filter: Filter,
     group: Group,
     format: Arc<FormatDescription>,
     source_id: Arc<str>,
     position: Position,
+    last_end: Position,
     executed: Arc<GtidSet>,
     timestamp: u32,
     passed_over: u64,
+    left_out: LeftOut,
     /// XA transactions that are prepared and not decided.
     parked: Parked,
-    /// Starts of transactions that are held until their end is known.
-    set_aside: Vec<Position>,
+    /// Starts of transactions that the source never finished, or rolled back.
+    cut_short: Vec<Position>,
+    on_table_error: OnTableError,
 }
 
 impl Router {
     /// A router that begins at a watermark.
     pub fn new(
         lanes: Lanes,
+        filter: Filter,
         watermark: Watermark,
         format: FormatDescription,
-        set_aside: Vec<Position>,
+        cut_short: Vec<Position>,
+        on_table_error: OnTableError,
     ) -> Self {
         let from = watermark.at;
         Self {
             lanes,
+            filter,
             group: Group::default(),
             format: Arc::new(format),
             source_id: from.source_id,
+            last_end: from.position.clone(),
             position: from.position,
             executed: from.executed,
             timestamp: from.timestamp,
             passed_over: 0,
             parked: Parked::new(watermark.parked),
-            set_aside,
+            left_out: LeftOut::default(),
+            cut_short,
+            on_table_error,
         }
     }
 
@@ -135,6 +145,21 @@ impl Router {
     /// Statements that changed no table and were passed over.
     pub fn passed_over(&self) -> u64 {
         self.passed_over
+    }
+
+    /// What the replication rules left out.
+    pub fn left_out(&self) -> LeftOut {
+        self.left_out
+    }
+
+    /// Where the stream is.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// End of the last group.
+    pub fn last_end(&self) -> &Position {
+        &self.last_end
     }
 
     /// Where the stream is, between two groups.
@@ -185,7 +210,7 @@ impl Router {
             kind::WRITE_ROWS_V1..=kind::DELETE_ROWS_V1
             | kind::WRITE_ROWS_V2..=kind::DELETE_ROWS_V2
             | kind::PARTIAL_UPDATE_ROWS => self.rows(step),
-            kind::XID => self.commit(step),
+            kind::XID => self.end_group(step),
             kind::QUERY => self.query(step),
             kind::GTID | kind::ANONYMOUS_GTID | kind::GTID_TAGGED => {
                 let event = MySqlGtidEvent::parse(step.kind, step.body)?;
@@ -196,7 +221,7 @@ impl Router {
                 let event = MariaDbGtidEvent::parse(step.server_id, step.body)?;
                 self.begin_named(step, Some(event.gtid));
                 if event.prepares().is_some() {
-                    self.group.delivery = Delivery::AfterPrepare;
+                    self.group.xa = Xa::Preparing;
                 }
                 if !event.is_standalone() {
                     self.begin(step);
@@ -231,10 +256,7 @@ impl Router {
             | kind::VIEW_CHANGE
             | kind::MARIADB_ANNOTATE_ROWS
             | kind::MARIADB_BINLOG_CHECKPOINT => Ok(()),
-            kind::INCIDENT => Err(unsupported(
-                "the source reports an incident: changes were lost from its binlog, so no replica can follow; copy the \
-                 data afresh and start behind it",
-            )),
+            kind::INCIDENT => Err(incident(step)),
             kind::BEGIN_LOAD_QUERY | kind::EXECUTE_LOAD_QUERY => {
                 Err(not_row_format("LOAD DATA", "LOAD DATA INFILE"))
             }
@@ -244,23 +266,21 @@ impl Router {
             kind::MARIADB_START_ENCRYPTION => Err(unsupported("the binlog is encrypted")),
             _ if step.flags & FLAG_IGNORABLE != 0 => Ok(()),
             unknown => Err(unsupported(&format!(
-                "event type {unknown} is unknown and not marked as ignorable"
+                "event type {unknown} is unknown and not marked as ignorable; a newer relaylite may know it"
             ))),
         }
     }
 
-    /// No transaction goes on in another file: one that is open was being written when the source crashed, and the source
-    /// dropped it.
+    /// No transaction goes on in another file: one that is open was being written when the source crashed. Nothing of it
+    /// may stay, and what was merged before it must: the run begins again, and leaves it out.
     fn new_file(&mut self) -> Result<()> {
         match self.group.start.take() {
-            Some(start) if self.group.open && !self.group.lanes.is_empty() => Err(set_aside(
-                start,
+            Some(start) if self.group.open && !self.cut_short.contains(&start) => Err(Error::new(
+                ErrorKind::CutShort,
                 "the source crashed while it wrote this transaction",
-            )),
-            start => {
-                if let (Some(start), true) = (start, self.group.open) {
-                    tracing::warn!(at = %start, "a transaction was cut short by the source's crash; it is left out");
-                }
+            )
+            .at_pos(start.file, start.offset)),
+            _ => {
                 self.group.clear();
                 Ok(())
             }
@@ -284,9 +304,7 @@ impl Router {
                 file: step.file.clone(),
                 offset: step.start,
             };
-            if self.set_aside.contains(&start) {
-                self.group.delivery = Delivery::AfterEnd;
-            }
+            self.group.is_known |= self.cut_short.contains(&start);
             self.group.start = Some(start);
         }
         if self.group.timestamp == 0 {
@@ -301,26 +319,29 @@ impl Router {
 
     /// The head of a file names everything before it, also what was there before the start.
     fn previous_gtids(&mut self, set: &GtidSet) {
-        if !set.is_subset(&self.executed) {
-            Arc::make_mut(&mut self.executed).union(set);
-        }
+        Arc::make_mut(&mut self.executed).complete_from(set);
     }
 
     fn table_map(&mut self, step: Step<'_>) -> Result<()> {
-        let (id, database, _) = table_map_names(step.body, &self.format)?;
+        let (id, database, table) = table_map_names(step.body, &self.format)?;
         let database = std::str::from_utf8(database)
             .map_err(|_| Error::corrupt("a database name that is not UTF-8"))?;
+        let table = std::str::from_utf8(table)
+            .map_err(|_| Error::corrupt("a table name that is not UTF-8"))?;
         // A row event without BEGIN is a group all the same (MySQL 5.1 non-transactional tables).
         self.begin(step);
-        let is_nothing = self.group.is_known || self.group.delivery.is_held();
+        let is_nothing = self.group.is_known || self.group.xa == Xa::Preparing;
         let route = if is_nothing || statement::is_system_database(database) {
             Route::Skip
         } else {
-            self.route(database, step.file)?
+            match self.filter.route(database, table)? {
+                Some(here) => self.route(&here, step.file)?,
+                None => Route::LeftOut,
+            }
         };
         self.group.routes.insert(id, route);
         match route {
-            Route::Skip => Ok(()),
+            Route::Skip | Route::LeftOut => Ok(()),
             Route::Lane(lane) => self.lanes.push_event(
                 lane,
                 &self.format,
@@ -352,6 +373,9 @@ impl Router {
                 timestamp,
             },
         )?;
+        for number in self.group.savepoints.numbers() {
+            self.lanes.push(lane, Item::Savepoint(number))?;
+        }
         Ok(Route::Lane(lane))
     }
 
@@ -365,6 +389,10 @@ impl Router {
                 Item::Rows,
             ),
             Some(Route::Skip) => Ok(()),
+            Some(Route::LeftOut) => {
+                self.left_out.row_events += 1;
+                Ok(())
+            }
             None if id == DUMMY_TABLE_ID => Ok(()),
             None => Err(Error::corrupt(format!(
                 "no Table_map event for table id {id}"
@@ -379,20 +407,29 @@ impl Router {
                 self.begin(step);
                 return Ok(());
             }
-            b"COMMIT" => return self.commit(step),
+            b"COMMIT" => return self.end_group(step),
             _ => {}
         }
         let query = Query::parse(step.body, step.timestamp)?;
-        match statement::meaning(&query, &self.format)? {
+        let query = statement::in_names_here(query, &self.format, &self.filter)?;
+        let meaning = match statement::meaning(&query, &self.format) {
+            Err(error) if self.is_about_a_table_left_out(&error)? => {
+                self.left_out.statements += 1;
+                return self.end_if_alone(step);
+            }
+            Ok(meaning) => meaning,
+            Err(error) => return self.not_understood(step, &query, error),
+        };
+        match meaning {
             Meaning::Begin => self.begin(step),
-            Meaning::End => return self.commit(step),
-            Meaning::Rollback => return self.rollback(step),
-            Meaning::Savepoint(name) => self.savepoint(step, &name),
-            Meaning::RollbackTo(name) => return self.rollback_to(step, &name),
+            Meaning::End => return self.end_group(step),
             Meaning::XaBegin => {
-                self.group.delivery = Delivery::AfterPrepare;
+                self.group.xa = Xa::Preparing;
                 self.begin(step);
             }
+            Meaning::Rollback => return self.rolled_back(step),
+            Meaning::Savepoint(name) => return self.savepoint(&name),
+            Meaning::RollbackTo(name) => return self.rollback_to(&name),
             Meaning::InsideGroup => {}
             Meaning::XaCommit(id) => return self.xa_commit(step, &id),
             Meaning::XaRollback(id) => return self.xa_rollback(step, &id),
@@ -410,10 +447,60 @@ impl Router {
                 )));
             }
             Meaning::Ddl(statement, context) => {
-                return self.ddl(step, query, *statement, *context);
+                let lower = statement.in_lower_case();
+                // Asked only where it matters; nothing of it is in the binlog.
+                let is_lower =
+                    lower != *statement && self.lanes.source().keeps_names_in_lower_case()?;
+                let statement = if is_lower { lower } else { *statement };
+                return self.ddl(step, query, statement, *context);
             }
         }
         Ok(())
+    }
+
+    /// Whether a statement that could not be read is about a table that is left out.
+    fn is_about_a_table_left_out(&self, error: &Error) -> Result<bool> {
+        let place = error.at().table.as_deref();
+        match place.and_then(|place| place.split_once('.')) {
+            Some((database, table)) => self.filter.follows_table(database, table).map(|yes| !yes),
+            None => Ok(false),
+        }
+    }
+
+    /// A statement that changes a table and is not understood: the table is set aside where it can be named.
+    fn not_understood(&mut self, step: Step<'_>, query: &Query, error: Error) -> Result<()> {
+        match statement::named_table(query, &self.format) {
+            Some((database, table)) if !database.is_empty() => {
+                self.set_table_aside(step, &database, &table, error)
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// The statement is about this table, which cannot go on, and only about it. It is read afresh by itself.
+    fn set_table_aside(
+        &mut self,
+        step: Step<'_>,
+        database: &str,
+        table: &str,
+        error: Error,
+    ) -> Result<()> {
+        if self.on_table_error == OnTableError::Stop {
+            return Err(error);
+        }
+        self.mark_start(step);
+        if !self.group.is_known
+            && !statement::is_system_database(database)
+            && let Some(here) = self.filter.route(database, table)?
+            && let Route::Lane(lane) = self.route(&here, step.file)?
+        {
+            let error = error
+                .at_pos(step.file.clone(), step.start)
+                .at_table(&here, table);
+            let mark = SetAside::new(table, &error, u64::from(step.timestamp), true);
+            self.lanes.push(lane, Item::SetAside(Box::new(mark)))?;
+        }
+        self.end_if_alone(step)
     }
 
     /// Ends a group that is one statement; inside a transaction nothing ends.
@@ -442,7 +529,10 @@ impl Router {
     fn checkpoint_at(&self, step: Step<'_>) -> Checkpoint {
         Checkpoint {
             source_id: self.source_id.clone(),
-            position: step.end_position(),
+            position: Position {
+                file: step.file.clone(),
+                offset: step.end,
+            },
             executed: self.executed.clone(),
             timestamp: self.group.timestamp,
         }
@@ -450,6 +540,11 @@ impl Router {
 
     /// The group is over: its lanes commit, together when there are several.
     fn end_group(&mut self, step: Step<'_>) -> Result<()> {
+        if self.group.xa == Xa::Preparing {
+            return Err(Error::corrupt(
+                "a group that began as an XA transaction ends without XA PREPARE",
+            ));
+        }
         self.mark_start(step);
         self.count_gtid();
         if !self.group.lanes.is_empty() {
@@ -481,26 +576,11 @@ impl Router {
 
     fn finish(&mut self, step: Step<'_>) {
         self.timestamp = self.group.timestamp;
-        self.position = step.end_position();
+        self.position = Position {
+            file: step.file.clone(),
+            offset: step.end,
+        };
+        self.last_end = self.position.clone();
         self.group.clear();
     }
-}
-
-fn unsupported(what: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, what)
-}
-
-/// Nothing of the transaction may stay with the lanes, and what was merged before it must: the run begins again.
-fn set_aside(start: Position, why: &str) -> Error {
-    Error::new(ErrorKind::SetAside, why).at_pos(start.file, start.offset)
-}
-
-fn not_row_format(what: &str, text: &str) -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        format!(
-            "the binlog holds a statement that changes data ({what}), not its rows: {text}; set binlog_format=ROW on the \
-             source for all sessions, copy the tables concerned afresh, and start behind this position"
-        ),
-    )
 }

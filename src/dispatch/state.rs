@@ -7,6 +7,15 @@ use crate::checkpoint::Checkpoint;
 use crate::checkpoint::parked::ParkedXa;
 use crate::error::{Error, ErrorKind};
 
+/// What was left out by the replication rules, since the process started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Row events.
+    pub row_events: u64,
+    /// Statements, those left out in part included.
+    pub statements: u64,
+}
+
 /// A snapshot.
 #[derive(Debug, Clone, Default)]
 pub struct ApplierStatus {
@@ -30,6 +39,8 @@ pub struct ApplierStatus {
     pub parked: usize,
     /// The oldest of them.
     pub oldest_parked: Option<ParkedXa>,
+    /// What the replication rules left out.
+    pub left_out: LeftOut,
     /// Number, text and time (seconds since 1970) of the error that stopped it.
     pub last_error: Option<(u16, String, u64)>,
 }
@@ -60,11 +71,12 @@ impl ApplierState {
     }
 
     /// A group was handed to the lanes.
-    pub fn set_read(&self, at: Checkpoint, passed_over: u64) {
+    pub fn set_read(&self, at: Checkpoint, passed_over: u64, left_out: LeftOut) {
         let mut status = self.lock();
         status.read = Some(at);
         status.open = None;
         status.passed_over = passed_over;
+        status.left_out = left_out;
         status.caught_up = false;
     }
 

@@ -1,10 +1,13 @@
 //! What a QUERY event means for the stream.
 
+use std::borrow::Cow;
+
+use super::filter::Filter;
 use crate::binlog::flavor::Flavor;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::xa_id::XaId;
 use crate::decode::charset::Charset;
-use crate::decode::query::Query;
+use crate::decode::query::{AlterPhase, Query};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::statement::XaCommand;
 use crate::schema::ddl::{self, SqlContext, Statement};
@@ -21,11 +24,11 @@ pub enum Meaning {
     Begin,
     /// A transaction ends, its changes stay.
     End,
-    /// A transaction ends, nothing of it stays.
+    /// A transaction ends, its changes are gone.
     Rollback,
-    /// A savepoint of this name.
+    /// Sets a savepoint.
     Savepoint(String),
-    /// Nothing stays of what came after the savepoint of this name.
+    /// Takes back what was done since a savepoint.
     RollbackTo(String),
     /// Neither begins nor ends anything, and changes nothing by itself.
     InsideGroup,
@@ -83,9 +86,17 @@ pub fn dropped_database(statement: &Statement) -> Option<&str> {
 /// # Errors
 /// `Unsupported` or `Schema` when a statement that changes a table cannot be read.
 pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
+    if let Some(AlterPhase::Start | AlterPhase::Rollback) = query.alter_phase {
+        return Ok(Meaning::PassOver);
+    }
     let context = context_of(query, format);
     let mut scratch = String::new();
-    let text = text_of(query, &mut scratch)?;
+    let text = match text_of(query, &mut scratch) {
+        Ok(text) => text,
+        // Routines and triggers may hold raw bytes (`_binary'…'`); what changes no table need not be read.
+        Err(_) if changes_no_table(&query.sql, &context) => return Ok(Meaning::PassOver),
+        Err(error) => return Err(error),
+    };
     Ok(match ddl::parse(text, &context)? {
         Statement::Begin => Meaning::Begin,
         Statement::Xa(XaCommand::Start(_)) => Meaning::XaBegin,
@@ -108,6 +119,65 @@ pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
         Statement::Unknown => Meaning::NotUnderstood,
         statement => Meaning::Ddl(Box::new(statement), Box::new(context)),
     })
+}
+
+/// Collation id of utf8mb4_general_ci: the charset of statements that were written here.
+const UTF8MB4: u16 = 45;
+
+/// The statement with the names that databases have here.
+///
+/// # Errors
+/// As [`meaning`], and when the source has to be asked about names and cannot be.
+pub fn in_names_here(
+    mut query: Query,
+    format: &FormatDescription,
+    filter: &Filter,
+) -> Result<Query> {
+    if !filter.renames_databases() {
+        return Ok(query);
+    }
+    let context = context_of(&query, format);
+    let mut scratch = String::new();
+    let text = filter.rewritten(text_of(&query, &mut scratch)?, &context)?;
+    query.database = filter.name_here(&query.database)?.to_owned();
+    Ok(match text {
+        Some(text) => with_text(query, text),
+        None => query,
+    })
+}
+
+/// The event with another statement in its place.
+pub fn with_text(query: Query, text: String) -> Query {
+    Query {
+        sql: text.into_bytes(),
+        charsets: query
+            .charsets
+            .map(|(_, connection, server)| (UTF8MB4, connection, server)),
+        ..query
+    }
+}
+
+/// The table that a statement changes which [`meaning`] cannot read, with its database, where its leading words say so. Bytes that
+/// are not valid may stand anywhere but in the name.
+pub fn named_table(query: &Query, format: &FormatDescription) -> Option<(String, String)> {
+    let context = context_of(query, format);
+    let mut scratch = String::new();
+    let text = match text_of(query, &mut scratch) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(&query.sql),
+    };
+    let table = ddl::named_table(&text, &context)?;
+    if table.name.contains(char::REPLACEMENT_CHARACTER) {
+        return None;
+    }
+    let database = table.database(&query.database).to_owned();
+    Some((database, table.name))
+}
+
+/// Whether a statement's first words, which are ASCII in every charset of a session, say that it changes no table.
+fn changes_no_table(sql: &[u8], context: &SqlContext) -> bool {
+    let family = ddl::classify(&String::from_utf8_lossy(sql), context);
+    matches!(family, Ok(ddl::Family::NoTableChange(_)))
 }
 
 /// Tools write into system tables by statement (`mysql.rds_heartbeat2`): nothing that is followed changes.
@@ -135,6 +205,7 @@ fn context_of(query: &Query, format: &FormatDescription) -> SqlContext {
         sql_mode: query.sql_mode,
         collation_server: query.charsets.map(|(_, _, server)| server),
         default_collation_utf8mb4: query.default_collation_utf8mb4,
+        character_set_collations: query.character_set_collations.clone(),
         explicit_defaults_for_timestamp: explicit_defaults,
         ..SqlContext::new(format.flavor, format.version, query.database.as_str())
     }

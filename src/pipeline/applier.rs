@@ -3,6 +3,7 @@
 //! # Threading
 //! Blocks; runs on a thread of its own. A second thread turns the stop token into the flag that the coordinator polls.
 
+use std::cmp::Ordering;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::{SourceSchema, Target};
 use crate::binlog::position::Position;
 use crate::checkpoint::{Checkpoint, Watermark};
+use crate::config::OnTableError;
+use crate::config::filter::FilterConfig;
 use crate::config::limits::{APPLY_RETRY, RELAY_WAIT};
 use crate::dispatch::budget::Budget;
 use crate::dispatch::coordinator::{self, Ended, Run};
@@ -22,6 +25,7 @@ use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::relay::reader::RelayReader;
 use crate::relay::receiver::{Destination, unix_now};
 use crate::serve::published::Published;
+use crate::snapshot::SnapshotSource;
 
 /// The applier side, ready to run.
 pub(super) struct Applier {
@@ -33,14 +37,20 @@ pub(super) struct Applier {
     pub(super) target: Arc<dyn Target>,
     /// Answers for unknown tables.
     pub(super) schema: Arc<dyn SourceSchema>,
+    /// Which tables are followed.
+    pub(super) filter: FilterConfig,
+    /// Reads tables afresh.
+    pub(super) snapshots: Arc<dyn SnapshotSource>,
+    /// What becomes of a table that cannot go on.
+    pub(super) on_table_error: OnTableError,
     /// `--workers`.
     pub(super) workers: usize,
     /// When to end.
     pub(super) until: Arc<OnceLock<Position>>,
     /// What it publishes.
     pub(super) published: Published,
-    /// Starts of transactions that are held until their end is known.
-    pub(super) set_aside: Vec<Position>,
+    /// Starts of transactions that the source never finished, or rolled back.
+    pub(super) cut_short: Vec<Position>,
     /// Ends it.
     pub(super) stop: CancellationToken,
     /// The flag of the run under way.
@@ -55,7 +65,7 @@ impl Applier {
         let outcome = loop {
             state.set_running(true);
             match self.run_once().map_err(|error| self.explain(error)) {
-                Err(error) if error.kind() == ErrorKind::SetAside => self.set_aside(&error),
+                Err(error) if error.kind() == ErrorKind::CutShort => self.leave_out(&error),
                 Err(error) if error.kind().retry() == Retry::Backoff => {
                     state.set_error(&error, unix_now());
                     tracing::warn!(errno = error.errno(), error = %error.full_text(), "applying was interrupted");
@@ -64,6 +74,7 @@ impl Applier {
                     }
                 }
                 Err(error) => {
+                    self.keep_what_is_whole();
                     state.set_error(&error, unix_now());
                     break Err(error);
                 }
@@ -90,11 +101,25 @@ impl Applier {
         }
     }
 
-    /// The next run holds a transaction of which not all counts until its end is known.
-    fn set_aside(&mut self, error: &Error) {
-        tracing::info!(reason = %error.full_text(), "not all of a transaction counts; it is read to its end first");
+    /// After an error of the reading side: what was read before it and merged into an open target transaction is applied
+    /// once more, up to there, so that nothing but the cause is missing when somebody skips it (`--skip-to`). An error of
+    /// a lane comes again, and has been told already.
+    fn keep_what_is_whole(&mut self) {
+        let Some(read) = self.published.applier.get().read else {
+            return;
+        };
+        let until = std::mem::replace(&mut self.until, Arc::new(read.position.into()));
+        if let Err(error) = self.run_once() {
+            tracing::debug!(error = %error.full_text(), "what was read before the error is not whole either");
+        }
+        self.until = until;
+    }
+
+    /// A transaction that the source does not have is left out of the next run.
+    fn leave_out(&mut self, error: &Error) {
+        tracing::warn!(error = %error.full_text(), "a transaction in the binlog is left out");
         if let (Some(file), Some(offset)) = (error.at().file.clone(), error.at().pos) {
-            self.set_aside.push(Position { file, offset });
+            self.cut_short.push(Position { file, offset });
         }
     }
 
@@ -133,21 +158,28 @@ impl Applier {
         let Some(from) = self.begin()? else {
             return Ok(Ended::Stopped);
         };
+        self.cut_short
+            .retain(|start| start.order(&from.at.position) != Some(Ordering::Less));
         let Some(reader) = self.open_reader(&from.at.position)? else {
             return Ok(Ended::Stopped);
         };
         coordinator::run(Run {
             reader,
             from,
-            set_aside: self.set_aside.clone(),
+            cut_short: self.cut_short.clone(),
             target: self.target.clone(),
+            filter: self.filter.clone(),
             context: LaneContext {
                 stop: flag,
                 workers: Budget::new(self.workers),
                 source: self.schema.clone(),
                 behind: Arc::new(AtomicBool::new(false)),
                 hurry: Arc::new(AtomicBool::new(false)),
+                on_table_error: self.on_table_error,
+                quarantine: self.published.quarantine.clone(),
+                resyncs: self.published.resyncs.clone(),
             },
+            snapshots: self.snapshots.clone(),
             roster: self.published.lanes.clone(),
             until: self.until.clone(),
             state: self.published.applier.clone(),
@@ -155,20 +187,22 @@ impl Applier {
     }
 
     /// Where to begin: the watermark, or on a fresh target the start, which becomes the watermark before anything is
-    /// applied.
+    /// applied. Either may leave the file to the source (a start by GTID): it is the first one that came.
     fn begin(&mut self) -> Result<Option<Watermark>> {
-        if let Some(watermark) = self.target.watermark()? {
-            return Ok(Some(watermark));
-        }
-        if self.from.position.file.is_empty() {
+        let known = self.target.watermark()?;
+        let is_known = known.is_some();
+        let mut from = known.unwrap_or_else(|| Watermark::new(self.from.clone()));
+        if from.at.position.file.is_empty() {
             let Some(file) = self.first_file() else {
                 return Ok(None);
             };
-            self.from.position.file = file;
+            from.at.position.file = file;
+        } else if is_known {
+            return Ok(Some(from));
         }
-        let watermark = Watermark::new(self.from.clone());
-        self.target.set_watermark(&watermark)?;
-        Ok(Some(watermark))
+        self.target.set_watermark(&from)?;
+        self.from = from.at.clone();
+        Ok(Some(from))
     }
 
     fn first_file(&self) -> Option<Arc<str>> {

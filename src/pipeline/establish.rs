@@ -1,6 +1,8 @@
 //! Before the first event: whose relay log, and where to begin.
 
 use std::cmp::Ordering;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -11,11 +13,12 @@ use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::Until;
 use crate::config::source::Start;
-use crate::error::{ErrorKind, Result, Retry};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::relay::io_state::IoPhase;
+use crate::relay::received::{self, Received};
 use crate::relay::receiver::{Destination, pause, unix_now};
 use crate::relay::recover;
-use crate::source::StartAt;
+use crate::source::{SourceConnection, StartAt};
 
 impl Pipeline {
     /// Finds out whose relay log to use and where to begin; asks the source when the target does not know.
@@ -24,23 +27,30 @@ impl Pipeline {
         stop: &CancellationToken,
     ) -> Result<Option<(Destination, Checkpoint)>> {
         if let Some(watermark) = self.target.watermark()? {
-            let (destination, from) = self.resume(watermark)?;
+            let Some((watermark, skips)) = self.skip(watermark, stop).await? else {
+                return Ok(None);
+            };
+            let (destination, from) = self.resume(watermark, skips)?;
             if self.config.until == Until::CaughtUp && self.until.get().is_none() {
-                let Some(()) = self.with_source(stop, None).await?.map(drop) else {
+                let asked = self.asked(stop, || Box::pin(self.ask_for_the_end(&from.source_id)));
+                let Some(()) = asked.await? else {
                     return Ok(None);
                 };
             }
             return Ok(Some((destination, from)));
         }
-        let Some((start, source_id, executed)) = self.with_source(stop, Some(())).await? else {
+        let asked = self.asked(stop, || Box::pin(self.ask_for_the_start()));
+        let Some((start, source_id, executed)) = asked.await? else {
             return Ok(None);
         };
         let directory = self.relay.source_directory(&source_id)?;
         recover::reset(&directory)?;
         let durable = recover::recover(&directory, true)?;
-        let limit = self.config.relay_log.space_limit;
+        let executed = Arc::new(executed);
+        let received = Received::new(executed.clone());
+        let (id, limit) = (source_id.clone(), self.config.relay_log.space_limit);
         let destination =
-            Destination::open(source_id.clone(), directory, durable, start.clone(), limit)?;
+            Destination::open(id, directory, durable, received, start.clone(), limit)?;
         let position = match start {
             StartAt::Position(position) => position,
             // The source chooses the file; it is known with the first event.
@@ -49,25 +59,54 @@ impl Pipeline {
         let from = Checkpoint {
             source_id,
             position,
-            executed: Arc::new(executed),
+            executed,
             timestamp: 0,
         };
         Ok(Some((destination, from)))
     }
 
-    /// The relay log that the watermark belongs to, emptied when it cannot be the one; and where to go on, which is
-    /// further on where `skip_to` says so.
-    fn resume(&self, mut watermark: Watermark) -> Result<(Destination, Checkpoint)> {
-        let skips = self.skip(&mut watermark);
+    /// The target's watermark, moved on where `skip_to` says so; and whether it was, or may have to give up what is parked.
+    async fn skip(
+        &self,
+        mut watermark: Watermark,
+        stop: &CancellationToken,
+    ) -> Result<Option<(Watermark, bool)>> {
+        let at = &mut watermark.at;
+        let to = match &self.config.skip_to {
+            Some(to) if at.position.order(to) != Some(Ordering::Greater) => to,
+            _ => return Ok(Some((watermark, false))),
+        };
+        if at.position == *to {
+            let may_give_up = !watermark.parked.is_empty();
+            return Ok(Some((watermark, may_give_up)));
+        }
+        let source_id = at.source_id.clone();
+        let asked = self.asked(stop, || Box::pin(self.ask_what_was_before(&source_id, to)));
+        let Some(before) = asked.await? else {
+            return Ok(None);
+        };
+        tracing::warn!(from = %at.position, to = %to, "changes between these positions are given up");
+        let executed = Arc::make_mut(&mut at.executed);
+        executed.complete_from(&before);
+        executed.replace_domains(&before);
+        at.position = to.clone();
+        Ok(Some((watermark, true)))
+    }
+
+    /// The relay log that the watermark belongs to, emptied when it cannot be the one; and where to go on.
+    fn resume(&self, mut watermark: Watermark, skips: bool) -> Result<(Destination, Checkpoint)> {
         let directory = self.relay.source_directory(&watermark.at.source_id)?;
         let mut durable = recover::recover(&directory, true)?;
         let position = &watermark.at.position;
-        let holds = durable.index.contains(&position.file)
-            && durable.index.contains(&watermark.needed_from().file)
-            && durable
-                .end
-                .as_ref()
-                .is_some_and(|end| end.order(position).is_some_and(Ordering::is_ge));
+        // Without a file it is a start by GTID that nothing was applied from; the directory was empty then.
+        let is_open = position.file.is_empty();
+        let holds = is_open
+            || durable.index.contains(&position.file)
+                && durable.index.contains(&watermark.needed_from().file)
+                && durable
+                    .end
+                    .as_ref()
+                    .is_some_and(|end| end.order(position).is_some_and(Ordering::is_ge));
         if skips {
             if !holds {
                 give_up_parked(&mut watermark);
@@ -78,42 +117,28 @@ impl Pipeline {
             recover::reset(&directory)?;
             durable = recover::recover(&directory, true)?;
         }
-        let start = StartAt::Position(watermark.needed_from().clone());
-        let (source_id, limit) = (
-            watermark.at.source_id.clone(),
-            self.config.relay_log.space_limit,
-        );
-        let destination = Destination::open(source_id, directory, durable, start, limit)?;
+        let from = &watermark.at;
+        let received = received::scan(&directory, &durable, &from.position, &from.executed)?;
+        let start = if is_open {
+            StartAt::Gtid((*from.executed).clone())
+        } else {
+            StartAt::Position(watermark.needed_from().clone())
+        };
+        let (id, limit) = (from.source_id.clone(), self.config.relay_log.space_limit);
+        let destination = Destination::open(id, directory, durable, received, start, limit)?;
         Ok((destination, watermark.at))
     }
 
-    /// Moves the watermark on where `skip_to` says so; whether it did, or may have to give up what is parked.
-    fn skip(&self, watermark: &mut Watermark) -> bool {
-        let position = &mut watermark.at.position;
-        let Some(to) = &self.config.skip_to else {
-            return false;
-        };
-        if position.order(to) == Some(Ordering::Greater) {
-            return false;
-        }
-        if position == to {
-            return !watermark.parked.is_empty();
-        }
-        tracing::warn!(from = %position, to = %to, "changes between these positions are given up");
-        *position = to.clone();
-        true
-    }
-
-    /// Asks the source where to start, and where it ends now; retries until it answers.
-    async fn with_source(
-        &self,
+    /// Asks the source until it answers; `None` when stopped meanwhile.
+    async fn asked<'a, T>(
+        &'a self,
         stop: &CancellationToken,
-        want_start: Option<()>,
-    ) -> Result<Option<(StartAt, Arc<str>, GtidSet)>> {
+        question: impl Fn() -> Answer<'a, T>,
+    ) -> Result<Option<T>> {
         self.published.io.set_phase(IoPhase::Connecting);
         loop {
             let asked = tokio::select! {
-                asked = self.ask_source(want_start.is_some()) => asked,
+                asked = question() => asked,
                 () = stop.cancelled() => return Ok(None),
             };
             let error = match asked {
@@ -136,35 +161,74 @@ impl Pipeline {
         }
     }
 
-    async fn ask_source(&self, want_start: bool) -> Result<(StartAt, Arc<str>, GtidSet)> {
-        let mut connection = crate::source::connect(&self.config.source).await?;
+    /// Where an empty target starts, and with which GTIDs before it.
+    async fn ask_for_the_start(&self) -> Result<(StartAt, Arc<str>, GtidSet)> {
+        let mut connection = self.checked_source(Some(&self.config.start)).await?;
         let source_id = connection.info().source_id.clone();
-        let wanted = want_start.then_some(&self.config.start);
-        for finding in crate::source::preflight(&self.config.source, wanted).await {
-            if let Some(error) = finding.to_error() {
-                return Err(error);
-            }
-        }
         let start = connection.resolve(&self.config.start).await?;
         let (end, all) = connection.current_position().await?;
         let executed = match (&self.config.start, &start) {
             (_, StartAt::Gtid(set)) => set.clone(),
             (Start::Latest, _) => all,
-            // The files say it at their head.
-            _ => GtidSet::default(),
+            (_, StartAt::Position(position)) => connection.gtids_before(position).await?,
         };
+        self.set_until(end);
+        connection.quit().await;
+        Ok((start, source_id, executed))
+    }
+
+    /// Where the source ends now. Another source than the target's is left for later: its positions mean nothing yet.
+    async fn ask_for_the_end(&self, source_id: &str) -> Result<()> {
+        let mut connection = self.checked_source(None).await?;
+        if *connection.info().source_id == *source_id {
+            let (end, _) = connection.current_position().await?;
+            self.set_until(end);
+        }
+        connection.quit().await;
+        Ok(())
+    }
+
+    /// The GTIDs before a position that replication skips to.
+    async fn ask_what_was_before(&self, source_id: &str, to: &Position) -> Result<GtidSet> {
+        let mut connection = self.checked_source(None).await?;
+        if *connection.info().source_id != *source_id {
+            return Err(Error::new(
+                ErrorKind::Dump,
+                format!(
+                    "skip_to is a position of the server that was followed so far ({source_id}), and another one \
+                     answers now; leave skip_to out"
+                ),
+            ));
+        }
+        let before = connection.gtids_before(to).await?;
+        connection.quit().await;
+        Ok(before)
+    }
+
+    /// A connection to a source that can serve us.
+    async fn checked_source(&self, start: Option<&Start>) -> Result<SourceConnection> {
+        for finding in crate::source::preflight(&self.config.source, start).await {
+            if let Some(error) = finding.to_error() {
+                return Err(error);
+            }
+        }
+        crate::source::connect(&self.config.source).await
+    }
+
+    fn set_until(&self, end: Position) {
         if self.config.until == Until::CaughtUp {
             // Set once: the position at start counts.
             let _ = self.until.set(end);
         }
-        connection.quit().await;
-        Ok((start, source_id, executed))
     }
 }
 
 /// What is skipped includes the rows of prepared XA transactions where the relay log does not hold them any more.
 fn give_up_parked(watermark: &mut Watermark) {
     for xa in watermark.parked.drain(..) {
-        tracing::warn!(xid = %xa.id, prepared_at = %xa.rows.start, "a prepared XA transaction is given up");
+        tracing::warn!(xid = %xa.id, prepared_at = %xa.start, "a prepared XA transaction is given up");
     }
 }
+
+/// What the source says, later.
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;

@@ -5,7 +5,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use tokio::runtime::Handle;
 
 use crate::apply::SourceSchema;
+use crate::config::filter::FilterConfig;
 use crate::config::source::SourceConfig;
+use crate::dispatch::filter::SourceNames;
 use crate::error::Result;
 use crate::schema::table::{Collation, Table};
 use crate::snapshot::definition;
@@ -17,16 +19,31 @@ use crate::source::BlockingClient;
 /// Lanes take turns; never call it from async code.
 pub(super) struct LiveSchema {
     client: Mutex<BlockingClient>,
-    folds_table_names: OnceLock<bool>,
+    names: SourceNames,
+    lower_case_table_names: OnceLock<String>,
 }
 
 impl LiveSchema {
     /// A client for this source.
-    pub(super) fn new(source: SourceConfig, runtime: Handle) -> Self {
+    pub(super) fn new(source: SourceConfig, filter: &FilterConfig, runtime: Handle) -> Self {
         Self {
             client: Mutex::new(BlockingClient::new(source, runtime)),
-            folds_table_names: OnceLock::new(),
+            lower_case_table_names: OnceLock::new(),
+            names: SourceNames::new(filter),
         }
+    }
+
+    /// The variable of that name, which no server changes while it runs; asked once.
+    fn lower_case_table_names(&self) -> Result<&str> {
+        if let Some(known) = self.lower_case_table_names.get() {
+            return Ok(known);
+        }
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = client.query("SELECT @@lower_case_table_names AS names")?;
+        let value = answer.first("names").unwrap_or_default();
+        Ok(self
+            .lower_case_table_names
+            .get_or_init(|| value.to_string()))
     }
 }
 
@@ -37,17 +54,21 @@ impl SourceSchema for LiveSchema {
     }
 
     fn folds_table_names(&self) -> Result<bool> {
-        if let Some(known) = self.folds_table_names.get() {
-            return Ok(*known);
-        }
-        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = client.query("SELECT @@lower_case_table_names AS folds")?;
-        let folds = answer.first("folds").is_some_and(|value| value != "0");
-        Ok(*self.folds_table_names.get_or_init(|| folds))
+        Ok(self.lower_case_table_names()? != "0")
+    }
+
+    fn keeps_names_in_lower_case(&self) -> Result<bool> {
+        Ok(self.lower_case_table_names()? == "1")
     }
 
     fn database_collation(&self, database: &str) -> Result<Option<Collation>> {
         let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        definition::database_collation(&mut |sql| client.query(sql), database)
+        for name in self.names.of(database) {
+            let collation = definition::database_collation(&mut |sql| client.query(sql), name)?;
+            if collation.is_some() {
+                return Ok(collation);
+            }
+        }
+        Ok(None)
     }
 }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::index::Index;
+use super::received::Received;
 use crate::binlog::position::Position;
 
 /// A snapshot of what is durable.
@@ -27,6 +28,7 @@ pub struct Durable {
 #[derive(Debug, Default)]
 struct State {
     durable: Durable,
+    received: Received,
     woken: u64,
     /// Everything before this is durable in the target.
     released: Option<Position>,
@@ -101,12 +103,19 @@ impl RelayEnd {
         }
     }
 
+    /// The same, with the transactions that the directory holds.
+    #[must_use]
+    pub fn with_received(self, received: Received) -> Self {
+        self.lock().received = received;
+        self
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Publishes a new durable end. Called after the fsync that made it true.
-    pub fn publish(&self, end: Position, index: Arc<Index>) {
+    pub fn publish(&self, end: Position, index: Arc<Index>, received: Received) {
         let mut state = self.lock();
         let index = match &state.oldest {
             // The index was taken before the fsync; files may have been purged since.
@@ -119,6 +128,7 @@ impl RelayEnd {
             end: Some(end),
             index,
         };
+        state.received = received;
         drop(state);
         self.changed.notify_all();
     }
@@ -192,6 +202,11 @@ impl RelayEnd {
     pub fn is_read_to_end(&self) -> bool {
         let state = self.lock();
         state.durable.end.is_none() || state.read_to == state.durable.end
+    }
+
+    /// The transactions that are durable now.
+    pub fn received(&self) -> Received {
+        self.lock().received.clone()
     }
 
     /// The snapshot now.

@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::ack::{AckStatistics, Wanted};
 use super::receiver::unix_now;
 use super::writer::Heard;
 use crate::error::Error;
+use crate::source::SemiSync;
 
 /// What the I/O side is doing, in MySQL's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,6 +49,10 @@ pub struct IoStatus {
     pub clock_difference: i64,
     /// Connections made since start.
     pub connections: u64,
+    /// Semi-synchronous replication of this connection; `None` when it is not configured, or nobody is connected.
+    pub semi_sync: Option<SemiSync>,
+    /// What was acknowledged.
+    pub acks: AckStatistics,
     /// Number, text and time (seconds since 1970) of the last error, until the next success.
     pub last_error: Option<(u16, String, u64)>,
 }
@@ -91,6 +97,18 @@ impl IoState {
         status.phase = IoPhase::Yes;
         status.connections += 1;
         status.last_error = None;
+    }
+
+    /// What the source of this connection does about acknowledgements.
+    pub fn set_semi_sync(&self, semi_sync: Option<SemiSync>) {
+        self.lock().semi_sync = semi_sync;
+    }
+
+    /// Something was acknowledged, so the source takes it.
+    pub fn count_ack(&self, wanted: &Wanted) {
+        let mut status = self.lock();
+        status.acks.count(wanted);
+        status.semi_sync = Some(SemiSync::On);
     }
 
     /// More was received.

@@ -5,6 +5,7 @@
 //! [`end::RelayEnd`]; any number of [`reader::RelayReader`]s follow that end. One [`purge::Purger`] removes what nobody needs
 //! any more. [`recover`] runs before a writer is opened, or read-only.
 
+pub mod ack;
 pub mod dir;
 pub mod end;
 pub mod file;
@@ -13,6 +14,7 @@ pub mod index;
 pub mod io_state;
 pub mod purge;
 pub mod reader;
+pub mod received;
 pub mod receiver;
 pub mod recover;
 pub mod sync;

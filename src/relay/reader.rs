@@ -125,6 +125,14 @@ impl RelayReader {
         self.end.is_room_wanted()
     }
 
+    /// Whether less than so many bytes of what is durable are still to be read, as far as files can be compared.
+    pub fn is_near_end(&self, bytes: u64) -> bool {
+        match self.end.get().end {
+            Some(end) => *end.file == *self.name && end.offset.saturating_sub(self.offset) < bytes,
+            None => false,
+        }
+    }
+
     /// Waits until there may be more to read than [`next_event`](Self::next_event) has given.
     pub fn wait(&mut self, timeout: Duration) {
         self.durable = self.end.wait_beyond(&self.position(), timeout);

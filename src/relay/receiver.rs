@@ -11,19 +11,22 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::ack::Wanted;
 use super::end::{Durable, RelayEnd};
 use super::files::RelayFiles;
 use super::io_state::{IoPhase, IoState};
+use super::received::Received;
 use super::writer::RelayWriter;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::config::source::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::{EventBatch, SourceConnection, StartAt};
+use crate::failpoints;
+use crate::source::{EventBatch, EventStream, SemiSync, SourceConnection, StartAt};
 
 /// Batches on their way from the socket to the disk.
 const BATCHES_AHEAD: usize = 2;
@@ -49,6 +52,7 @@ impl Destination {
         source_id: Arc<str>,
         directory: PathBuf,
         durable: Durable,
+        received: Received,
         start: StartAt,
         space_limit: Option<u64>,
     ) -> Result<Self> {
@@ -57,10 +61,19 @@ impl Destination {
             source_id,
             directory,
             files: Arc::new(files),
-            end: Arc::new(RelayEnd::new(durable)),
+            end: Arc::new(RelayEnd::new(durable).with_received(received)),
             start,
         })
     }
+}
+
+/// How receiving ended without an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parted {
+    /// A stop was asked for.
+    Stopped,
+    /// Another server answers now (its id), and holds all that was received, so that replication can go on there.
+    OtherSource(Arc<str>),
 }
 
 /// Receives from one source into one relay directory.
@@ -84,16 +97,16 @@ impl Receiver {
     ///
     /// # Errors
     /// What needs an operator.
-    pub async fn run(&self) -> Result<()> {
+    pub async fn run(&self) -> Result<Parted> {
         let mut damaged_at: Option<Position> = None;
         // Where a torn file was left, and the head to go on at instead: each file is left once.
         let (mut left, mut resume_at) = (None, None);
         loop {
             self.state.set_phase(IoPhase::Connecting);
             let error = match self.connect_and_receive(resume_at.take()).await {
-                Ok(()) => {
+                Ok(parted) => {
                     self.state.set_phase(IoPhase::No);
-                    return Ok(());
+                    return Ok(parted);
                 }
                 Err(error) => error,
             };
@@ -131,7 +144,7 @@ impl Receiver {
             self.state.set_phase(IoPhase::Connecting);
             if !pause(self.connect_retry, &self.stop).await {
                 self.state.set_phase(IoPhase::No);
-                return Ok(());
+                return Ok(Parted::Stopped);
             }
         }
     }
@@ -149,13 +162,17 @@ impl Receiver {
         later.next()
     }
 
-    async fn connect_and_receive(&self, resume_at: Option<Position>) -> Result<()> {
+    async fn connect_and_receive(&self, resume_at: Option<Position>) -> Result<Parted> {
         let connected = tokio::select! {
             connected = crate::source::connect(&self.source) => connected,
-            () = self.stop.cancelled() => return Ok(()),
+            () = self.stop.cancelled() => return Ok(Parted::Stopped),
         };
-        let connection = connected?;
-        self.check_identity(&connection)?;
+        let mut connection = connected?;
+        if !self.is_same_source(&mut connection).await? {
+            let to = connection.info().source_id.clone();
+            connection.quit().await;
+            return Ok(Parted::OtherSource(to));
+        }
         self.state.set_source(
             connection.info().source_id.clone(),
             connection.info().version_text.clone(),
@@ -168,11 +185,13 @@ impl Receiver {
             None => self.destination.start.clone(),
         };
         tracing::info!(source = %self.source.host, port = self.source.port, start = %start, "receiving");
-        self.receive(connection, &start).await
+        self.receive(connection, &start).await?;
+        Ok(Parted::Stopped)
     }
 
-    /// File and offset mean something on one server only: another one under the same address is refused.
-    fn check_identity(&self, connection: &SourceConnection) -> Result<()> {
+    /// Whether this is the server that the relay log comes from. File and offset mean something on one server only:
+    /// false for another one where the GTIDs say that replication can go on there, an error for any other.
+    async fn is_same_source(&self, connection: &mut SourceConnection) -> Result<bool> {
         let info = connection.info();
         if info.server_id == self.source.server_id {
             let what = format!(
@@ -182,37 +201,66 @@ impl Receiver {
             return Err(Error::new(ErrorKind::Preflight, what));
         }
         if info.source_id == self.destination.source_id {
-            return Ok(());
+            return Ok(true);
         }
+        let id = info.source_id.clone();
+        let received = self.destination.end.received();
+        let Some(why) = connection.cannot_follow(received.set()).await? else {
+            return Ok(false);
+        };
         Err(Error::new(
             ErrorKind::Dump,
             format!(
-                "{}:{} is another server now ({}; the relay log and target follow {}); point relaylite at the old \
-                 source, or start afresh with empty relay and target directories",
-                self.source.host, self.source.port, info.source_id, self.destination.source_id
+                "{}:{} is another server now ({id}; the relay log and target follow {}), and replication cannot go on \
+                 there: {why}; point relaylite at the old source, or at a server that has all of it, or start afresh \
+                 with empty relay and target directories",
+                self.source.host, self.source.port, self.destination.source_id
             ),
         ))
     }
 
+    /// What the source does about acknowledgements, told when it is not what was wished for.
+    fn note_semi_sync(&self, connection: &SourceConnection) {
+        if !self.source.semi_sync {
+            return;
+        }
+        let semi_sync = connection.info().semi_sync();
+        if semi_sync != SemiSync::On {
+            tracing::warn!(
+                cure = semi_sync.cure(),
+                "semi_sync is set, but the source waits for nobody"
+            );
+        }
+        self.state.set_semi_sync(Some(semi_sync));
+    }
+
     async fn receive(&self, connection: SourceConnection, start: &StartAt) -> Result<()> {
         let checksum = connection.info().checksum;
-        let writer = {
+        let mut writer = {
             let (files, end) = (self.destination.files.clone(), self.destination.end.clone());
             tokio::task::spawn_blocking(move || RelayWriter::open(&files, &end, checksum))
                 .await
                 .map_err(writer_panicked)??
         };
-        let mut stream = connection.dump(start).await?;
+        let (durable_acks, acks) = mpsc::unbounded_channel();
+        writer.acknowledge_by(durable_acks);
+        self.note_semi_sync(&connection);
+        let stream = connection.dump(start).await?;
+        let mut dump = Dump {
+            stream,
+            acks,
+            state: &self.state,
+        };
         let (full, writing) = mpsc::channel::<EventBatch>(BATCHES_AHEAD);
         let (used, mut empty) = mpsc::channel::<EventBatch>(BATCHES_AHEAD + 1);
         let state = self.state.clone();
         let writing =
             tokio::task::spawn_blocking(move || write_all(writer, writing, &used, &state));
+        let mut batch = EventBatch::default();
         let mut first = true;
         let received = loop {
-            let mut batch = empty.try_recv().unwrap_or_default();
             let read = tokio::select! {
-                read = stream.read(&mut batch) => read,
+                read = dump.next(&mut batch) => read,
                 () = self.stop.cancelled() => break Ok(()),
             };
             if let Err(error) = read {
@@ -222,14 +270,90 @@ impl Receiver {
                 self.state.set_receiving();
                 first = false;
             }
-            if full.send(batch).await.is_err() {
-                break Ok(()); // the writer has ended, and says why
+            let next = empty.try_recv().unwrap_or_default();
+            match dump
+                .hand_over(&full, std::mem::replace(&mut batch, next))
+                .await
+            {
+                Ok(true) => {}
+                Ok(false) => break Ok(()), // the writer has ended, and says why
+                Err(error) => break Err(error),
             }
         };
         drop(full);
+        self.state.set_semi_sync(None);
         // What arrived before the connection broke is kept: the writer's error is the more urgent one.
         writing.await.map_err(writer_panicked)??;
+        if received.is_ok() {
+            dump.acknowledge_the_rest().await;
+        }
         received
+    }
+}
+
+/// A dump under way, and what is to be acknowledged on it.
+struct Dump<'a> {
+    stream: Box<dyn EventStream>,
+    acks: mpsc::UnboundedReceiver<Wanted>,
+    state: &'a IoState,
+}
+
+impl Dump<'_> {
+    /// Reads the next events, and acknowledges what became durable meanwhile. Cancel-safe but for a half-sent
+    /// acknowledgement: after it the connection must be given up.
+    async fn next(&mut self, batch: &mut EventBatch) -> Result<()> {
+        loop {
+            tokio::select! {
+                read = self.stream.read(batch) => {
+                    batch.arrived = Some(Instant::now());
+                    return read;
+                }
+                Some(durable) = self.acks.recv() => self.acknowledge(durable).await?,
+            }
+        }
+    }
+
+    /// Gives a batch to the writer; false when that has ended. While it is busy, acknowledgements go on.
+    async fn hand_over(
+        &mut self,
+        writer: &mpsc::Sender<EventBatch>,
+        batch: EventBatch,
+    ) -> Result<bool> {
+        loop {
+            tokio::select! {
+                room = writer.reserve() => {
+                    return Ok(match room {
+                        Ok(room) => {
+                            room.send(batch);
+                            true
+                        }
+                        Err(_) => false,
+                    });
+                }
+                Some(durable) = self.acks.recv() => self.acknowledge(durable).await?,
+            }
+        }
+    }
+
+    /// Acknowledges the newest of all that is durable: it stands for the others.
+    async fn acknowledge(&mut self, durable: Wanted) -> Result<()> {
+        let mut newest = durable;
+        while let Ok(later) = self.acks.try_recv() {
+            newest = newest.joined(later);
+        }
+        failpoints::hit(failpoints::ACK_BEFORE_SEND);
+        self.stream.acknowledge(&newest.at).await?;
+        self.state.count_ack(&newest);
+        Ok(())
+    }
+
+    /// What became durable while the receiver stopped: a commit of the source may wait for it.
+    async fn acknowledge_the_rest(&mut self) {
+        if let Ok(durable) = self.acks.try_recv()
+            && let Err(error) = self.acknowledge(durable).await
+        {
+            tracing::debug!(error = %error.full_text(), "the last acknowledgement was not sent");
+        }
     }
 }
 

@@ -38,6 +38,11 @@ pub fn recover(directory: &Path, repair: bool) -> Result<Durable> {
             break None;
         };
         if let Some(offset) = whole_end(directory, &index, &last)? {
+            if repair {
+                // A killed process may have left it in the page cache. The end counts as durable from here on, and
+                // where the dump begins is an acknowledgement to a semi-synchronous source.
+                fs::File::open(directory.join(last.as_ref()))?.sync_all()?;
+            }
             break Some(Position { file: last, offset });
         }
         if repair {

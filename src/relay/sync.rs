@@ -10,10 +10,13 @@ use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use super::ack::{DurableAcks, Wanted};
 use super::end::RelayEnd;
 use super::index::Index;
+use super::received::Received;
 use crate::binlog::position::Position;
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoints;
 
 /// What has been written, and becomes durable with the next fsync of `file`.
 #[derive(Debug, Clone)]
@@ -24,6 +27,10 @@ pub struct Written {
     pub end: Position,
     /// The files then.
     pub index: Arc<Index>,
+    /// The transactions up to `end`.
+    pub received: Received,
+    /// What the source waits for, up to `end`, and who is told when it is durable.
+    pub wanted: Option<(Wanted, DurableAcks)>,
 }
 
 #[derive(Debug, Default)]
@@ -74,6 +81,12 @@ impl Syncer {
     pub fn submit(&self, written: Written) -> Result<()> {
         let mut state = self.shared.lock();
         take_failure(&mut state)?;
+        let earlier = state.next.take().and_then(|next| next.wanted);
+        let mut written = written;
+        written.wanted = match (earlier, written.wanted) {
+            (Some((earlier, acks)), Some((later, _))) => Some((earlier.joined(later), acks)),
+            (earlier, later) => later.or(earlier),
+        };
         state.next = Some(written);
         self.shared.changed.notify_all();
         Ok(())
@@ -117,9 +130,15 @@ fn sync_loop(shared: &Shared, end: &RelayEnd) {
             state.syncing = true;
             written
         };
+        failpoints::hit(failpoints::RELAY_BEFORE_SYNC);
         let outcome = written.file.sync_data();
         if outcome.is_ok() {
-            end.publish(written.end, written.index);
+            failpoints::hit(failpoints::RELAY_SYNCED);
+            end.publish(written.end, written.index, written.received);
+            if let Some((wanted, acks)) = written.wanted {
+                // When the connection has gone, nobody waits for it any more.
+                let _ = acks.send(wanted);
+            }
         }
         let mut state = shared.lock();
         state.syncing = false;

@@ -16,10 +16,12 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::ack::{DurableAcks, Wanted, join};
 use super::end::RelayEnd;
 use super::file::RelayFile;
 use super::files::RelayFiles;
 use super::index::{is_safe_file_name, order};
+use super::received::Received;
 use super::sync::{Syncer, Written};
 use crate::binlog::checksum::{self, Checksum};
 use crate::binlog::format::FormatDescription;
@@ -76,6 +78,10 @@ pub struct RelayWriter {
     partial: Option<Partial>,
     heard: Heard,
     syncer: Syncer,
+    received: Received,
+    /// What a semi-synchronous source waits for in the batch under way.
+    wanted: Option<Wanted>,
+    acks: Option<DurableAcks>,
 }
 
 impl RelayWriter {
@@ -98,7 +104,15 @@ impl RelayWriter {
             partial: None,
             heard: Heard::default(),
             syncer: Syncer::start(end.clone())?,
+            received: end.received(),
+            wanted: None,
+            acks: None,
         })
+    }
+
+    /// Says who is told when what the source waits for is durable.
+    pub fn acknowledge_by(&mut self, acks: DurableAcks) {
+        self.acks = Some(acks);
     }
 
     /// What the source has said so far.
@@ -153,6 +167,14 @@ impl RelayWriter {
             } else {
                 self.piece(*frame, bytes)?;
             }
+            if let (true, Some(file), Some(since)) = (frame.wants_ack, &self.file, batch.arrived) {
+                let wanted = Wanted {
+                    at: file.whole_end(),
+                    since,
+                    events: 1,
+                };
+                self.wanted = join(self.wanted.take(), Some(wanted));
+            }
         }
         self.flush()
     }
@@ -166,7 +188,14 @@ impl RelayWriter {
         self.heard.position = Some(end.clone());
         let (file, index) = (file.handle().clone(), self.files.index());
         self.files.set_size(&end.file, &file.metadata()?);
-        self.syncer.submit(Written { file, end, index })
+        let wanted = self.wanted.take().zip(self.acks.clone());
+        self.syncer.submit(Written {
+            file,
+            end,
+            index,
+            received: self.received.clone(),
+            wanted,
+        })
     }
 
     fn whole_event(&mut self, event: &[u8]) -> Result<()> {
@@ -190,8 +219,7 @@ impl RelayWriter {
             _ => {
                 checksum::verify(event, self.checksum)?;
                 self.place(&header)?;
-                self.complete_event(&header, event);
-                Ok(())
+                self.complete_event(&header, event)
             }
         }
     }
@@ -214,7 +242,7 @@ impl RelayWriter {
         self.cover_up_to(file.offset() + u64::from(gap))
     }
 
-    fn complete_event(&mut self, header: &Header, event: &[u8]) {
+    fn complete_event(&mut self, header: &Header, event: &[u8]) -> Result<()> {
         if let Some(file) = &mut self.file {
             file.append(event);
             file.event_complete();
@@ -223,7 +251,11 @@ impl RelayWriter {
             if header.timestamp != 0 {
                 self.heard.timestamp = header.timestamp;
             }
+            let body = checksum::body(event, self.checksum)?;
+            self.received
+                .event(header, Some(body), || file.whole_end())?;
         }
+        Ok(())
     }
 
     /// A fake ROTATE names the file that the next events stand in.
@@ -283,6 +315,7 @@ impl RelayWriter {
         let mut file = RelayFile::create(self.files.directory(), &name)?;
         file.append(&rebuilt_format_description(header, event)?);
         file.event_complete();
+        self.received.event(header, None, || file.whole_end())?;
         self.heard.bytes += event.len() as u64;
         self.file = Some(file);
         self.files.add(&name)?;
@@ -392,6 +425,8 @@ impl RelayWriter {
             if partial.header.timestamp != 0 {
                 self.heard.timestamp = partial.header.timestamp;
             }
+            self.received
+                .event(&partial.header, None, || file.whole_end())?;
             self.partial = None;
         }
         Ok(())

@@ -299,25 +299,29 @@ pub struct SystemPeriod {
     pub hidden: bool,
 }
 
-/// Whether two names of columns or indexes are the same to the server.
+/// Whether two names of columns or indexes are the same to the server: letter by letter, in any case (its
+/// `my_strcasecmp` in utf8mb3).
 pub fn same_name(a: &str, b: &str) -> bool {
+    // One letter stays one letter: İ is an i, and Σ is a σ also at the end of a word.
+    let folded = |c: char| c.to_lowercase().next();
     a.eq_ignore_ascii_case(b)
-        || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
+        || (!(a.is_ascii() && b.is_ascii()) && a.chars().map(folded).eq(b.chars().map(folded)))
 }
 
 impl Table {
-    /// Where a column stands, by its name in any case.
+    /// Where a column stands, by its name in any case. Servers fold fewer letters than Unicode does by now (not ẞ, which
+    /// is younger than their tables), so the name as it is written comes first.
     pub fn column_index(&self, name: &str) -> Option<usize> {
-        self.columns
-            .iter()
-            .position(|column| same_name(&column.name, name))
+        let exact = self.columns.iter().position(|column| column.name == name);
+        exact.or_else(|| {
+            let mut columns = self.columns.iter();
+            columns.position(|column| same_name(&column.name, name))
+        })
     }
 
-    /// A column by its name in any case.
+    /// A column by its name in any case, as [`Self::column_index`] finds it.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns
-            .iter()
-            .find(|column| same_name(&column.name, name))
+        self.columns.get(self.column_index(name)?)
     }
 }
 

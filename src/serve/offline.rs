@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use super::report::quarantine_report;
 use super::status::{LaneReport, StatusReport};
 use crate::apply::sqlite;
+use crate::checkpoint::Watermark;
 use crate::disk::write_atomically;
 use crate::error::Result;
 use crate::relay::dir::source_directories;
 use crate::relay::files::RelayFiles;
+use crate::relay::received;
 use crate::relay::recover;
 
 /// Where a run keeps the target's URL for `status`, without a password.
@@ -39,6 +42,7 @@ pub fn report(relay_dir: &Path, target: Option<&Path>) -> Result<StatusReport> {
         replica_state: "Not running".into(),
         io_running: "No".into(),
         sql_running: "No".into(),
+        semi_sync_status: "OFF".into(),
         ..StatusReport::default()
     };
     let watermark = target.map(sqlite::watermark).transpose()?.flatten();
@@ -55,16 +59,24 @@ pub fn report(relay_dir: &Path, target: Option<&Path>) -> Result<StatusReport> {
     if let Some((id, directory)) = sources.pop() {
         report.source_id = Some(id);
         let durable = recover::recover(&directory, false)?;
-        report.relay_log_space = RelayFiles::open(&directory, durable.index, None)?
-            .room()
-            .bytes;
+        let index = durable.index.clone();
+        let files = RelayFiles::open(&directory, index, None)?;
+        report.relay_log_space = files.room().bytes;
+        if let Some(Watermark { at, .. }) = &watermark {
+            let received = received::scan(&directory, &durable, &at.position, &at.executed)?;
+            report.retrieved_gtid_set = received.set().to_string();
+        }
         if let Some(end) = durable.end {
             report.source_log_file = Some(end.file.to_string());
             report.read_source_log_pos = Some(end.offset);
         }
     }
     if let Some(directory) = target {
-        for (_, row, checkpoint) in sqlite::databases(directory)? {
+        for (path, row, checkpoint) in sqlite::databases(directory)? {
+            for mark in sqlite::marks(&path)? {
+                let entry = quarantine_report(row.name.clone(), mark);
+                report.quarantine.push(entry);
+            }
             report.lanes.push(LaneReport {
                 database: row.name,
                 state: if row.dropped { "dropped" } else { "stopped" }.into(),

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::dispatch::lanes::Roster;
+use crate::dispatch::quarantine::Quarantine;
+use crate::dispatch::resync::ResyncQueue;
 use crate::dispatch::state::ApplierState;
 use crate::relay::end::RelayEnd;
 use crate::relay::files::RelayFiles;
@@ -17,6 +19,10 @@ pub struct Published {
     pub applier: Arc<ApplierState>,
     /// The lanes.
     pub lanes: Roster,
+    /// The tables that are set aside.
+    pub quarantine: Arc<Quarantine>,
+    /// The tables that are to be read afresh; `serve` asks for more.
+    pub resyncs: Arc<ResyncQueue>,
     /// The relay log, once the source is known.
     pub relay: Arc<Mutex<Option<RelayLog>>>,
 }

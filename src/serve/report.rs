@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use super::lag::Observed;
 use super::published::{Published, RelayLog};
-use super::status::{LaneReport, StatusReport};
+use super::status::{LaneReport, QuarantineReport, ResyncReport, StatusReport};
+use crate::apply::quarantine::SetAside;
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
+use crate::config::filter::FilterConfig;
 use crate::dispatch::progress::{LaneProgress, LaneState};
+use crate::dispatch::resync::Resync;
 use crate::error::ErrorKind;
 use crate::relay::files::RelayRoom;
 use crate::relay::io_state::{IoPhase, IoStatus};
 use crate::relay::receiver::unix_now;
+use crate::source::SemiSync;
 
 /// What of the configuration the report shows.
 #[derive(Debug, Clone)]
@@ -25,6 +29,8 @@ pub struct Identity {
     server_id: u32,
     connect_retry: u64,
     heartbeat_period: Duration,
+    filter: FilterConfig,
+    semi_sync: bool,
 }
 
 impl Identity {
@@ -37,6 +43,8 @@ impl Identity {
             server_id: config.source.server_id,
             connect_retry: config.connect_retry.as_secs(),
             heartbeat_period: config.source.heartbeat_period,
+            filter: config.filter.clone(),
+            semi_sync: config.source.semi_sync,
         }
     }
 
@@ -47,6 +55,19 @@ impl Identity {
         report.source_user = Some(self.user.clone());
         report.server_id = Some(self.server_id);
         report.connect_retry = Some(self.connect_retry);
+        let filter = &self.filter;
+        report.replicate_do_db = filter.do_db.join(",");
+        report.replicate_ignore_db = filter.ignore_db.join(",");
+        report.replicate_do_table = filter.do_table.join(",");
+        report.replicate_ignore_table = filter.ignore_table.join(",");
+        report.replicate_wild_do_table = filter.wild_do_table.join(",");
+        report.replicate_wild_ignore_table = filter.wild_ignore_table.join(",");
+        let pairs: Vec<String> = filter
+            .rewrite_db
+            .iter()
+            .map(|(from, to)| format!("({from},{to})"))
+            .collect();
+        report.replicate_rewrite_db = pairs.join(",");
     }
 }
 
@@ -68,11 +89,14 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         received_bytes: io.heard.bytes,
         received_heartbeats: io.heard.heartbeats,
         passed_over_statements: applier.passed_over,
+        left_out_row_events: applier.left_out.row_events,
+        left_out_statements: applier.left_out.statements,
         ..StatusReport::default()
     };
     identity.fill(&mut report);
     report.fill_prepared_xa(applier.parked, applier.oldest_parked.as_ref());
     fill_errors(&mut report, &io, applier.last_error.as_ref());
+    fill_semi_sync(&mut report, identity, &io);
     let relay = published.relay();
     let received = relay.as_ref().and_then(|relay| relay.end.get().end);
     let room = relay.as_ref().map(|relay| relay.files.room());
@@ -97,9 +121,9 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         report.exec_source_log_pos = Some(position.offset);
         report.executed_gtid_set.clone_from(executed);
     }
-    if let Some(read) = &applier.read {
-        report.retrieved_gtid_set = read.executed.to_string();
-    }
+    let received_gtids = relay.as_ref().map(|relay| relay.end.received());
+    report.retrieved_gtid_set =
+        received_gtids.map_or_else(String::new, |received| received.set().to_string());
     report.bytes_behind_source = match (&relay, applied) {
         (Some(relay), Some((applied, _))) => bytes_behind(relay, &applied),
         _ if caught_up => Some(0),
@@ -125,7 +149,51 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     report.relay_log_space = room.bytes;
     report.replica_state = sentence(room, &io, applier.running, caught_up, received.as_ref());
     report.lanes = lanes.iter().map(|lane| lane_report(lane)).collect();
+    fill_quarantine(&mut report, published);
     report
+}
+
+fn fill_quarantine(report: &mut StatusReport, published: &Published) {
+    // In this order: a table that is done leaves the quarantine first.
+    report.resyncs = published
+        .resyncs
+        .all()
+        .into_iter()
+        .map(resync_report)
+        .collect();
+    let set_aside = published.quarantine.all().into_iter();
+    report.quarantine = set_aside
+        .map(|(database, aside)| QuarantineReport {
+            passed_over_row_events: aside.passed_over,
+            ..quarantine_report(database, aside.mark)
+        })
+        .collect();
+}
+
+/// A mark as the report shows it.
+pub(super) fn quarantine_report(database: String, mark: SetAside) -> QuarantineReport {
+    QuarantineReport {
+        database,
+        table: mark.table,
+        errno: mark.errno,
+        reason: mark.reason,
+        source_log_file: mark.file,
+        source_log_pos: mark.pos,
+        since: mark.since,
+        passed_over_row_events: 0,
+        resync_wanted: mark.resync,
+    }
+}
+
+fn resync_report(resync: Resync) -> ResyncReport {
+    ResyncReport {
+        database: resync.id.database,
+        table: resync.id.table,
+        state: resync.state.text().to_owned(),
+        rows: resync.rows,
+        rows_estimate: resync.rows_estimate,
+        last_error: resync.error,
+    }
 }
 
 fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<&(u16, String, u64)>) {
@@ -141,6 +209,25 @@ fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<&(u16, Stri
         report.last_sql_error.clone_from(text);
         report.last_sql_error_timestamp = Some(*at);
     }
+}
+
+fn fill_semi_sync(report: &mut StatusReport, identity: &Identity, io: &IoStatus) {
+    let waits = io.phase == IoPhase::Yes && io.semi_sync == Some(SemiSync::On);
+    report.semi_sync_status = if waits { "ON" } else { "OFF" }.to_owned();
+    report.semi_sync_message = match io.semi_sync {
+        _ if !identity.semi_sync || waits => String::new(),
+        Some(state) if state != SemiSync::On => {
+            format!("the source waits for nobody; {}", state.cure())
+        }
+        _ => "not connected to the source".to_owned(),
+    };
+    let acks = &io.acks;
+    let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    report.semi_sync_acks = acks.sent;
+    report.semi_sync_acked_events = acks.events;
+    report.semi_sync_ack_micros_last = acks.last().map(micros);
+    report.semi_sync_ack_micros_average = acks.average().map(micros);
+    report.semi_sync_ack_micros_max = (acks.sent > 0).then(|| micros(acks.longest));
 }
 
 /// The least commit of all lanes.

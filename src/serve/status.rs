@@ -42,6 +42,61 @@ pub struct LaneReport {
     pub queued_bytes: u64,
 }
 
+/// A table that is set aside.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct QuarantineReport {
+    /// Its database.
+    #[serde(rename = "Database")]
+    pub database: String,
+    /// Its name.
+    #[serde(rename = "Table")]
+    pub table: String,
+    /// MySQL's number of the error; 0 when nothing was wrong and a fresh copy was asked for.
+    #[serde(rename = "Errno")]
+    pub errno: u16,
+    /// The error.
+    #[serde(rename = "Reason")]
+    pub reason: String,
+    /// The source's file of the event that failed.
+    #[serde(rename = "Source_Log_File")]
+    pub source_log_file: String,
+    /// Offset of that event.
+    #[serde(rename = "Source_Log_Pos")]
+    pub source_log_pos: u64,
+    /// When it was set aside, seconds since 1970.
+    #[serde(rename = "Since_Timestamp")]
+    pub since: u64,
+    /// Row events that were passed over since the process started.
+    #[serde(rename = "Passed_Over_Row_Events")]
+    pub passed_over_row_events: u64,
+    /// Whether it is read afresh by itself, also after a restart.
+    #[serde(rename = "Resync_Wanted")]
+    pub resync_wanted: bool,
+}
+
+/// A table that is to be read afresh.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ResyncReport {
+    /// Its database.
+    #[serde(rename = "Database")]
+    pub database: String,
+    /// Its name.
+    #[serde(rename = "Table")]
+    pub table: String,
+    /// `waiting`, `copying` or `failed`.
+    #[serde(rename = "State")]
+    pub state: String,
+    /// Rows copied so far.
+    #[serde(rename = "Rows")]
+    pub rows: u64,
+    /// About how many there are, by the source's own estimate.
+    #[serde(rename = "Rows_Estimate")]
+    pub rows_estimate: u64,
+    /// What went wrong at the last attempt.
+    #[serde(rename = "Last_Error")]
+    pub last_error: Option<String>,
+}
+
 /// The whole.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StatusReport {
@@ -81,6 +136,27 @@ pub struct StatusReport {
     /// `Yes` or `No`.
     #[serde(rename = "Replica_SQL_Running")]
     pub sql_running: String,
+    /// Databases that are followed, all others are not; by commas.
+    #[serde(rename = "Replicate_Do_DB")]
+    pub replicate_do_db: String,
+    /// Databases that are left out.
+    #[serde(rename = "Replicate_Ignore_DB")]
+    pub replicate_ignore_db: String,
+    /// Tables that are followed.
+    #[serde(rename = "Replicate_Do_Table")]
+    pub replicate_do_table: String,
+    /// Tables that are left out.
+    #[serde(rename = "Replicate_Ignore_Table")]
+    pub replicate_ignore_table: String,
+    /// Patterns of tables that are followed.
+    #[serde(rename = "Replicate_Wild_Do_Table")]
+    pub replicate_wild_do_table: String,
+    /// Patterns of tables that are left out.
+    #[serde(rename = "Replicate_Wild_Ignore_Table")]
+    pub replicate_wild_ignore_table: String,
+    /// Databases with another name here: `(from,to)` each.
+    #[serde(rename = "Replicate_Rewrite_DB")]
+    pub replicate_rewrite_db: String,
     /// File up to which was received.
     #[serde(rename = "Source_Log_File")]
     pub source_log_file: Option<String>,
@@ -150,6 +226,27 @@ pub struct StatusReport {
     /// Heartbeats received on this connection.
     #[serde(rename = "Count_Received_Heartbeats")]
     pub received_heartbeats: u64,
+    /// `ON` when the source waits for our acknowledgements; `OFF` when it does not, or `semi_sync` is not set.
+    #[serde(rename = "Rpl_semi_sync_replica_status")]
+    pub semi_sync_status: String,
+    /// Why it is `OFF` although `semi_sync` is set; empty otherwise.
+    #[serde(rename = "Semi_Sync_Message")]
+    pub semi_sync_message: String,
+    /// Acknowledgements sent since the process started.
+    #[serde(rename = "Semi_Sync_Acks")]
+    pub semi_sync_acks: u64,
+    /// Events that the source waited for and that these covered.
+    #[serde(rename = "Semi_Sync_Acked_Events")]
+    pub semi_sync_acked_events: u64,
+    /// Microseconds from the arrival of an event to its acknowledgement, the newest one.
+    #[serde(rename = "Semi_Sync_Ack_Micros_Last")]
+    pub semi_sync_ack_micros_last: Option<u64>,
+    /// The same, mean of the newest 128.
+    #[serde(rename = "Semi_Sync_Ack_Micros_Average")]
+    pub semi_sync_ack_micros_average: Option<u64>,
+    /// The same, longest since the process started.
+    #[serde(rename = "Semi_Sync_Ack_Micros_Max")]
+    pub semi_sync_ack_micros_max: Option<u64>,
     /// Statements that changed no table and were passed over since the process started.
     #[serde(rename = "Passed_Over_Statements")]
     pub passed_over_statements: u64,
@@ -168,9 +265,21 @@ pub struct StatusReport {
     /// When it was prepared, seconds since 1970 on the source; null when not known.
     #[serde(rename = "Oldest_Prepared_XA_Timestamp")]
     pub oldest_xa_timestamp: Option<u64>,
+    /// Row events left out by the rules since the process started.
+    #[serde(rename = "Left_Out_Row_Events")]
+    pub left_out_row_events: u64,
+    /// Statements left out by the rules, in whole or in part, since the process started.
+    #[serde(rename = "Left_Out_Statements")]
+    pub left_out_statements: u64,
     /// One entry a database.
     #[serde(rename = "Lanes")]
     pub lanes: Vec<LaneReport>,
+    /// Tables that are set aside.
+    #[serde(rename = "Quarantine")]
+    pub quarantine: Vec<QuarantineReport>,
+    /// Tables that are to be read afresh; the process forgets those that are done.
+    #[serde(rename = "Resyncs")]
+    pub resyncs: Vec<ResyncReport>,
 }
 
 impl StatusReport {
@@ -179,8 +288,8 @@ impl StatusReport {
         self.prepared_xa = count as u64;
         if let Some(xa) = oldest {
             self.oldest_xa_xid = Some(xa.id.readable());
-            self.oldest_xa_log_file = Some(xa.rows.start.file.to_string());
-            self.oldest_xa_log_pos = Some(xa.rows.start.offset);
+            self.oldest_xa_log_file = Some(xa.start.file.to_string());
+            self.oldest_xa_log_pos = Some(xa.start.offset);
             self.oldest_xa_timestamp = (xa.timestamp != 0).then_some(u64::from(xa.timestamp));
         }
     }
@@ -203,5 +312,13 @@ mod tests {
         assert_eq!(keys(&schema["properties"]), keys(&report));
         let lane = serde_json::to_value(LaneReport::default()).unwrap();
         assert_eq!(keys(&schema["$defs"]["lane"]["properties"]), keys(&lane));
+        let set_aside = serde_json::to_value(QuarantineReport::default()).unwrap();
+        let documented = &schema["$defs"]["quarantine"]["properties"];
+        assert_eq!(keys(documented), keys(&set_aside));
+        let resync = serde_json::to_value(ResyncReport::default()).unwrap();
+        assert_eq!(
+            keys(&schema["$defs"]["resync"]["properties"]),
+            keys(&resync)
+        );
     }
 }

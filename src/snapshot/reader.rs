@@ -33,7 +33,7 @@ use crate::config::limits::{
 use crate::config::source::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::table::Table;
-use crate::source::{self, SourceConnection};
+use crate::source::{self, SourceConnection, SourceInfo, Version};
 use crate::wire::{ResultSet, cells};
 
 /// MySQL's `ER_LOCK_WAIT_TIMEOUT`.
@@ -78,6 +78,7 @@ impl SnapshotSource for LiveSnapshots {
             after: None,
             known: None,
             is_transactional: false,
+            is_whole: false,
             locks_rows: false,
         };
         let thread = std::thread::Builder::new()
@@ -159,6 +160,8 @@ struct Worker {
     known: Option<Table>,
     /// Whether the table's engine has transactions.
     is_transactional: bool,
+    /// Whether it comes as one chunk, because foreign keys tie it to other tables.
+    is_whole: bool,
     /// Whether rows are locked instead of the table.
     locks_rows: bool,
 }
@@ -264,7 +267,8 @@ impl Worker {
         Ok(is_last)
     }
 
-    /// Asks about the table what may be a little out of date: its size, and whether its engine has transactions.
+    /// Asks about the table what may be a little out of date: its size, whether its engine has transactions, and whether foreign keys
+    /// change its rows, or other tables' along with them, behind the binlog: such changes need all rows at one position.
     fn learn(&mut self, session: &mut Session<'_>) -> Result<()> {
         let literal = |name: &str| format!("'{}'", name.replace('\'', "''").replace('\\', "\\\\"));
         session.query("SET NAMES utf8mb4")?;
@@ -281,6 +285,15 @@ impl Worker {
         self.is_transactional = answer
             .first("transactional")
             .is_some_and(|answer| answer.eq_ignore_ascii_case("YES"));
+        if !logs_cascades(session.connection.info()) {
+            let (database, table) = (literal(&self.database), literal(&self.table));
+            let keys = session.query(&format!(
+                "SELECT COUNT(*) AS number FROM information_schema.REFERENTIAL_CONSTRAINTS \
+                 WHERE (CONSTRAINT_SCHEMA = {database} AND TABLE_NAME = {table}) \
+                 OR (UNIQUE_CONSTRAINT_SCHEMA = {database} AND REFERENCED_TABLE_NAME = {table})"
+            ))?;
+            self.is_whole = keys.first("number").is_some_and(|number| number != "0");
+        }
         Ok(())
     }
 
@@ -323,7 +336,7 @@ impl Worker {
 
     /// The second way to a lock, for which SELECT is enough: the rows of this chunk, and the gaps between them.
     fn lock_rows(&self, lock: &mut Session<'_>, table: &Table) -> Result<()> {
-        let select = Select::new(&self.database, table);
+        let select = Select::new(&self.database, table, self.is_whole);
         lock.query("START TRANSACTION")?;
         let sql = select.lock(self.after_in(table), self.chunk_rows);
         lock.runtime.block_on(async {
@@ -352,7 +365,8 @@ impl Worker {
     }
 
     fn definition(&self, session: &mut Session<'_>) -> Result<Table> {
-        definition::table(&mut |sql| session.query(sql), &self.database, &self.table)?
+        definition::table(&mut |sql| session.query(sql), &self.database, &self.table)
+            .map_err(|error| self.refused(error, session))?
             .ok_or_else(no_table)
     }
 
@@ -369,7 +383,7 @@ impl Worker {
 
     /// Sends the rows of one chunk; true when no more follow.
     fn read(&mut self, session: &mut Session<'_>, table: &Table) -> Result<bool> {
-        let select = Select::new(&self.database, table);
+        let select = Select::new(&self.database, table, self.is_whole);
         let is_whole = select.key().is_empty();
         let limit = self.chunk_rows;
         let sql = if is_whole {
@@ -425,6 +439,13 @@ impl Worker {
             .with_errno(error.errno())
             .with_source(error)
     }
+}
+
+/// Whether the source's binlog has what foreign keys do to child rows (MySQL manual, `innodb_native_foreign_keys`).
+fn logs_cascades(info: &SourceInfo) -> bool {
+    info.flavor == Flavor::MySql
+        && info.version >= Version::new(9, 6, 0)
+        && !info.is_on("innodb_native_foreign_keys")
 }
 
 /// Hands on a step; waits until there is room. Nobody there to take it ends the thread.

@@ -20,8 +20,8 @@ pub(super) struct Select {
 }
 
 impl Select {
-    /// For `table` of `database`.
-    pub(super) fn new(database: &str, table: &Table) -> Self {
+    /// For `table` of `database`, all at once where it is to come `whole`.
+    pub(super) fn new(database: &str, table: &Table, whole: bool) -> Self {
         let mut head = String::from("SELECT ");
         for (at, column) in table.columns.iter().enumerate() {
             let separator = if at == 0 { "" } else { ", " };
@@ -44,7 +44,7 @@ impl Select {
         if table.system_period.is_some() {
             head.push_str(" FOR SYSTEM_TIME ALL");
         }
-        let key = chunk_key(table);
+        let key = if whole { Vec::new() } else { chunk_key(table) };
         let key_names = key
             .iter()
             .filter_map(|at| table.columns.get(*at))
@@ -182,7 +182,7 @@ mod tests {
         let table = table(
             "CREATE TABLE `t``x` (a INT, b DATE, c VARCHAR(9), f FLOAT, PRIMARY KEY (a, b, c))",
         );
-        let select = Select::new("d", &table);
+        let select = Select::new("d", &table, false);
         assert_eq!(select.key(), [0, 1, 2]);
         assert_eq!(
             select.all(),
@@ -215,9 +215,13 @@ mod tests {
             "CREATE TABLE t (a FLOAT PRIMARY KEY)",
             "CREATE TABLE t (a INT, UNIQUE (a))",
         ] {
-            assert!(Select::new("d", &table(sql)).key().is_empty(), "{sql}");
+            assert!(
+                Select::new("d", &table(sql), false).key().is_empty(),
+                "{sql}"
+            );
         }
         let by_unique = table("CREATE TABLE t (e ENUM('x') PRIMARY KEY, a INT NOT NULL UNIQUE)");
-        assert_eq!(Select::new("d", &by_unique).key(), [1]);
+        assert_eq!(Select::new("d", &by_unique, false).key(), [1]);
+        assert!(Select::new("d", &by_unique, true).key().is_empty());
     }
 }

@@ -60,6 +60,11 @@ impl SourceConnection {
         &self.info
     }
 
+    /// How it is reached.
+    pub(super) fn config(&self) -> &SourceConfig {
+        &self.config
+    }
+
     /// Runs an ordinary query.
     ///
     /// # Errors
@@ -111,14 +116,7 @@ impl SourceConnection {
             end = after;
         }
         // On a busy source, let it look the GTIDs up in the file.
-        let (file, offset) = (end.file.replace('\'', "''"), end.offset);
-        let sql = format!("SELECT BINLOG_GTID_POS('{file}', {offset}) AS pos");
-        let set = self
-            .query(&sql)
-            .await?
-            .first("pos")
-            .unwrap_or_default()
-            .parse()?;
+        let set = self.binlog_gtid_pos(&end).await?;
         Ok((end, set))
     }
 

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use super::info::SourceInfo;
+use super::semi_sync::{self, SemiSync};
 use crate::binlog::flavor::Flavor;
 use crate::binlog::gtid::{GtidSet, Uuid};
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
@@ -72,6 +73,9 @@ pub(super) fn session_statements(
              @@global.binlog_checksum"
                 .to_owned(),
         );
+    }
+    if config.semi_sync && info.semi_sync() != SemiSync::Missing {
+        statements.push(semi_sync::ANNOUNCE.to_owned());
     }
     if info.flavor == Flavor::MariaDb {
         statements.push(format!(
@@ -205,6 +209,7 @@ mod tests {
             heartbeat_period: Duration::from_millis(1500),
             net_read_timeout: Duration::from_secs(90),
             driver: Default::default(),
+            semi_sync: false,
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Instant;
 
+use crate::binlog::position::Position;
 use crate::error::Result;
 
 /// The events of a running dump, in order.
@@ -17,6 +19,7 @@ use crate::error::Result;
 ///   `last` and may be empty.
 /// - `read` is cancel-safe: a dropped future loses nothing.
 /// - After an error the stream is done; what had arrived before it was handed over.
+/// - What stands in front of an event for semi-synchronous replication is taken off; its flag is `Frame::wants_ack`.
 /// - An idle source sends heartbeats; when nothing at all arrives for `net_read_timeout`, the error is `Network`.
 pub trait EventStream: Send {
     /// Fills `batch` with the next events.
@@ -28,6 +31,15 @@ pub trait EventStream: Send {
         &'a mut self,
         batch: &'a mut EventBatch,
     ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+    /// Tells a semi-synchronous source that everything up to `at` is durable here. Not between two polls of `read`.
+    ///
+    /// # Errors
+    /// `Network` when the connection is lost.
+    fn acknowledge<'a>(
+        &'a mut self,
+        at: &'a Position,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 }
 
 /// Events, or pieces of large ones, one after the other.
@@ -37,6 +49,8 @@ pub struct EventBatch {
     pub bytes: Vec<u8>,
     /// Where each event, or piece of one, is in `bytes`.
     pub frames: Vec<Frame>,
+    /// When the last of it arrived; for who measures.
+    pub arrived: Option<Instant>,
 }
 
 /// An event, or a piece of one.
@@ -50,6 +64,8 @@ pub struct Frame {
     pub first: bool,
     /// Whether it ends an event.
     pub last: bool,
+    /// Whether the source waits until this event, which ends here, is acknowledged.
+    pub wants_ack: bool,
 }
 
 impl EventBatch {
@@ -73,7 +89,15 @@ impl EventBatch {
             len: bytes.len(),
             first,
             last,
+            wants_ack: false,
         });
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Marks the last frame as one that the source waits for.
+    pub(super) fn mark_wanted(&mut self) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.wants_ack = true;
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::semi_sync::SemiSync;
 use crate::binlog::checksum::Checksum;
 use crate::binlog::flavor::Flavor;
 use crate::error::Result;
@@ -70,6 +71,8 @@ const VARIABLES: &[&str] = &[
     "log_bin",
     "log_bin_compress",
     "lower_case_table_names",
+    "rpl_semi_sync_master_enabled",
+    "rpl_semi_sync_source_enabled",
     "server_id",
     "server_uuid",
     "sql_mode",
@@ -159,6 +162,11 @@ impl SourceInfo {
     pub fn is_on(&self, name: &str) -> bool {
         self.variable(name)
             .is_some_and(|value| value.eq_ignore_ascii_case("ON") || value == "1")
+    }
+
+    /// Whether it takes acknowledgements of what it sends.
+    pub fn semi_sync(&self) -> SemiSync {
+        SemiSync::of(self)
     }
 
     /// Whether the binlog lies in InnoDB (MariaDB 12.3 and later): it then has no offsets that a replica could ask for.

@@ -15,12 +15,14 @@ mod connection;
 mod dump;
 mod event_stream;
 mod grants;
+mod history;
 mod info;
 #[cfg(feature = "mysql-cdc")]
 mod mysql_cdc;
 mod native;
 mod preflight;
 mod refusal;
+mod semi_sync;
 
 pub use blocking_client::BlockingClient;
 pub use connection::{SourceConnection, connect};
@@ -28,4 +30,5 @@ pub use dump::StartAt;
 pub use event_stream::{EventBatch, EventStream, Frame};
 pub use info::{SourceInfo, Version};
 
-pub use preflight::{Finding, Level, preflight};
+pub use preflight::{Finding, Level, check_rules, preflight};
+pub use semi_sync::SemiSync;

@@ -32,6 +32,7 @@ use super::event_stream::{EventBatch, EventStream};
 use super::info::SourceInfo;
 use super::native::present;
 use super::refusal::{self, Present};
+use crate::binlog::position::Position;
 use crate::config::limits::{FIRST_EVENT_TIMEOUT_MS, MYSQL_CDC_AHEAD_BYTES, SOURCE_BATCH_BYTES};
 use crate::config::source::{SourceConfig, SslMode};
 use crate::error::{Error, ErrorKind, Result};
@@ -360,5 +361,16 @@ impl EventStream for MysqlCdcStream {
         batch: &'a mut EventBatch,
     ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
         Box::pin(self.next_batch(batch))
+    }
+
+    fn acknowledge<'a>(
+        &'a mut self,
+        _at: &'a Position,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
+        // It announces nothing, so nobody waits; the configuration refuses the two together.
+        Box::pin(std::future::ready(Err(Error::new(
+            ErrorKind::Internal,
+            "an acknowledgement through the driver mysql_cdc",
+        ))))
     }
 }

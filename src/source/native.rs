@@ -12,7 +12,9 @@ use super::dump::StartAt;
 use super::event_stream::{EventBatch, EventStream};
 use super::info::SourceInfo;
 use super::refusal::{self, Present};
+use super::semi_sync::{self, Headers, NoHeader, SemiSync};
 use crate::binlog::kind;
+use crate::binlog::position::Position;
 use crate::config::limits::{EVENT_BYTES_MAX, FIRST_EVENT_TIMEOUT_MS, SOURCE_BATCH_BYTES};
 use crate::config::source::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
@@ -60,6 +62,10 @@ pub(super) struct NativeStream {
     state: State,
     /// Bytes of the current event so far, to refuse one without end.
     event_bytes: u64,
+    /// What is in front of each event.
+    headers: Headers,
+    /// Whether the source waits for the event under way.
+    wants_ack: bool,
     /// Whether the source may still be looking for the start.
     seeking: bool,
     /// The source's refusal, until it is explained and returned.
@@ -83,6 +89,11 @@ impl NativeStream {
         } else {
             config.net_read_timeout
         });
+        let headers = if config.semi_sync && info.semi_sync() != SemiSync::Missing {
+            Headers::Announced
+        } else {
+            Headers::None
+        };
         Self {
             connection,
             config,
@@ -90,6 +101,8 @@ impl NativeStream {
             start,
             state: State::Between,
             event_bytes: 0,
+            headers,
+            wants_ack: false,
             seeking,
             refused: None,
         }
@@ -153,8 +166,23 @@ impl NativeStream {
         };
         match *status {
             EVENT if header.len > 0 => {
-                self.connection.consume(1);
-                let left = header.len - 1;
+                let event = unread.get(1..header.len).or(unread.get(1..));
+                let seen = self.headers.read(event.unwrap_or_default());
+                let seen = seen.map_err(|NoHeader| {
+                    self.connection.protocol_error(
+                        "an event without the header of semi-synchronous replication",
+                    )
+                })?;
+                let Some(seen) = seen else {
+                    return if header.len <= semi_sync::HEADER_LEN {
+                        Err(self.connection.protocol_error("an event of two bytes"))
+                    } else {
+                        Ok(false)
+                    };
+                };
+                self.wants_ack = seen.wants_ack;
+                self.connection.consume(1 + seen.header_len);
+                let left = header.len - 1 - seen.header_len;
                 let large = left > SOURCE_BATCH_BYTES;
                 self.event_bytes = 0;
                 self.state = State::Payload {
@@ -213,6 +241,10 @@ impl NativeStream {
         let last = left == 0 && !full;
         batch.push(unread.get(..taken).unwrap_or_default(), first, last);
         self.connection.consume(taken);
+        if last && self.wants_ack {
+            batch.mark_wanted();
+            self.connection.count_anew();
+        }
         self.event_bytes += taken as u64;
         if self.event_bytes > EVENT_BYTES_MAX {
             return Err(self.connection.protocol_error("an event without end"));
@@ -292,5 +324,13 @@ impl EventStream for NativeStream {
         batch: &'a mut EventBatch,
     ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
         Box::pin(self.next_batch(batch))
+    }
+
+    fn acknowledge<'a>(
+        &'a mut self,
+        at: &'a Position,
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
+        let packet = semi_sync::acknowledgement(at);
+        Box::pin(async move { self.connection.write_aside(&packet).await })
     }
 }

@@ -2,12 +2,16 @@
 //!
 //! `check` prints all findings; `run` refuses to start on one of level [`Level::Error`].
 
+mod rules;
 mod start;
+
+pub use rules::check_rules;
 
 use super::connection::{SourceConnection, connect};
 use super::grants::Grants;
 use super::info::{SourceInfo, Version};
 use super::refusal::grant_statement;
+use super::semi_sync::SemiSync;
 use crate::binlog::checksum::Checksum;
 use crate::binlog::flavor::Flavor;
 use crate::config::source::{SourceConfig, Start};
@@ -139,6 +143,7 @@ pub async fn preflight(config: &SourceConfig, start: Option<&Start>) -> Vec<Find
         Err(error) => findings.push(Finding::failed("grants", &error)),
     }
     findings.push(check_server_id(config, &info));
+    findings.extend(config.semi_sync.then(|| check_semi_sync(&info)));
     findings.extend(check_binlog(&info));
     if info.is_on("log_bin") {
         findings.extend(start::check_start(&mut source, start).await);
@@ -256,6 +261,18 @@ fn check_server_id(config: &SourceConfig, info: &SourceInfo) -> Finding {
         "server_id",
         format!("the source has {id}, we have {}", config.server_id),
     )
+}
+
+/// Whether the source waits for acknowledgements, where they were asked for.
+fn check_semi_sync(info: &SourceInfo) -> Finding {
+    match info.semi_sync() {
+        SemiSync::On => Finding::ok("semi_sync", "the source waits for acknowledgements"),
+        state => Finding::warning(
+            "semi_sync",
+            "semi_sync is set, but the source waits for nobody",
+            state.cure(),
+        ),
+    }
 }
 
 /// How the source writes its binlog.

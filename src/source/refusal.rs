@@ -77,6 +77,12 @@ fn is_duplicate(error: &ServerError) -> bool {
         || error.text.contains("same server_id")
 }
 
+/// Whether the source met an event beyond its own limit (`LOG_READ_TOO_LARGE`), or took for one what it read at a position
+/// within an event.
+fn is_too_large(error: &ServerError) -> bool {
+    error.errno == 1236 && error.text.contains("max_allowed_packet")
+}
+
 /// Whether an explanation of this error needs to know what the source has now.
 pub(super) fn concerns_position(error: &ServerError) -> bool {
     error.kind() == ErrorKind::Dump && !is_duplicate(error)
@@ -104,6 +110,15 @@ pub(super) fn dump(
     }
     if !concerns_position(&error) {
         return error.into_error();
+    }
+    if is_too_large(&error) {
+        let what = format!(
+            "the source does not send an event behind {start}: {}; if {start} is where an event begins, the event is \
+             larger than the source allows: on the source, SET GLOBAL max_allowed_packet = 1073741824; and \
+             slave_max_allowed_packet (replica_max_allowed_packet) likewise, then start again; else start where SHOW BINLOG EVENTS lists one",
+            error.text
+        );
+        return Error::new(ErrorKind::Dump, what).with_errno(error.errno);
     }
     let mut what = format!(
         "the source cannot send its binary log from {start}: {} (position not in the file, or \
@@ -141,6 +156,7 @@ mod tests {
             heartbeat_period: Default::default(),
             net_read_timeout: Default::default(),
             driver: Default::default(),
+            semi_sync: false,
         }
     }
 
@@ -179,6 +195,22 @@ mod tests {
         ] {
             assert!(error.what().contains(part), "{error}");
         }
+    }
+
+    /// Both servers lift their limit to 1 GiB for a dump, so a test server cannot be made to say it.
+    #[test]
+    fn an_event_above_the_sources_limit_costs_nothing_but_a_setting() {
+        let error = refused(
+            1236,
+            "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on source",
+        );
+        assert_eq!((error.kind(), error.errno()), (ErrorKind::Dump, 1236));
+        assert!(
+            error
+                .what()
+                .contains("SET GLOBAL max_allowed_packet = 1073741824")
+        );
+        assert!(!error.what().contains("--skip-to"), "{error}");
     }
 
     #[test]

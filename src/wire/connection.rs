@@ -17,8 +17,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// MySQL's `CR_SERVER_LOST`.
 const SERVER_LOST: u16 = 2013;
 
-/// A plain or encrypted socket.
-pub(super) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+/// A plain or encrypted socket, or anything else that carries bytes both ways.
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
 /// A connection to a server.
@@ -34,8 +34,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection over a socket that nothing was read from yet.
-    pub(super) fn new(stream: Box<dyn Transport>, peer: Arc<str>) -> Self {
+    /// A connection over a socket that nothing was read from yet; `peer` names it in errors.
+    pub fn new(stream: Box<dyn Transport>, peer: Arc<str>) -> Self {
         Self {
             stream,
             buffer: ReadBuffer::new(limits::CONNECTION_BUFFER_BYTES),
@@ -104,14 +104,34 @@ impl Connection {
     pub async fn write_packet(&mut self, payload: &[u8]) -> Result<()> {
         let mut out = Vec::with_capacity(payload.len() + PACKET_HEADER_LEN);
         self.sequence = packet::encode(payload, self.sequence, &mut out);
+        self.send(&out).await
+    }
+
+    async fn send(&mut self, packets: &[u8]) -> Result<()> {
         let sent = async {
-            self.stream.write_all(&out).await?;
+            self.stream.write_all(packets).await?;
             self.stream.flush().await
         };
         match timeout(self.read_timeout, sent).await {
             Ok(result) => result.map_err(|cause| self.lost(cause)),
             Err(_) => Err(self.timed_out("took no bytes")),
         }
+    }
+
+    /// Sends one payload that is no part of the exchange, and leaves its count of packets alone. Semi-synchronous
+    /// sources read their acknowledgements so, beside a running dump.
+    ///
+    /// # Errors
+    /// `Network` when the connection is lost.
+    pub async fn write_aside(&mut self, payload: &[u8]) -> Result<()> {
+        let mut out = Vec::with_capacity(payload.len() + PACKET_HEADER_LEN);
+        packet::encode(payload, 0, &mut out);
+        self.send(&out).await
+    }
+
+    /// Counts packets as after a packet of ours: the server's next one is number 1.
+    pub fn count_anew(&mut self) {
+        self.sequence = 1;
     }
 
     /// Reads the next payload of the exchange, whole.

@@ -57,7 +57,7 @@ impl Endpoint<'_> {
 pub async fn connect(endpoint: &Endpoint<'_>) -> Result<(Connection, String)> {
     let time = Duration::from_millis(CONNECT_TIMEOUT_MS);
     // Boxed: the future is large and lives inside of many others.
-    match timeout(time, Box::pin(log_in(endpoint))).await {
+    match timeout(time, Box::pin(reach(endpoint))).await {
         Ok(result) => result,
         Err(_) => Err(unreachable(
             endpoint,
@@ -66,13 +66,27 @@ pub async fn connect(endpoint: &Endpoint<'_>) -> Result<(Connection, String)> {
     }
 }
 
-async fn log_in(endpoint: &Endpoint<'_>) -> Result<(Connection, String)> {
+async fn reach(endpoint: &Endpoint<'_>) -> Result<(Connection, String)> {
     let stream = TcpStream::connect((endpoint.host, endpoint.port))
         .await
         .map_err(|cause| unreachable(endpoint, reason(&cause)).with_source(cause))?;
     // Commands are single writes that wait for their answer: nothing is gained by holding them back.
     stream.set_nodelay(true).ok();
-    let mut connection = Connection::new(Box::new(stream), Arc::from(endpoint.peer()));
+    log_in(
+        Connection::new(Box::new(stream), Arc::from(endpoint.peer())),
+        endpoint,
+    )
+    .await
+}
+
+/// Logs in over a connection that is just open; also returns the server's version as it words it.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn log_in(
+    mut connection: Connection,
+    endpoint: &Endpoint<'_>,
+) -> Result<(Connection, String)> {
     let greeting = connection
         .read_packet(QUERY_PACKET_BYTES_MAX)
         .await

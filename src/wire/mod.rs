@@ -19,8 +19,8 @@ mod rsa;
 mod server_error;
 mod tls;
 
-pub use connection::Connection;
-pub use login::{Endpoint, connect};
+pub use connection::{Connection, Transport};
+pub use login::{Endpoint, connect, log_in};
 pub use packet::{PACKET_HEADER_LEN, PACKET_PAYLOAD_MAX, PacketHeader};
 pub use query::{ResultSet, Row, Rows, cells};
 pub use server_error::ServerError;

@@ -42,6 +42,7 @@ pub(crate) fn config(server: &Server, driver: DriverKind) -> SourceConfig {
         heartbeat_period: Duration::from_millis(500),
         net_read_timeout: Duration::from_secs(20),
         driver,
+        semi_sync: false,
     }
 }
 

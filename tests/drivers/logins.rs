@@ -131,6 +131,24 @@ impl Certificates {
         Self { directory }
     }
 
+    /// A certificate for 127.0.0.1 that was good for a year, long ago.
+    fn add_expired(&self) {
+        let path = self.directory.path();
+        let settings = "[ca]\ndefault_ca = here\n[here]\ndatabase = index.txt\nserial = serial.txt\n\
+                        new_certs_dir = .\ndefault_md = sha256\npolicy = policy\nunique_subject = no\n\
+                        [policy]\ncommonName = supplied\n";
+        std::fs::write(path.join("ca.cnf"), settings).unwrap();
+        std::fs::write(path.join("index.txt"), "").unwrap();
+        std::fs::write(path.join("serial.txt"), "1000\n").unwrap();
+        std::fs::write(path.join("ext"), "subjectAltName=IP:127.0.0.1\n").unwrap();
+        std::fs::copy(path.join("server-key.pem"), path.join("expired-key.pem")).unwrap();
+        openssl(
+            path,
+            "ca -batch -notext -config ca.cnf -cert ca.pem -keyfile ca-key.pem -in server.csr -out expired.pem \
+             -extfile ext -startdate 20200101000000Z -enddate 20210101000000Z",
+        );
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -203,6 +221,28 @@ fn the_name_counts_only_for_verify_identity() {
     log_in(&config).unwrap();
     config.tls.mode = SslMode::VerifyIdentity;
     assert_eq!(log_in(&config).unwrap_err().errno(), 2026);
+}
+
+#[test]
+fn an_expired_certificate_is_named_as_such() {
+    let certificates = Certificates::new();
+    certificates.add_expired();
+    let server = certificates.server("expired");
+    let mut config = config(&server, DriverKind::Native);
+    config.tls.ca = Some(certificates.path("ca.pem"));
+    for mode in [SslMode::VerifyCa, SslMode::VerifyIdentity] {
+        config.tls.mode = mode;
+        let error = log_in(&config).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.errno()),
+            (ErrorKind::Network, 2026),
+            "{error}"
+        );
+        let text = error.full_text();
+        assert!(text.contains("expired"), "{mode:?}: {text}");
+    }
+    config.tls.mode = SslMode::Required;
+    log_in(&config).unwrap();
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn a_good_source_has_no_error() {
             let bad: Vec<_> = findings.iter().filter(|f| f.level != Level::Ok).collect();
             let expected = bad
                 .iter()
-                .all(|f| flavor == Flavor::MariaDb && f.check == "binlog_checksum");
+                .all(|f| flavor.is_mariadb() && f.check == "binlog_checksum");
             assert!(expected, "{start:?} {bad:#?}");
             let checked = |check| findings.iter().any(|f| f.check == check);
             assert!(checked("grants") && checked("expiry") && checked("binlog_format"));
@@ -141,7 +141,7 @@ fn each_bad_setting_is_found() {
             );
         }
         let foreign = match flavor {
-            Flavor::MariaDb => "gtid:5678eb41-e6a5-11f1-a27a-02fc00000001:1-3",
+            Flavor::MariaDb | Flavor::MariaDb11 => "gtid:5678eb41-e6a5-11f1-a27a-02fc00000001:1-3",
             Flavor::MySql => "gtid:0-1-7",
         };
         assert_eq!(errors(&findings(&good, Some(foreign))).len(), 1);
@@ -169,7 +169,7 @@ fn a_privilege_by_a_role_counts() {
         let server = Server::start(flavor);
         let default = match flavor {
             Flavor::MySql => "SET DEFAULT ROLE replica TO r",
-            Flavor::MariaDb => "SET DEFAULT ROLE replica FOR r",
+            Flavor::MariaDb | Flavor::MariaDb11 => "SET DEFAULT ROLE replica FOR r",
         };
         server.exec(&format!(
             "CREATE ROLE replica; GRANT REPLICATION SLAVE, REPLICATION CLIENT, SELECT ON *.* TO replica;

@@ -1,7 +1,7 @@
 //! Feeds a real source's binary log into the lanes of a MySQL target, one event after the other: what the dispatcher
 //! does, without threads, so that a test can stop anywhere.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use relaylite::apply::mysql::MysqlTarget;
@@ -238,6 +238,7 @@ impl Driver {
                 source,
                 database: &database,
                 at,
+                set_aside: &HashSet::new(),
             };
             if lane.ddl(&ddl)? == DdlOutcome::Unfinished {
                 lane.finish_ddl(&ddl)?;

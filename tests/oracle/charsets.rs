@@ -13,15 +13,12 @@ use crate::support::random::{self, Random};
 use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, Server, Session};
 
-on_both!(
-    whole_repertoires,
-    bytes_that_are_no_text,
-    statements_in_other_charsets
-);
+on_both!(whole_repertoires, bytes_that_are_no_text);
+on_all!(statements_in_other_charsets);
 
 const CHARACTERS_A_ROW: usize = 64;
 
-fn charsets(session: &mut Session) -> Vec<String> {
+pub(super) fn charsets(session: &mut Session) -> Vec<String> {
     let rows =
         session.query_strings("SELECT character_set_name FROM information_schema.character_sets");
     let names = rows.into_iter().map(|mut row| row.remove(0).unwrap());

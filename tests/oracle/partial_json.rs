@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::LAX;
-use super::column_kind::{json, sql_text};
+use super::column_kind::{document, sql_text};
 use crate::support::compare::assert_equal;
 use crate::support::random::{self, Random, budget};
 use crate::support::relaylite::Replica;
@@ -37,7 +37,7 @@ fn change(random: &mut Random) -> String {
         1 => "TIMESTAMP'2020-01-01 01:02:03.25'".to_owned(),
         2 => "CAST(x'00ff' AS BINARY)".to_owned(),
         3 => "'text'".to_owned(),
-        _ => format!("CAST({} AS JSON)", sql_text(&json(random, 3))),
+        _ => format!("CAST({} AS JSON)", sql_text(&document(random, 3))),
     };
     match random.range(0..4) {
         0 => format!("JSON_REMOVE(doc, '{path}')"),
@@ -71,7 +71,7 @@ fn partial_updates_keep_the_document_as_the_server_prints_it() {
             let _ = writeln!(
                 sql,
                 "UPDATE {table} SET other = CAST({} AS JSON) WHERE id = {id};",
-                sql_text(&json(&mut random, 0))
+                sql_text(&document(&mut random, 0))
             );
         }
         session.exec(&sql);

@@ -70,7 +70,7 @@ impl Table {
         let mut keys = Vec::new();
         let mut not_null = Vec::new();
         for (at, column) in columns.iter().enumerate() {
-            let can_be_key = column.can_be_key() && !column.sql_type.contains("COMPRESSED");
+            let can_be_key = column.can_be_key();
             if can_be_key && keys.len() < 3 && random.percent(40) {
                 keys.push(format!("c{at}"));
             }
@@ -219,6 +219,29 @@ impl Table {
             self.name,
             self.names(),
             rows.join(", ")
+        )
+    }
+
+    /// One row more, of a table whose rows `id` finds.
+    pub(super) fn new_row_sql(&self, random: &mut Random) -> String {
+        let values: Vec<String> = (0..self.columns.len())
+            .map(|at| self.value(at, random))
+            .collect();
+        format!(
+            "INSERT IGNORE INTO {} ({}) VALUES ({})",
+            self.name,
+            self.names(),
+            values.join(", ")
+        )
+    }
+
+    /// Another value in some column of a row, of a table whose rows `id` finds.
+    pub(super) fn change_row_sql(&self, id: u64, random: &mut Random) -> String {
+        let at = random.size(0..self.columns.len());
+        format!(
+            "UPDATE IGNORE {} SET c{at} = {} WHERE id = {id}",
+            self.name,
+            self.value(at, random)
         )
     }
 

@@ -21,6 +21,7 @@ const OWN_PREFIX: &str = "_relaylite_";
 /// Longer values are compared by length and hash.
 const LONG_VALUE_BYTES: usize = 4096;
 const SHOWN_ROWS: usize = 3;
+const SHOWN_CELLS: usize = 20;
 const SHOWN_CHARS: usize = 60;
 
 /// Digits that a REAL holds exactly.
@@ -54,6 +55,11 @@ pub(crate) fn assert_database_equal(server: &Server, target: &Path, database: &s
     if expected.is_empty() && !path.exists() {
         return;
     }
+    assert_eq!(
+        quarantined(&path),
+        Vec::<String>::new(),
+        "tables of {database} that are set aside"
+    );
     let actual = tables_in_sqlite(&open(&path));
     assert_eq!(
         actual, expected,
@@ -73,13 +79,14 @@ pub(crate) fn assert_table_equal(server: &Server, target: &Path, database: &str,
     let columns = columns(&mut session, server.flavor(), database, table);
     let sqlite = open(&database_path(target, database));
     let expected_names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let in_file = name_in_file(&sqlite, table);
     assert_eq!(
-        column_names(&sqlite, table),
+        column_names(&sqlite, &in_file),
         expected_names,
         "columns of {database}.{table}: left in the target, right in the source"
     );
     let expected = source_rows(&mut session, database, table, &columns);
-    let actual = sqlite_rows(&sqlite, table, &columns);
+    let actual = sqlite_rows(&sqlite, &in_file, &columns);
     assert_rows_equal(&format!("{database}.{table}"), expected, actual);
 }
 
@@ -119,6 +126,15 @@ pub(crate) fn open(path: &Path) -> Connection {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags)
         .unwrap_or_else(|error| panic!("cannot open {}: {error}", path.display()))
+}
+
+/// The tables of a file that are set aside, each with the reason.
+pub(crate) fn quarantined(path: &Path) -> Vec<String> {
+    let sqlite = open(path);
+    let sql = "SELECT table_name || ': ' || reason FROM _relaylite_quarantine ORDER BY table_name";
+    let mut statement = sqlite.prepare(sql).unwrap();
+    let tables = statement.query_map([], |row| row.get(0)).unwrap();
+    tables.map(Result::unwrap).collect()
 }
 
 /// How far one database of the target is.
@@ -164,25 +180,41 @@ pub(crate) fn databases(session: &mut Session) -> BTreeSet<String> {
 fn tables(session: &mut Session, database: &str) -> BTreeSet<String> {
     let rows = session.query_strings(&format!(
         "SELECT table_name FROM information_schema.tables
-         WHERE table_type = 'BASE TABLE' AND table_schema = {}",
-        text_literal(database)
+         WHERE table_type = 'BASE TABLE' AND {}",
+        exactly("table_schema", database)
     ));
     rows.into_iter()
         .map(|mut row| row.remove(0).unwrap())
         .collect()
 }
 
+/// Tables of a file by the source's name. Where SQLite could not have the name, the file's catalog says what it is
+/// called there; a table that the catalog does not know goes by its own.
 fn tables_in_sqlite(sqlite: &Connection) -> BTreeSet<String> {
     let mut statement = sqlite
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'")
+        .prepare(
+            "SELECT ifnull(table_name, name), ifnull(sqlite_name, '(nothing)')
+             FROM (SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!')
+             FULL JOIN _relaylite_catalog ON sqlite_name = name",
+        )
         .unwrap();
     let names = statement
-        .query_map([], |row| row.get::<_, String>(0))
+        .query_map([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })
         .unwrap();
     names
         .map(Result::unwrap)
-        .filter(|name| !name.starts_with(OWN_PREFIX))
+        .filter(|(name, in_file)| !name.starts_with(OWN_PREFIX) || in_file.starts_with('~'))
+        .map(|(name, _)| name)
         .collect()
+}
+
+/// What the file calls a table.
+fn name_in_file(sqlite: &Connection, table: &str) -> String {
+    let sql = "SELECT sqlite_name FROM _relaylite_catalog WHERE table_name = ?1";
+    let name = sqlite.query_row(sql, [table], |row| row.get(0));
+    name.optional().unwrap().unwrap_or_else(|| table.to_owned())
 }
 
 fn column_names(sqlite: &Connection, table: &str) -> Vec<String> {
@@ -216,9 +248,9 @@ struct Column {
 fn columns(session: &mut Session, flavor: Flavor, database: &str, table: &str) -> Vec<Column> {
     let rows = session.query_strings(&format!(
         "SELECT column_name, data_type FROM information_schema.columns
-         WHERE table_schema = {} AND table_name = {} ORDER BY ordinal_position",
-        text_literal(database),
-        text_literal(table)
+         WHERE {} AND {} ORDER BY ordinal_position",
+        exactly("table_schema", database),
+        exactly("table_name", table)
     ));
     let column = |mut row: Vec<Option<String>>| {
         let data_type = row.pop().unwrap().unwrap().to_lowercase();
@@ -435,14 +467,35 @@ fn assert_rows_equal(table: &str, mut expected: Vec<Row>, mut actual: Vec<Row>) 
     };
     panic!(
         "{table}: {} rows in the source, {} in the target\n\
-         {} only in the source:{}\n{} only in the target:{}",
+         {} only in the source:{}\n{} only in the target:{}\nrows that begin alike differ in:{}",
         expected.len(),
         actual.len(),
         missing.len(),
         shown(&missing),
         extra.len(),
-        shown(&extra)
+        shown(&extra),
+        cells_that_differ(&missing, &extra)
     );
+}
+
+/// Of rows of both sides with the same first cell, which is mostly the key: source | target.
+fn cells_that_differ(missing: &[&Row], extra: &[&Row]) -> String {
+    let mut lines = Vec::new();
+    for row in missing {
+        let Some(other) = extra.iter().find(|other| other.first() == row.first()) else {
+            continue;
+        };
+        for (at, (left, right)) in row.iter().zip(other.iter()).enumerate() {
+            if left != right {
+                lines.push(format!(
+                    "\n  row {:?}, column {at}: {left:?} | {right:?}",
+                    row[0]
+                ));
+            }
+        }
+    }
+    lines.truncate(SHOWN_CELLS);
+    lines.concat()
 }
 
 /// Rows that only one of two sorted lists has.
@@ -466,6 +519,12 @@ fn differences<'a>(left: &'a [Row], right: &'a [Row]) -> (Vec<&'a Row>, Vec<&'a 
 fn quoted(name: &str, quote: char) -> String {
     let doubled = name.replace(quote, &format!("{quote}{quote}"));
     format!("{quote}{doubled}{quote}")
+}
+
+/// A condition on a column of `information_schema`, which ignores case where the server's names may not.
+fn exactly(column: &str, name: &str) -> String {
+    let name = text_literal(name);
+    format!("{column} = {name} AND {column} = {name} COLLATE utf8mb4_bin")
 }
 
 /// A string literal that no `sql_mode` reads otherwise.

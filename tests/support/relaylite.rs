@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use relaylite::failpoints;
 use serde_json::Value;
 
 use super::disk::SmallDisk;
@@ -32,8 +33,8 @@ pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
 pub(crate) struct Replica {
     directory: tempfile::TempDir,
     target: PathBuf,
-    /// URL of a server that is the target instead of SQLite files.
-    target_server: Option<String>,
+    /// In place of the SQLite files.
+    target_url: Option<String>,
     port: u16,
     password: String,
     start: String,
@@ -52,7 +53,7 @@ impl Replica {
         let directory = tempfile::Builder::new().prefix("rl-").tempdir().unwrap();
         Self {
             target: directory.path().join("target"),
-            target_server: None,
+            target_url: None,
             directory,
             port,
             password: REPL_PASSWORD.to_owned(),
@@ -96,6 +97,11 @@ impl Replica {
         self.start = start.into();
     }
 
+    /// The source's address has moved, or the operator names another server.
+    pub(crate) fn set_port(&mut self, port: u16) {
+        self.port = port;
+    }
+
     /// Another directory for the SQLite files.
     #[must_use]
     pub(crate) fn target(mut self, directory: PathBuf) -> Self {
@@ -103,10 +109,10 @@ impl Replica {
         self
     }
 
-    /// A server as the target instead of SQLite files.
+    /// A server as the target, in place of SQLite.
     #[must_use]
-    pub(crate) fn target_server(mut self, server: &Server) -> Self {
-        self.target_server = Some(server.root_url());
+    pub(crate) fn onto(mut self, target: &Server) -> Self {
+        self.target_url = Some(target.root_url());
         self
     }
 
@@ -175,11 +181,21 @@ impl Replica {
             .arg(format!("--start={}", self.start))
             .arg("--relay-dir")
             .arg(self.relay_dir())
-            .arg(match &self.target_server {
+            .arg(match &self.target_url {
                 Some(url) => format!("--target={url}"),
                 None => format!("--target=sqlite:{}", self.target.display()),
             })
             .args(&self.args);
+        command
+    }
+
+    /// As [`Self::run_command`], with a failpoint armed: `crash:N`, or `hold:PATH`.
+    pub(crate) fn command_with_failpoint(&self, name: &str, action: &str) -> Command {
+        if !failpoints::COMPILED_IN {
+            panic!("these tests need a build with debug assertions, which has failpoints");
+        }
+        let mut command = self.run_command();
+        command.env("RELAYLITE_FAILPOINT", format!("{name}={action}"));
         command
     }
 
@@ -258,6 +274,28 @@ impl Replica {
         }
     }
 
+    /// `relaylite resync --wait` of these tables; the exit code and what it printed.
+    #[track_caller]
+    pub(crate) fn resync(&self, tables: &[&str]) -> (i32, String) {
+        let mut command = relaylite();
+        command
+            .args(["resync", "--wait", "--relay-dir"])
+            .arg(self.relay_dir())
+            .args(tables);
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        (output.status.code().unwrap(), text)
+    }
+
+    /// Waits until no table is set aside or read afresh any more.
+    #[track_caller]
+    pub(crate) fn wait_until_sound(&self) {
+        self.wait_for_status("no table set aside", |status| {
+            status.set_aside().is_empty() && status.json["Resyncs"] == serde_json::json!([])
+        });
+    }
+
     /// Waits until everything is applied that `server` has now.
     #[track_caller]
     pub(crate) fn wait_until_caught_up(&self, server: &Server) {
@@ -295,6 +333,24 @@ impl Status {
             assert!(value.is_null(), "{name} is no number: {value}");
             0
         })
+    }
+
+    /// The tables that are set aside, as `database.table`.
+    pub(crate) fn set_aside(&self) -> Vec<String> {
+        let tables = self.json["Quarantine"].as_array().unwrap().iter();
+        let name = |table: &Value| {
+            let part = |name: &str| table[name].as_str().unwrap().to_owned();
+            format!("{}.{}", part("Database"), part("Table"))
+        };
+        tables.map(name).collect()
+    }
+
+    /// What status says of a table that is set aside.
+    #[track_caller]
+    pub(crate) fn aside(&self, table: &str) -> &Value {
+        let at = self.set_aside().iter().position(|name| name == table);
+        let at = at.unwrap_or_else(|| panic!("{table} is not set aside: {:#}", self.json));
+        &self.json["Quarantine"][at]
     }
 
     #[track_caller]

@@ -35,26 +35,35 @@ pub(crate) enum Flavor {
     MariaDb,
     /// `MySQL`, 9.x unless the environment names another.
     MySql,
+    /// `MariaDB` 11.8, for what 10.11 does not have.
+    MariaDb11,
 }
 
 impl Flavor {
-    /// Both, for the tests that run on each.
+    /// The two families, for the tests that run on each.
     pub(crate) fn both() -> [Self; 2] {
         [Self::MariaDb, Self::MySql]
     }
 
     /// `mariadb` or `mysql`.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::MariaDb => "mariadb",
-            Self::MySql => "mysql",
+        if self.is_mariadb() {
+            "mariadb"
+        } else {
+            "mysql"
         }
+    }
+
+    /// Whether it is `MariaDB`, of any version.
+    pub(crate) fn is_mariadb(self) -> bool {
+        self != Self::MySql
     }
 
     fn server_variable(self) -> &'static str {
         match self {
             Self::MariaDb => "RELAYLITE_TEST_MARIADBD",
             Self::MySql => "RELAYLITE_TEST_MYSQLD",
+            Self::MariaDb11 => "RELAYLITE_TEST_MARIADBD11",
         }
     }
 }
@@ -63,7 +72,6 @@ impl Flavor {
 #[derive(Clone, Debug)]
 pub(crate) struct Builder {
     flavor: Flavor,
-    variable: &'static str,
     server_id: u32,
     gtid_mode: bool,
     args: Vec<String>,
@@ -91,13 +99,6 @@ impl Builder {
         self
     }
 
-    /// Takes the server binary from another variable, such as `RELAYLITE_TEST_MARIADBD11`.
-    #[must_use]
-    pub(crate) fn program_from(mut self, variable: &'static str) -> Self {
-        self.variable = variable;
-        self
-    }
-
     /// Starts the server on a free port and returns once it answers.
     #[track_caller]
     pub(crate) fn start(self) -> Server {
@@ -117,7 +118,7 @@ impl Builder {
 
     #[track_caller]
     fn prepare(self) -> Server {
-        let program = programs::find(self.variable);
+        let program = programs::find(self.flavor.server_variable());
         let version = programs::version(&program);
         let directory = tempfile::Builder::new().prefix("rl-").tempdir().unwrap();
         datadir::create(
@@ -146,7 +147,7 @@ impl Builder {
             "--sync-binlog=0".to_owned(),
         ]);
         if self.flavor == Flavor::MySql {
-            // Said either way: the default differs between versions.
+            // Said either way: MySQL 9.6 has it on by default, older ones off.
             let mode = if self.gtid_mode { "ON" } else { "OFF" };
             options.push(format!("--gtid-mode={mode}"));
             options.push(format!("--enforce-gtid-consistency={mode}"));
@@ -179,7 +180,6 @@ impl Server {
     pub(crate) fn builder(flavor: Flavor) -> Builder {
         Builder {
             flavor,
-            variable: flavor.server_variable(),
             server_id: 100,
             gtid_mode: true,
             args: Vec::new(),
@@ -246,6 +246,7 @@ impl Server {
         programs::find(match flavor {
             Flavor::MariaDb => "RELAYLITE_TEST_MARIADB_BINLOG",
             Flavor::MySql => "RELAYLITE_TEST_MYSQLBINLOG",
+            Flavor::MariaDb11 => "RELAYLITE_TEST_MARIADB_BINLOG11",
         })
     }
 
@@ -299,7 +300,7 @@ impl Server {
     #[track_caller]
     pub(crate) fn gtid_position(&self) -> String {
         let rows = self.query_strings(match self.flavor {
-            Flavor::MariaDb => "SELECT @@GLOBAL.gtid_binlog_pos",
+            Flavor::MariaDb | Flavor::MariaDb11 => "SELECT @@GLOBAL.gtid_binlog_pos",
             Flavor::MySql => "SELECT REPLACE(@@GLOBAL.gtid_executed, '\n', '')",
         });
         rows[0][0].clone().unwrap()

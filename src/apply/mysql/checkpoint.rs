@@ -20,7 +20,7 @@ pub(super) const DATABASE: &str = "relaylite";
 const TABLES: &str = include_str!("../../../schemas/mysql_target.sql");
 
 /// A database's name as a parameter that compares by the primary key.
-const NAME: &str = "CONVERT(? USING utf8mb4) COLLATE utf8mb4_bin";
+pub(super) const NAME: &str = "CONVERT(? USING utf8mb4) COLLATE utf8mb4_bin";
 
 /// MySQL: unknown database.
 const ER_BAD_DB: u16 = 1049;
@@ -45,7 +45,7 @@ type Row = (String, String, u64, String, u32);
 /// Makes the tables that are not there yet.
 pub(super) fn create_tables(connection: &mut Connection) -> Result<()> {
     let missing = match connection.select_text::<u64>(
-        "SELECT COUNT(*) FROM relaylite.ddl",
+        "SELECT COUNT(*) FROM relaylite.quarantine",
         "looking for relaylite's own tables",
     ) {
         Ok(_) => false,
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn the_script_splits_into_its_statements() {
         let statements = statements(TABLES);
-        assert_eq!(statements.len(), 4);
+        assert_eq!(statements.len(), 5);
         assert!(
             statements
                 .iter()

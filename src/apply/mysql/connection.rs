@@ -235,6 +235,15 @@ fn tls_options(tls: &TlsConfig) -> Option<SslOpts> {
     (tls.mode != SslMode::Disabled).then_some(options)
 }
 
+/// Errors that say of one statement that its tables, definitions or values are not as they must be (MySQL's and MariaDB's
+/// error references): objects that are there or are not, words that are not known, values that do not fit, keys and checks.
+const OF_ONE_STATEMENT: [u16; 58] = [
+    1005, 1022, 1048, 1049, 1050, 1051, 1054, 1059, 1060, 1061, 1062, 1063, 1064, 1067, 1068, 1069,
+    1070, 1071, 1072, 1073, 1074, 1075, 1083, 1089, 1091, 1101, 1113, 1115, 1118, 1136, 1146, 1163,
+    1164, 1170, 1171, 1193, 1215, 1217, 1231, 1264, 1265, 1273, 1286, 1292, 1364, 1366, 1406, 1416,
+    1451, 1452, 1690, 1826, 1911, 3140, 3819, 3822, 4025, 4166,
+];
+
 /// What kind of trouble a server's error number is.
 fn server_kind(code: u16) -> ErrorKind {
     match code {
@@ -246,6 +255,7 @@ fn server_kind(code: u16) -> ErrorKind {
         | 4052 => ErrorKind::Access,
         1062 | 1169 | 1586 => ErrorKind::DuplicateRow,
         1021 | 1114 => ErrorKind::DiskFull,
+        code if OF_ONE_STATEMENT.contains(&code) => ErrorKind::Refused,
         _ => ErrorKind::Target,
     }
 }
@@ -368,7 +378,7 @@ impl Connection {
     pub(super) fn packet_too_large(&self, doing: &str, bytes: Option<usize>) -> Error {
         let bytes = bytes.map_or(String::new(), |bytes| format!(" of {bytes} bytes"));
         Error::new(
-            ErrorKind::Target,
+            ErrorKind::Refused,
             format!(
                 "a row{bytes} is too large for the target {} ({doing}): its max_allowed_packet is {} bytes; set it at \
                  least as high as on the source (1 GiB at most) and start again",

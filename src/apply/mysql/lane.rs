@@ -26,8 +26,10 @@ use super::create_table;
 use super::ddl::{self, Passage, Progress};
 use super::definition::{self, Definition};
 use super::lock::{self, Role};
+use super::quarantine;
 use super::row_writer::RowWriter;
 use super::session::Session;
+use crate::apply::quarantine::{SetAside, is_of_one_table};
 use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
 use crate::checkpoint::Checkpoint;
 use crate::config::limits;
@@ -160,6 +162,16 @@ impl MysqlLane {
         }
     }
 
+    /// A statement about savepoints, behind the rows that wait.
+    fn at_savepoint(&mut self, verb: &str, number: u32) -> Result<()> {
+        self.guarded(|lane| {
+            let (session, writer) = lane.session_and_writer()?;
+            writer.flush(session)?;
+            let sql = format!("{verb} `_relaylite_{number}`");
+            session.connection.query(&sql, "keeping a savepoint")
+        })
+    }
+
     fn apply_rows(&mut self, name: &str, rows: &mut RowReader<'_>) -> Result<u64> {
         let Some(definition) = self.definition(name)? else {
             return Err(Error::new(
@@ -264,6 +276,45 @@ impl MysqlLane {
 }
 
 impl MysqlLane {
+    /// The marks of this lane's database.
+    pub(super) fn read_marks(&mut self) -> Result<Vec<SetAside>> {
+        let database = self.database.clone();
+        let open = self.open;
+        let connection = self.connection()?;
+        let marks = quarantine::read(connection, &database)?;
+        if !open {
+            connection.query("COMMIT", "ending a read")?;
+        }
+        Ok(marks)
+    }
+
+    /// Works on the marks, in the open transaction.
+    pub(super) fn with_marks(
+        &mut self,
+        work: impl FnOnce(&mut Connection, &str) -> Result<()>,
+    ) -> Result<()> {
+        let database = self.database.clone();
+        self.guarded(|lane| work(lane.connection()?, &database))
+    }
+
+    /// Goes on in the open transaction behind an error of one table.
+    pub(super) fn forgive(&mut self, table: &str) {
+        self.definitions.clear();
+        self.writer.forget_rows_of(table);
+        self.failed = false;
+    }
+
+    /// Runs a statement that tables take part in which are set aside: the target may refuse what does not fit them.
+    fn run_ddl_on_stale_tables(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
+        match self.run_ddl(ddl) {
+            Err(error) if is_of_one_table(&error) => {
+                tracing::warn!(error = %error.full_text(), "the statement names tables that are set aside; passed over");
+                Ok(DdlOutcome::Done)
+            }
+            outcome => outcome,
+        }
+    }
+
     /// The target's own definition of a table, as others read it.
     fn known_table(&mut self, name: &str) -> Result<Option<Arc<Table>>> {
         if !self.open {
@@ -317,6 +368,13 @@ impl Lane for MysqlLane {
     }
 
     fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
+        let tables = ddl.statement.tables(&ddl.query.database);
+        let is_aside = |(database, table): &(&str, &str)| {
+            *database == self.database && ddl.set_aside.contains(*table)
+        };
+        if tables.iter().any(is_aside) {
+            return self.guarded(|lane| lane.run_ddl_on_stale_tables(ddl));
+        }
         self.guarded(|lane| lane.run_ddl(ddl))
     }
 
@@ -330,6 +388,18 @@ impl Lane for MysqlLane {
             self.fresh_session()?;
         }
         self.guarded(|lane| lane.write_commit(at))
+    }
+
+    fn savepoint(&mut self, number: u32) -> Result<()> {
+        self.at_savepoint("SAVEPOINT", number)
+    }
+
+    fn rollback_to(&mut self, number: u32) -> Result<()> {
+        self.at_savepoint("ROLLBACK TO SAVEPOINT", number)
+    }
+
+    fn release_savepoint(&mut self, number: u32) -> Result<()> {
+        self.at_savepoint("RELEASE SAVEPOINT", number)
     }
 
     fn rollback(&mut self) -> Result<()> {

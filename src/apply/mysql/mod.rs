@@ -31,6 +31,7 @@ mod ddl;
 mod definition;
 mod lane;
 mod lock;
+mod quarantine;
 mod row_writer;
 mod session;
 mod statement;
@@ -117,11 +118,7 @@ impl Target for MysqlTarget {
     fn purge_dropped(&self, watermark: &Checkpoint, is_open: &dyn Fn(&str) -> bool) -> Result<()> {
         let gone = self.shared.with_keeper(checkpoint::read_dropped)?;
         for (database, at) in gone {
-            let passed = at
-                .position
-                .order(&watermark.position)
-                .is_some_and(|order| order.is_le());
-            if passed && !is_open(&database) {
+            if at.is_behind(watermark) && !is_open(&database) {
                 self.shared
                     .with_keeper(|keeper| checkpoint::remove(keeper, &database))?;
             }

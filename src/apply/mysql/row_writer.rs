@@ -5,9 +5,9 @@
 //! else comes; an UPDATE is one statement. Every UPDATE and DELETE must find its row, exactly one: else the target is
 //! not what the source was, and nothing is committed.
 //!
-//! The one exception is a DELETE in a table whose foreign key cascades: the target may have deleted the row together
-//! with its parent, and a source logs the row twice when a DELETE names parent and child (MySQL 9.7 does; bugs.mysql.com
-//! 80821).
+//! The one exception is a DELETE in a table whose foreign key cascades, behind another DELETE of the same statement: the
+//! target may have deleted the row together with its parent, and a source logs the row twice when a DELETE names parent
+//! and child (MySQL 9.7 does; bugs.mysql.com 80821).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::statement::{Finder, Slot};
 use super::value;
 use crate::config::limits;
 use crate::decode::rows::{
-    FLAG_NO_FOREIGN_KEY_CHECKS, FLAG_SQL_FOREIGN_KEYS, RowImages, RowKind, RowReader,
+    FLAG_NO_FOREIGN_KEY_CHECKS, FLAG_SQL_FOREIGN_KEYS, FLAG_STMT_END, RowImages, RowKind, RowReader,
 };
 use crate::decode::value::Value;
 use crate::error::{Error, ErrorKind, Result};
@@ -35,8 +35,11 @@ pub(super) struct RowWriter {
     batch: Option<Batch>,
     /// What the current row event asks of the session.
     settings: RowSettings,
-    /// Whether foreign keys were enforced for the current row event on the source.
+    /// Whether foreign keys may have deleted rows of the current row event before: they were enforced on the source, and
+    /// its statement has deleted others.
     cascades: bool,
+    /// Whether the current statement has deleted rows in an event before.
+    deleted: bool,
     /// Sets of changed columns for which an UPDATE was prepared, by table.
     update_shapes: HashMap<String, HashSet<Vec<Slot>>>,
 }
@@ -48,7 +51,8 @@ impl RowWriter {
             database: database.to_owned(),
             batch: None,
             settings: RowSettings::of_event(0),
-            cascades: true,
+            cascades: false,
+            deleted: false,
             update_shapes: HashMap::new(),
         }
     }
@@ -56,6 +60,14 @@ impl RowWriter {
     /// Drops what waits.
     pub(super) fn clear(&mut self) {
         self.batch = None;
+        self.deleted = false;
+    }
+
+    /// Drops what waits of one table.
+    pub(super) fn forget_rows_of(&mut self, table: &str) {
+        self.batch
+            .take_if(|batch| batch.kind.definition.table.name == table);
+        self.update_shapes.clear();
     }
 
     /// Forgets what it learnt of tables, not what waits.
@@ -76,7 +88,8 @@ impl RowWriter {
             self.settings = settings;
         }
         let enforced = rows.flags() & FLAG_NO_FOREIGN_KEY_CHECKS == 0;
-        self.cascades = enforced || rows.flags() & FLAG_SQL_FOREIGN_KEYS != 0;
+        let cascades = enforced || rows.flags() & FLAG_SQL_FOREIGN_KEYS != 0;
+        self.cascades = cascades && self.deleted;
         let mut images = RowImages::default();
         let mut count = 0;
         while rows.next(&mut images)? {
@@ -89,6 +102,8 @@ impl RowWriter {
             }
             count += 1;
         }
+        let is_last = rows.flags() & FLAG_STMT_END != 0;
+        self.deleted = !is_last && (self.deleted || rows.kind() == RowKind::Delete);
         Ok(count)
     }
 

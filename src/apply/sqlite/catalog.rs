@@ -1,6 +1,10 @@
 //! The definitions in force, in memory and in `_relaylite_catalog`.
 //!
 //! Every change goes to both in the open transaction; [`Catalog::load`] after a rollback brings them together again.
+//!
+//! # Shadows
+//! A table that is read afresh is written under another name until it is complete; readers see the former one so long.
+//! Such a shadow stands in memory only, in front of the former table's entry: a restart begins the copy anew.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +30,7 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
     entries: HashMap<String, Entry>,
+    shadows: HashMap<String, Entry>,
     /// The source ignores the case of table names (`lower_case_table_names` is not 0).
     folds_names: bool,
 }
@@ -57,13 +62,14 @@ impl Catalog {
         }
         Ok(Self {
             entries,
+            shadows: HashMap::new(),
             folds_names: false,
         })
     }
 
     /// A table by its name; in another case only where the source ignores it.
     pub(super) fn get(&self, name: &str) -> Option<&Entry> {
-        let exact = self.entries.get(name);
+        let exact = self.shadows.get(name).or_else(|| self.entries.get(name));
         if exact.is_some() || !self.folds_names {
             return exact;
         }
@@ -89,6 +95,21 @@ impl Catalog {
         self.folds_names = true;
     }
 
+    /// All tables, in no order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// The tables that are being read afresh.
+    pub(super) fn shadows(&mut self) -> &mut HashMap<String, Entry> {
+        &mut self.shadows
+    }
+
+    /// Whether a table is being read afresh.
+    pub(super) fn is_shadow(&self, name: &str) -> bool {
+        self.shadows.contains_key(name)
+    }
+
     /// Names of all tables.
     pub(super) fn names(&self) -> Vec<String> {
         self.entries.keys().cloned().collect()
@@ -111,6 +132,10 @@ impl Catalog {
 
     /// Stores a definition.
     pub(super) fn put(&mut self, connection: &Connection, entry: Entry) -> Result<()> {
+        if let Some(shadow) = self.shadows.get_mut(&entry.table.name) {
+            *shadow = entry;
+            return Ok(());
+        }
         let definition = serde_json::to_string(entry.table.as_ref()).map_err(|error| {
             Error::new(ErrorKind::Internal, "a definition cannot be stored").with_source(error)
         })?;

@@ -2,9 +2,11 @@
 //!
 //! # Tables that move between databases
 //! The receiving lane copies the table out of the other database's file, which is committed up to this statement, and
-//! commits; only then does the giving lane drop it ([`super::super::Lane::finish_ddl`]). A crash between the two leaves the
-//! giving lane at the position before the statement, and it drops the table when the statement comes again.
+//! commits. The giving lane drops it in its own open transaction, so that the statement may give its name to another table,
+//! and commits last. A crash between the two leaves the giving lane at the position before the statement, and it drops
+//! the table when the statement comes again.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,14 +14,17 @@ use std::sync::atomic::Ordering;
 use super::binder::Bound;
 use super::catalog::{Catalog, Entry};
 use super::file_name::file_name;
+use super::foreign_keys;
 use super::lane::SqliteLane;
-use super::row_finder;
+use super::renamed_keys::{FullName, after_column_rename, after_rename, renamed};
 use super::store;
 use crate::apply::{Ddl, DdlOutcome};
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::ddl::statement::AlterAction;
+use crate::schema::ddl::{Statement, TableName};
 use crate::schema::effect::{self, Change, ColumnOrigin};
 use crate::schema::sqlite::{self, AlterPlan, AlterSession};
-use crate::schema::table::{Collation, Table};
+use crate::schema::table::{Collation, Column, Table};
 
 /// The definitions in force as the statement sees them: this file's, and those of other databases' files.
 struct View<'a> {
@@ -40,6 +45,10 @@ impl View<'_> {
 
 impl effect::Catalog for View<'_> {
     fn table(&self, database: &str, name: &str) -> Option<Arc<Table>> {
+        // The definition of a table that is set aside may be out of date: it is not there for CREATE TABLE … LIKE.
+        if database == self.ddl.database && self.ddl.set_aside.contains(name) {
+            return None;
+        }
         if database == self.ddl.database {
             return self.lane.catalog.get(name).map(|entry| entry.table.clone());
         }
@@ -69,47 +78,57 @@ impl SqliteLane {
             ddl,
             failed: RefCell::new(None),
         };
-        let changes = effect::effect(ddl.statement, ddl.context, &view);
+        let statement = followed(ddl);
+        let changes = effect::effect(&statement, ddl.context, &view);
         if let Some(error) = view.failed.into_inner() {
             return Err(error);
         }
-        // TEMP triggers must not be in the way of what happens to their tables.
-        row_finder::drop_all(&self.connection)?;
-        let changes = changes?;
-        if moves_both_ways(&changes, ddl.database) {
+        let mut changes = changes?;
+        changes.retain(|change| !is_passed_over(change, ddl));
+        if let Some(into) = moved_in_while_others_leave(&changes, ddl.database) {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 "one RENAME TABLE moves tables into this database and out of it: it cannot be followed crash-safely; \
                  rename in two statements",
-            ));
+            )
+            .at_table(ddl.database, into));
         }
         let mut outcome = DdlOutcome::Done;
         for change in changes {
-            if self.apply_change(change, ddl)? == DdlOutcome::Unfinished {
+            let renamed = match &change {
+                Change::RenameTable { to, .. } => Some(to.1.clone()),
+                _ => None,
+            };
+            let applied = self.apply_change(change, ddl);
+            let applied = applied.map_err(|error| match &renamed {
+                Some(table) => error.at_table(ddl.database, table),
+                None => error,
+            });
+            if applied? == DdlOutcome::Unfinished {
                 outcome = DdlOutcome::Unfinished;
             }
+        }
+        if !ddl.context.may_log_cascades() {
+            self.check_apart(ddl.database)?;
         }
         self.forget_writers()?;
         Ok(outcome)
     }
 
-    /// Drops the tables that the statement moved to other databases.
-    pub(super) fn finish_moves(&mut self, ddl: &Ddl<'_>) -> Result<()> {
-        let view = View {
-            lane: self,
-            ddl,
-            failed: RefCell::new(None),
-        };
-        row_finder::drop_all(&self.connection)?;
-        for change in effect::effect(ddl.statement, ddl.context, &view)? {
-            if let Change::RenameTable { from, to } = change
-                && from.0 == ddl.database
-                && to.0 != ddl.database
-            {
-                self.drop_table(&from.1)?;
+    /// Refuses a table with rows whose foreign key came to refer to another database: see
+    /// [`foreign_keys::ForeignKeys::check_apart`], which does so at row events.
+    fn check_apart(&self, database: &str) -> Result<()> {
+        for entry in self.catalog.entries() {
+            if !foreign_keys::is_apart(&entry.table) {
+                continue;
+            }
+            let name = sqlite::quote_identifier(&entry.sqlite_name);
+            let sql = format!("SELECT 1 FROM {name} LIMIT 1");
+            if self.connection.prepare(&sql)?.exists([])? {
+                return Err(foreign_keys::apart_error().at_table(database, &entry.table.name));
             }
         }
-        self.forget_writers()
+        Ok(())
     }
 
     fn apply_change(&mut self, change: Change, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
@@ -189,34 +208,49 @@ impl SqliteLane {
         self.catalog.remove(&self.connection, &entry.table.name)
     }
 
-    fn rename(
-        &mut self,
-        from: &(String, String),
-        to: &(String, String),
-        own: &str,
-    ) -> Result<DdlOutcome> {
+    fn rename(&mut self, from: &FullName, to: &FullName, own: &str) -> Result<DdlOutcome> {
         match (from.0 == own, to.0 == own) {
-            (true, true) => self.rename_table(&from.1, &to.1)?,
-            (true, false) => return Ok(DdlOutcome::Unfinished),
-            (false, true) => self.take_over(&from.0, &from.1, &to.1)?,
+            (true, true) => self.rename_table(from, to)?,
+            (true, false) => {
+                self.drop_table(&from.1)?;
+                self.follow(|table| after_rename(table, own, from, to))?;
+                return Ok(DdlOutcome::Unfinished);
+            }
+            (false, true) => self.take_over(from, to)?,
             (false, false) => {}
         }
+        self.follow(|table| after_rename(table, own, from, to))?;
         Ok(DdlOutcome::Done)
     }
 
-    fn rename_table(&mut self, from: &str, to: &str) -> Result<()> {
-        let Some(entry) = self.catalog.get(from).cloned() else {
+    /// Stores the definitions that `now` changes: those of children of a table that got another name.
+    fn follow(&mut self, now: impl Fn(&Table) -> Option<Table>) -> Result<()> {
+        let entries = self.catalog.entries();
+        let followed: Vec<Entry> = entries
+            .filter_map(|entry| {
+                let table = Arc::new(now(&entry.table)?);
+                Some(Entry {
+                    table,
+                    ..entry.clone()
+                })
+            })
+            .collect();
+        for entry in followed {
+            self.catalog.put(&self.connection, entry)?;
+        }
+        Ok(())
+    }
+
+    fn rename_table(&mut self, from: &FullName, to: &FullName) -> Result<()> {
+        let Some(entry) = self.catalog.get(&from.1).cloned() else {
             return Ok(());
         };
         self.catalog.remove(&self.connection, &entry.table.name)?;
-        let sqlite_name = self.catalog.free_sqlite_name(to);
+        let sqlite_name = self.catalog.free_sqlite_name(&to.1);
         for sql in sqlite::rename_table_sql(&entry.table, &entry.sqlite_name, &sqlite_name) {
             self.connection.execute_batch(&sql)?;
         }
-        let table = Arc::new(Table {
-            name: to.to_owned(),
-            ..entry.table.as_ref().clone()
-        });
+        let table = Arc::new(renamed(&entry.table, from, to));
         self.catalog.put(
             &self.connection,
             Entry {
@@ -244,13 +278,15 @@ impl SqliteLane {
             ddl.query.time_zone.as_deref(),
         );
         let (alias, name) = (entry.rowid_alias, &entry.sqlite_name);
-        match sqlite::alter_plan(before, &after, origins, name, alias, &session) {
+        let is_empty = self.is_empty(name)?;
+        match sqlite::alter_plan(before, &after, origins, name, alias, is_empty, &session) {
             AlterPlan::Statements {
                 sql, rowid_alias, ..
             } => {
                 for sql in sql {
                     self.connection.execute_batch(&sql)?;
                 }
+                let names = new_column_names(before, &after, origins);
                 let table = Arc::new(after);
                 self.catalog.put(
                     &self.connection,
@@ -259,7 +295,13 @@ impl SqliteLane {
                         rowid_alias,
                         ..entry
                     },
-                )
+                )?;
+                let parent = (ddl.database.to_owned(), before.name.clone());
+                self.follow(|table| match table.name == before.name {
+                    // The keys of the table itself are part of its new definition.
+                    true => None,
+                    false => after_column_rename(table, ddl.database, &parent, &names),
+                })
             }
             AlterPlan::NeedsSource(why) => Err(Error::new(
                 ErrorKind::Unsupported,
@@ -267,6 +309,14 @@ impl SqliteLane {
             )
             .at_table(ddl.database, &before.name)),
         }
+    }
+
+    fn is_empty(&self, sqlite_name: &str) -> Result<bool> {
+        let sql = format!(
+            "SELECT NOT EXISTS (SELECT 1 FROM {})",
+            sqlite::quote_identifier(sqlite_name)
+        );
+        Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
     }
 
     /// The entry of a table in another database's file; that file's lane stands still meanwhile.
@@ -280,25 +330,21 @@ impl SqliteLane {
     }
 
     /// Copies a table out of another database's file.
-    fn take_over(&mut self, database: &str, from: &str, to: &str) -> Result<()> {
-        let Some(theirs) = self.foreign_entry(database, from)? else {
+    fn take_over(&mut self, from: &FullName, to: &FullName) -> Result<()> {
+        let Some(theirs) = self.foreign_entry(&from.0, &from.1)? else {
             return Ok(());
         };
-        let table = Table {
-            name: to.to_owned(),
-            ..theirs.table.as_ref().clone()
-        };
-        let made = self.create_table(table)?;
+        let made = self.create_table(renamed(&theirs.table, from, to))?;
         if !theirs.rowid_alias && sqlite::has_rowid_alias(&made) {
-            self.give_up_rowid_alias(to)?;
+            self.give_up_rowid_alias(&to.1)?;
         }
-        let ours = self.catalog.get(to).cloned().ok_or_else(|| {
+        let ours = self.catalog.get(&to.1).cloned().ok_or_else(|| {
             Error::new(
                 ErrorKind::Internal,
                 "a table that was just made is not there",
             )
         })?;
-        self.copy_rows(database, &theirs, &ours)
+        self.copy_rows(&from.0, &theirs, &ours)
     }
 
     /// Row by row, because SQLite cannot attach a file within a transaction.
@@ -331,12 +377,72 @@ impl SqliteLane {
     }
 }
 
-/// Whether a statement brings tables from other databases and gives some away.
-fn moves_both_ways(changes: &[Change], own: &str) -> bool {
-    let moves = |wanted: fn(bool, bool) -> bool| {
-        changes.iter().any(|change| {
-            matches!(change, Change::RenameTable { from, to } if wanted(from.0 == own, to.0 == own))
+/// Columns that have another name now: the former one and the new one.
+fn new_column_names(
+    before: &Table,
+    after: &Table,
+    origins: &[ColumnOrigin],
+) -> Vec<(String, String)> {
+    let columns = origins.iter().zip(&after.columns);
+    let pair = |(origin, now): (&ColumnOrigin, &Column)| match origin {
+        ColumnOrigin::Kept { from, .. } => {
+            let old = before.columns.get(*from)?;
+            (old.name != now.name).then(|| (old.name.clone(), now.name.clone()))
+        }
+        ColumnOrigin::New { .. } => None,
+    };
+    columns.filter_map(pair).collect()
+}
+
+/// A table that a statement brings from another database while it gives others away.
+fn moved_in_while_others_leave<'a>(changes: &'a [Change], own: &str) -> Option<&'a str> {
+    let renames = || {
+        changes.iter().filter_map(|change| match change {
+            Change::RenameTable { from, to } => Some((from, to)),
+            _ => None,
         })
     };
-    moves(|from, to| from && !to) && moves(|from, to| !from && to)
+    let leaves = renames().any(|(from, to)| from.0 == own && to.0 != own);
+    let mut comes = renames().filter(|(from, to)| from.0 != own && to.0 == own);
+    comes.next().filter(|_| leaves).map(|(_, to)| to.1.as_str())
+}
+
+/// What of a statement is followed while some tables are set aside: their names, not their insides.
+fn followed<'a>(ddl: &Ddl<'a>) -> Cow<'a, Statement> {
+    let default = &ddl.query.database;
+    let is_aside = |table: &TableName| {
+        table.database(default) == ddl.database && ddl.set_aside.contains(&table.name)
+    };
+    match ddl.statement {
+        Statement::AlterTable(alter) if is_aside(&alter.table) => {
+            let mut alter = alter.clone();
+            alter.actions.retain(|action| {
+                matches!(
+                    action,
+                    AlterAction::RenameTable(_) | AlterAction::PartitionRows { with: Some(_), .. }
+                )
+            });
+            Cow::Owned(Statement::AlterTable(alter))
+        }
+        // It is there, or it would not be set aside; how it was made does not matter until it is read afresh.
+        Statement::CreateTable(create) if !create.or_replace && is_aside(&create.table) => {
+            Cow::Owned(Statement::NoTableChange("CREATE TABLE"))
+        }
+        statement => Cow::Borrowed(statement),
+    }
+}
+
+/// Whether a change is one of the insides of a table that is set aside, or moves one here that is not to be moved.
+fn is_passed_over(change: &Change, ddl: &Ddl<'_>) -> bool {
+    let is_aside =
+        |database: &str, table: &str| database == ddl.database && ddl.set_aside.contains(table);
+    match change {
+        Change::Truncate { database, name } => is_aside(database, name),
+        Change::Unsupported {
+            database, table, ..
+        } => is_aside(database, table),
+        Change::CreateTable { database, table } => is_aside(database, &table.name),
+        Change::RenameTable { from, to } => from.0 != ddl.database && is_aside(&to.0, &to.1),
+        _ => false,
+    }
 }

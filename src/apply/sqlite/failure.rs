@@ -19,6 +19,13 @@ impl From<rusqlite::Error> for Error {
                 ErrorKind::Unsupported,
                 "a row is larger than SQLite's limit of 1,000,000,000 bytes",
             ),
+            // `Unknown` is SQLITE_ERROR: the statement does not fit what is in the file (no such table, no such column).
+            Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::Unknown) => {
+                (
+                    ErrorKind::Refused,
+                    "SQLite does not take this change of the table",
+                )
+            }
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 (ErrorKind::Target, "the SQLite file cannot be written")
             }

@@ -61,6 +61,26 @@ impl GeneratedColumns {
         }
         Ok(())
     }
+
+    /// Checks that no generated column is made of what a foreign key changed inside the source.
+    ///
+    /// # Errors
+    /// `Unsupported` when there is one: its value is not known.
+    pub(super) fn check_cascade(&self, changed: &[usize]) -> Result<()> {
+        for (_, name, used) in &self.columns {
+            if changed.iter().any(|column| used.contains(column)) {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!(
+                        "the generated column `{name}` is made of a column that the key changed inside the source, so \
+                         its value is not known here; on MySQL 9.6 or later set innodb_native_foreign_keys=OFF, else \
+                         drop the generated column or the key's action"
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whether a name stands in an expression, not as a part of a longer one.

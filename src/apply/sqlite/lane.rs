@@ -9,16 +9,23 @@ use std::sync::atomic::AtomicBool;
 use rusqlite::Connection;
 
 use super::binder::{Binder, Scratch};
+use super::cascade::Cascade;
 use super::catalog::{Catalog, Entry};
+use super::copy::drop_leftovers;
+use super::foreign_keys::{self, ForeignKeys};
 use super::row_finder;
 use super::store;
 use super::table::{TableWriter, Written};
+use super::taken_rows::TakenRows;
 use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
 use crate::checkpoint::Checkpoint;
-use crate::decode::rows::{RowImages, RowReader};
+use crate::decode::rows::{FLAG_STMT_END, RowImages, RowReader};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::sqlite;
 use crate::schema::table::{Collation, Table};
+
+/// What the names of our savepoints begin with.
+const SAVEPOINT: &str = "_relaylite_";
 
 /// The lane of one SQLite file.
 pub(super) struct SqliteLane {
@@ -30,10 +37,13 @@ pub(super) struct SqliteLane {
     /// Told when a database is dropped.
     pub(super) may_have_dropped: Arc<AtomicBool>,
     checkpoint: Option<Checkpoint>,
-    in_transaction: bool,
-    writers: HashMap<String, TableWriter>,
+    pub(super) in_transaction: bool,
+    pub(super) writers: HashMap<String, TableWriter>,
+    /// The foreign keys that act; `None` until they are asked for.
+    foreign_keys: Option<Arc<ForeignKeys>>,
+    taken: TakenRows,
     images: RowImages<'static>,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
 }
 
 impl SqliteLane {
@@ -54,6 +64,7 @@ impl SqliteLane {
             ));
         }
         let checkpoint = store::checkpoint(&connection)?;
+        drop_leftovers(&connection)?;
         let catalog = Catalog::load(&connection)?;
         Ok(Self {
             connection,
@@ -65,6 +76,8 @@ impl SqliteLane {
             checkpoint,
             in_transaction: false,
             writers: HashMap::new(),
+            foreign_keys: None,
+            taken: TakenRows::default(),
             images: RowImages::default(),
             scratch: Scratch::default(),
         })
@@ -98,7 +111,6 @@ impl SqliteLane {
         for sql in sqlite::create_index_sql(&table, &sqlite_name) {
             self.connection.execute_batch(&sql)?;
         }
-        warn_of_cascades(&table);
         let table = Arc::new(table);
         let entry = Entry {
             table: table.clone(),
@@ -113,12 +125,40 @@ impl SqliteLane {
     /// Forgets everything prepared for the tables' former definitions.
     pub(super) fn forget_writers(&mut self) -> Result<()> {
         self.writers.clear();
+        self.foreign_keys = None;
         row_finder::drop_all(&self.connection)?;
         self.connection.flush_prepared_statement_cache();
         Ok(())
     }
 
-    fn entry(&self, name: &str) -> Result<&Entry> {
+    /// Brings what is in memory to what the file says, after a rollback.
+    fn load_state(&mut self) -> Result<()> {
+        self.catalog = Catalog::load(&self.connection)?;
+        let row = store::database_row(&self.connection)?;
+        self.collation = row.collation;
+        self.dropped = row.dropped;
+        self.taken.forget();
+        self.forget_writers()
+    }
+
+    /// The file's foreign keys that act.
+    fn foreign_keys(&mut self) -> Result<Arc<ForeignKeys>> {
+        if let Some(known) = &self.foreign_keys {
+            return Ok(known.clone());
+        }
+        // A key that an UPDATE cascades into may outgrow SQLite's rowid without a row event of its own.
+        for name in foreign_keys::outgrowing(&self.catalog) {
+            self.give_up_rowid_alias(&name)?;
+        }
+        let keys = Arc::new(ForeignKeys::of(&self.catalog));
+        if !keys.is_empty() {
+            self.taken.prepare(&self.connection)?;
+        }
+        self.foreign_keys = Some(keys.clone());
+        Ok(keys)
+    }
+
+    pub(super) fn entry(&self, name: &str) -> Result<&Entry> {
         self.catalog.get(name).ok_or_else(|| {
             Error::new(
                 ErrorKind::Internal,
@@ -145,22 +185,6 @@ impl SqliteLane {
     }
 }
 
-/// Says what a MariaDB, or a MySQL before 9.6, does not write to its binlog (docs/limits.md).
-fn warn_of_cascades(table: &Table) {
-    let acts = |action: &str| matches!(action, "CASCADE" | "SET NULL" | "SET DEFAULT");
-    if table
-        .foreign_keys
-        .iter()
-        .any(|key| acts(&key.on_delete) || acts(&key.on_update))
-    {
-        tracing::warn!(
-            table = %table.name,
-            "rows that this table's foreign keys change inside the source are not in its binlog (MariaDB, MySQL before \
-             9.6) and will differ here"
-        );
-    }
-}
-
 impl Lane for SqliteLane {
     fn checkpoint(&self) -> Option<Checkpoint> {
         self.checkpoint.clone()
@@ -172,10 +196,12 @@ impl Lane for SqliteLane {
     }
 
     fn adopt(&mut self, table: Table) -> Result<Arc<Table>> {
-        self.create_table(table)
+        self.within_savepoint(|lane| lane.create_table(table))
     }
 
     fn begin(&mut self) -> Result<()> {
+        // The last event of a statement may stand in another lane.
+        self.taken.clear(&self.connection)?;
         if !self.in_transaction {
             // IMMEDIATE: a lock that another writer holds shows here, not in the middle.
             self.connection
@@ -188,21 +214,37 @@ impl Lane for SqliteLane {
 
     fn rows(&mut self, table: &Arc<Table>, rows: &mut RowReader<'_>) -> Result<u64> {
         let mut images = std::mem::take(&mut self.images).recycle();
+        let keys = self.foreign_keys()?;
+        keys.check_apart(&table.name, rows.flags())?;
         let mut done = 0;
         loop {
             let known = self.writers.get(&table.name);
             if known.is_none_or(|writer| !Arc::ptr_eq(&writer.table, table)) {
                 let entry = self.entry(&table.name)?;
-                let writer =
+                let mut writer =
                     TableWriter::new(table.clone(), &entry.sqlite_name, entry.rowid_alias)?;
+                writer.while_copied = self.catalog.is_shadow(&table.name);
                 self.writers.insert(table.name.clone(), writer);
             }
             let Some(writer) = self.writers.get_mut(&table.name) else {
                 continue;
             };
-            match writer.write(&self.connection, rows, &mut images, &mut self.scratch)? {
+            let cascade = (!keys.is_empty()).then_some(Cascade {
+                keys: &keys,
+                taken: &mut self.taken,
+            });
+            match writer.write(
+                &self.connection,
+                rows,
+                &mut images,
+                &mut self.scratch,
+                cascade,
+            )? {
                 Written::All(count) => {
                     self.images = images.recycle();
+                    if rows.flags() & FLAG_STMT_END != 0 {
+                        self.taken.clear(&self.connection)?;
+                    }
                     return Ok(done + count);
                 }
                 Written::KeyTooLarge(count) => {
@@ -214,11 +256,12 @@ impl Lane for SqliteLane {
     }
 
     fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
-        self.apply_ddl(ddl)
+        self.within_savepoint(|lane| lane.apply_ddl(ddl))
     }
 
-    fn finish_ddl(&mut self, ddl: &Ddl<'_>) -> Result<()> {
-        self.finish_moves(ddl)
+    fn finish_ddl(&mut self, _: &Ddl<'_>) -> Result<()> {
+        // Tables that moved away are dropped already: all that was missing is the commit.
+        Ok(())
     }
 
     fn commit(&mut self, at: &Checkpoint) -> Result<()> {
@@ -230,6 +273,22 @@ impl Lane for SqliteLane {
         Ok(())
     }
 
+    fn savepoint(&mut self, number: u32) -> Result<()> {
+        let sql = format!("SAVEPOINT {SAVEPOINT}{number}");
+        Ok(self.connection.execute_batch(&sql)?)
+    }
+
+    fn rollback_to(&mut self, number: u32) -> Result<()> {
+        let sql = format!("ROLLBACK TO {SAVEPOINT}{number}");
+        self.connection.execute_batch(&sql)?;
+        self.load_state()
+    }
+
+    fn release_savepoint(&mut self, number: u32) -> Result<()> {
+        let sql = format!("RELEASE {SAVEPOINT}{number}");
+        Ok(self.connection.execute_batch(&sql)?)
+    }
+
     fn rollback(&mut self) -> Result<()> {
         if self.in_transaction {
             // SQLite may have rolled back by itself (disk full); then there is nothing left to do.
@@ -237,11 +296,7 @@ impl Lane for SqliteLane {
                 self.connection.execute_batch("ROLLBACK")?;
             }
             self.in_transaction = false;
-            self.catalog = Catalog::load(&self.connection)?;
-            let row = store::database_row(&self.connection)?;
-            self.collation = row.collation;
-            self.dropped = row.dropped;
-            self.forget_writers()?;
+            self.load_state()?;
         }
         Ok(())
     }

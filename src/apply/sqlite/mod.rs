@@ -6,22 +6,31 @@
 //! its own, moved only behind an fsync of every database's WAL; what a power loss takes is still in the relay log.
 
 mod binder;
+mod cascade;
 mod catalog;
+mod copy;
 mod ddl;
+mod delete;
 mod failure;
 pub mod file_name;
+mod foreign_keys;
 mod generated;
+mod key_match;
 mod lane;
+mod quarantine;
+mod renamed_keys;
 mod row_change;
 mod row_finder;
 pub mod store;
 mod table;
+mod table_copy;
 mod table_sql;
+mod taken_rows;
+mod update;
 mod watermark;
 
 pub use watermark::load as watermark;
 
-use std::cmp::Ordering;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +38,7 @@ use std::sync::atomic::{AtomicBool, Ordering as AtomicOrdering};
 
 use self::file_name::EXTENSION;
 use self::lane::SqliteLane;
+use super::quarantine::SetAside;
 use super::{Lane, Target};
 use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::limits::ROOM_PROBE_BYTES;
@@ -87,6 +97,11 @@ pub fn databases(
     Ok(found)
 }
 
+/// The tables of a database file that are set aside; works while a process writes it.
+pub fn marks(path: &Path) -> Result<Vec<SetAside>> {
+    quarantine::load(&store::open_read_only(path)?)
+}
+
 impl Target for SqliteTarget {
     fn checkpoints(&self) -> Result<Vec<(String, Checkpoint)>> {
         let all = databases(&self.directory)?;
@@ -129,11 +144,7 @@ impl Target for SqliteTarget {
             if !row.dropped {
                 continue;
             }
-            let is_past = checkpoint.is_some_and(|at| {
-                at.position
-                    .order(&watermark.position)
-                    .is_some_and(Ordering::is_le)
-            });
+            let is_past = checkpoint.is_some_and(|at| at.is_behind(watermark));
             if is_past && !is_open(&row.name) {
                 remove_database(&path)?;
             } else {

@@ -39,8 +39,15 @@ fn is_same(before: &Value<'_>, after: &Value<'_>) -> bool {
     }
 }
 
-/// One bit for each column that is set; the number of the key that finds the row, behind.
-pub(super) fn shape_of(changed: &[usize], way: &Way, width: usize, shape: &mut Shape) {
+/// One bit for each column that is set; behind, the number of the key that finds the row, and whether the row's new
+/// values are returned.
+pub(super) fn shape_of(
+    changed: &[usize],
+    way: &Way,
+    width: usize,
+    returns: bool,
+    shape: &mut Shape,
+) {
     shape.clear();
     shape.resize(width.div_ceil(64), 0);
     for bit in changed {
@@ -52,4 +59,5 @@ pub(super) fn shape_of(changed: &[usize], way: &Way, width: usize, shape: &mut S
         Way::Key(number, _) => u64::try_from(*number).unwrap_or(u64::MAX),
         Way::Search(_) => u64::MAX,
     });
+    shape.push(returns.into());
 }

@@ -46,6 +46,12 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
+/// The hash of some columns, as SQL.
+pub(super) fn hash_sql<'a>(columns: impl Iterator<Item = &'a str>) -> String {
+    let columns: Vec<&str> = columns.collect();
+    format!("{HASH}({})", columns.join(", "))
+}
+
 /// Values that `IS` holds for equal have equal hashes: 1 and 1.0, 0.0 and -0.0.
 fn hash_value(value: ValueRef<'_>, hasher: &mut DefaultHasher) {
     let number = |hasher: &mut DefaultHasher, n: f64| {

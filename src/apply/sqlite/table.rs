@@ -9,19 +9,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::Connection;
 
-use super::binder::{Binder, Bound, Scratch};
+use super::binder::{Binder, Scratch};
+use super::cascade::Cascade;
 use super::generated::GeneratedColumns;
-use super::row_change::{Shape, Way, changed_columns, shape_of};
+use super::row_change::{Shape, Way};
 use super::row_finder::RowFinder;
 use super::table_sql::TableSql;
-use crate::config::limits::SQLITE_UPDATE_SHAPES_MAX;
-use crate::decode::json_diff::JsonDiffs;
 use crate::decode::rows::{RowImages, RowKind, RowReader};
 use crate::decode::value::Value;
-use crate::decode::{json, json_patch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::sqlite;
 use crate::schema::table::Table;
@@ -40,16 +37,22 @@ pub(super) enum Written {
 pub(super) struct TableWriter {
     /// The definition that this was made for.
     pub(super) table: Arc<Table>,
-    sql: TableSql,
-    binders: Vec<Binder>,
+    /// The names that statements are made of.
+    pub(super) sql: TableSql,
+    /// How values become SQLite's, one for each column.
+    pub(super) binders: Vec<Binder>,
     /// Keys that find a row, the primary one first, with the DELETE by each.
-    keys: Vec<(Vec<usize>, String)>,
-    generated: GeneratedColumns,
+    pub(super) keys: Vec<(Vec<usize>, String)>,
+    /// Generated columns, whose values may be missing in images.
+    pub(super) generated: GeneratedColumns,
     finder: RowFinder,
     /// The column that is SQLite's rowid, when it may hold what a rowid cannot.
     unsigned_rowid: Option<usize>,
-    insert_all: String,
-    updates: HashMap<Shape, String>,
+    pub(super) insert_all: String,
+    /// The text of UPDATE statements, by what they set.
+    pub(super) updates: HashMap<Shape, String>,
+    /// The table is being read afresh: rows may not be there yet.
+    pub(super) while_copied: bool,
 }
 
 impl TableWriter {
@@ -78,6 +81,7 @@ impl TableWriter {
             generated: GeneratedColumns::of(&table),
             finder: RowFinder::default(),
             updates: HashMap::new(),
+            while_copied: false,
             sql,
             binders,
             unsigned_rowid,
@@ -85,7 +89,7 @@ impl TableWriter {
         })
     }
 
-    /// Applies a row event.
+    /// Applies a row event; `keys` are the file's foreign keys, if any act.
     ///
     /// # Errors
     /// `RowMissing`, `DuplicateRow`, `Corrupt`, and SQLite's own.
@@ -95,6 +99,7 @@ impl TableWriter {
         rows: &mut RowReader<'a>,
         images: &mut RowImages<'a>,
         scratch: &mut Scratch,
+        mut keys: Option<Cascade<'_>>,
     ) -> Result<Written> {
         match rows.kind() {
             RowKind::Insert => {
@@ -104,8 +109,8 @@ impl TableWriter {
                 }
                 Ok(written)
             }
-            RowKind::Update => self.update_rows(connection, rows, images, scratch),
-            RowKind::Delete => self.delete_rows(connection, rows, images, scratch),
+            RowKind::Update => self.update_rows(connection, rows, images, scratch, &mut keys),
+            RowKind::Delete => self.delete_rows(connection, rows, images, scratch, &mut keys),
         }
     }
 
@@ -127,9 +132,7 @@ impl TableWriter {
             if self.key_is_too_large(&images.after) {
                 return Ok(rewind(rows, mark, done));
             }
-            for (at, (value, binder)) in images.after.iter().zip(&self.binders).enumerate() {
-                binder.bind(&mut statement, at + 1, value, scratch)?;
-            }
+            self.bind_row(&mut statement, &images.after, scratch)?;
             statement
                 .raw_execute()
                 .map_err(|error| self.at_row(error.into(), &images.after))?;
@@ -137,6 +140,19 @@ impl TableWriter {
             mark = self.mark(rows);
         }
         Ok(Written::All(done))
+    }
+
+    /// Binds all columns, parameters from 1.
+    pub(super) fn bind_row(
+        &self,
+        statement: &mut rusqlite::Statement<'_>,
+        row: &[Value<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        for (at, (value, binder)) in row.iter().zip(&self.binders).enumerate() {
+            binder.bind(statement, at + 1, value, scratch)?;
+        }
+        Ok(())
     }
 
     /// INSERT whose image lacks columns: they get the column's default, as on the source.
@@ -169,165 +185,8 @@ impl TableWriter {
         Ok(Written::All(done))
     }
 
-    fn delete_rows<'a>(
-        &mut self,
-        connection: &Connection,
-        rows: &mut RowReader<'a>,
-        images: &mut RowImages<'a>,
-        scratch: &mut Scratch,
-    ) -> Result<Written> {
-        let mut done = 0;
-        let way = self.way(rows)?;
-        let mut statement = match &way {
-            Way::Key(number, _) => connection.prepare_cached(self.delete_by_key(*number))?,
-            Way::Search(_) => {
-                let mut sql = self.sql.delete();
-                self.sql.push_rowid_condition(&mut sql, 1)?;
-                connection.prepare_cached(&sql)?
-            }
-        };
-        while rows.next(images)? {
-            match &way {
-                Way::Key(_, key) => {
-                    self.bind_columns(&mut statement, 1, key, &images.before, scratch)?
-                }
-                Way::Search(columns) => {
-                    let row =
-                        self.search(connection, "delete", columns, &images.before, scratch)?;
-                    statement.raw_bind_parameter(1, row)?;
-                }
-            }
-            let changed = statement
-                .raw_execute()
-                .map_err(|error| self.at_row(error.into(), &images.before))?;
-            if changed != 1 {
-                return Err(self.missing("delete", &images.before));
-            }
-            done += 1;
-        }
-        Ok(Written::All(done))
-    }
-
-    fn update_rows<'a>(
-        &mut self,
-        connection: &Connection,
-        rows: &mut RowReader<'a>,
-        images: &mut RowImages<'a>,
-        scratch: &mut Scratch,
-    ) -> Result<Written> {
-        let mut done = 0;
-        let mut mark = self.mark(rows);
-        let mut prepared: Option<(Shape, CachedStatement<'_>)> = None;
-        let (mut changed, mut shape) = (Vec::new(), Shape::new());
-        let way = self.way(rows)?;
-        while rows.next(images)? {
-            if self.key_is_too_large(&images.after) {
-                return Ok(rewind(rows, mark, done));
-            }
-            changed_columns(images, self.binders.len(), &mut changed);
-            if !changed.is_empty() {
-                self.generated.check(&images.after, &changed)?;
-                shape_of(&changed, &way, self.binders.len(), &mut shape);
-                if prepared.as_ref().is_none_or(|(known, _)| *known != shape) {
-                    let sql = self.update_sql(&shape, &changed, &way)?;
-                    prepared = Some((shape.clone(), connection.prepare_cached(sql)?));
-                }
-                if let Some((_, statement)) = &mut prepared {
-                    self.update_row(connection, statement, &changed, &way, images, scratch)?;
-                }
-            }
-            done += 1;
-            mark = self.mark(rows);
-        }
-        Ok(Written::All(done))
-    }
-
-    fn update_row(
-        &mut self,
-        connection: &Connection,
-        statement: &mut CachedStatement<'_>,
-        changed: &[usize],
-        way: &Way,
-        images: &RowImages<'_>,
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        let first = changed.len() + 1;
-        let row = match way {
-            Way::Key(_, key) => {
-                self.bind_columns(statement, first, key, &images.before, scratch)?;
-                None
-            }
-            Way::Search(columns) => {
-                let row = self.search(connection, "update", columns, &images.before, scratch)?;
-                statement.raw_bind_parameter(first, row)?;
-                Some(row)
-            }
-        };
-        for (n, at) in changed.iter().enumerate() {
-            if let Some(Value::JsonDiff(_)) = images.after.get(*at) {
-                let document = self.patched(connection, *at, way, row, images, scratch)?;
-                statement.raw_bind_parameter(n + 1, Bound(ValueRef::Text(&document)))?;
-            } else {
-                self.bind_columns(statement, n + 1, &[*at], &images.after, scratch)?;
-            }
-        }
-        let count = statement
-            .raw_execute()
-            .map_err(|error| self.at_row(error.into(), &images.after))?;
-        if count != 1 {
-            return Err(self.missing("update", &images.before));
-        }
-        Ok(())
-    }
-
-    /// The text of a JSON document behind its partial update.
-    fn patched(
-        &self,
-        connection: &Connection,
-        at: usize,
-        way: &Way,
-        row: Option<i64>,
-        images: &RowImages<'_>,
-        scratch: &mut Scratch,
-    ) -> Result<Vec<u8>> {
-        let Some(Value::JsonDiff(diffs)) = images.after.get(at) else {
-            return Err(Error::new(ErrorKind::Internal, "no partial update"));
-        };
-        let mut document = Vec::new();
-        if let Some(Value::Json(before)) = images.before.get(at) {
-            json::push_text(&mut document, before)?;
-        } else {
-            let mut sql = format!(
-                "SELECT {} FROM {} WHERE ",
-                self.sql.column(at),
-                self.sql.name
-            );
-            match way {
-                Way::Key(_, key) => self.sql.push_key_condition(&mut sql, key, 1),
-                Way::Search(_) => self.sql.push_rowid_condition(&mut sql, 1)?,
-            }
-            let mut statement = connection.prepare_cached(&sql)?;
-            match (way, row) {
-                (Way::Key(_, key), _) => {
-                    self.bind_columns(&mut statement, 1, key, &images.before, scratch)?
-                }
-                (Way::Search(_), row) => statement.raw_bind_parameter(1, row)?,
-            }
-            let mut rows = statement.raw_query();
-            let row = rows
-                .next()?
-                .ok_or_else(|| self.missing("update", &images.before))?;
-            match row.get_ref(0)? {
-                ValueRef::Text(text) => document.extend_from_slice(text),
-                _ => return Err(self.missing("update", &images.before)),
-            }
-        }
-        json_patch::apply(&mut document, JsonDiffs::new(diffs))?;
-        Ok(document)
-    }
-
     /// The rowid of a row with these values.
-    fn search(
+    pub(super) fn search(
         &mut self,
         connection: &Connection,
         what: &str,
@@ -351,7 +210,7 @@ impl TableWriter {
         }
     }
 
-    fn bind_columns(
+    pub(super) fn bind_columns(
         &self,
         statement: &mut rusqlite::Statement<'_>,
         first: usize,
@@ -372,7 +231,7 @@ impl TableWriter {
     }
 
     /// How the rows of an event are found: by a key where their before images hold one, else by all that they hold.
-    fn way(&self, rows: &RowReader<'_>) -> Result<Way> {
+    pub(super) fn way(&self, rows: &RowReader<'_>) -> Result<Way> {
         let before = rows.event().before;
         let holds = |at: &usize| before.is_some_and(|present| present.contains(*at));
         for (number, (key, _)) in self.keys.iter().enumerate() {
@@ -387,11 +246,11 @@ impl TableWriter {
         Ok(Way::Search(columns))
     }
 
-    fn delete_by_key(&self, number: usize) -> &str {
+    pub(super) fn delete_by_key(&self, number: usize) -> &str {
         self.keys.get(number).map_or("", |(_, sql)| sql)
     }
 
-    fn key_is_too_large(&self, after: &[Value<'_>]) -> bool {
+    pub(super) fn key_is_too_large(&self, after: &[Value<'_>]) -> bool {
         let Some(at) = self.unsigned_rowid else {
             return false;
         };
@@ -399,28 +258,11 @@ impl TableWriter {
     }
 
     /// A copy of the reader to come back to, where a row may have to be read again.
-    fn mark<'a>(&self, rows: &RowReader<'a>) -> Option<RowReader<'a>> {
+    pub(super) fn mark<'a>(&self, rows: &RowReader<'a>) -> Option<RowReader<'a>> {
         self.unsigned_rowid.map(|_| rows.clone())
     }
 
-    fn update_sql(&mut self, shape: &Shape, changed: &[usize], way: &Way) -> Result<&str> {
-        if self.updates.len() >= SQLITE_UPDATE_SHAPES_MAX {
-            self.updates.clear();
-        }
-        if !self.updates.contains_key(shape) {
-            let mut sql = self.sql.update(changed);
-            match way {
-                Way::Key(_, key) => self
-                    .sql
-                    .push_key_condition(&mut sql, key, changed.len() + 1),
-                Way::Search(_) => self.sql.push_rowid_condition(&mut sql, changed.len() + 1)?,
-            }
-            self.updates.insert(shape.clone(), sql);
-        }
-        Ok(self.updates.get(shape).map_or("", String::as_str))
-    }
-
-    fn missing(&self, what: &str, before: &[Value<'_>]) -> Error {
+    pub(super) fn missing(&self, what: &str, before: &[Value<'_>]) -> Error {
         Error::new(
             ErrorKind::RowMissing,
             format!(
@@ -431,7 +273,7 @@ impl TableWriter {
         )
     }
 
-    fn at_row(&self, error: Error, row: &[Value<'_>]) -> Error {
+    pub(super) fn at_row(&self, error: Error, row: &[Value<'_>]) -> Error {
         match error.kind() {
             ErrorKind::DuplicateRow => Error::new(
                 ErrorKind::DuplicateRow,
@@ -468,7 +310,11 @@ impl TableWriter {
     }
 }
 
-fn rewind<'a>(rows: &mut RowReader<'a>, mark: Option<RowReader<'a>>, done: u64) -> Written {
+pub(super) fn rewind<'a>(
+    rows: &mut RowReader<'a>,
+    mark: Option<RowReader<'a>>,
+    done: u64,
+) -> Written {
     if let Some(mark) = mark {
         *rows = mark;
     }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Router, Step};
+use super::{Router, Step, unsupported};
 use crate::decode::query::Query;
 use crate::dispatch::barrier::Barrier;
 use crate::dispatch::batch::{DdlTask, Item};
-use crate::dispatch::group::Route;
+use crate::dispatch::filter::Scope;
+use crate::dispatch::group::{Route, Xa};
 use crate::dispatch::statement;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::ddl::{SqlContext, Statement};
 
 impl Router {
@@ -21,13 +22,15 @@ impl Router {
     ) -> Result<()> {
         self.mark_start(step);
         let inside = self.group.open;
-        let is_held = inside && self.group.delivery.is_held();
-        self.group.holds_ddl |= is_held;
-        let names = if self.group.is_known || is_held {
-            Vec::new()
-        } else {
-            statement::databases(&statement, &query.database)
+        if inside && self.group.xa == Xa::Preparing {
+            return Err(unsupported("a definition changes inside an XA transaction"));
+        }
+        let scope = match self.filter.scope(&statement, &query.database) {
+            _ if self.group.is_known => Scope::Nothing,
+            Ok(scope) => scope,
+            Err(error) => return self.without_its_rows(step, &query, &statement, error),
         };
+        let (query, statement, names) = self.what_is_followed(query, statement, scope)?;
         let dropped = statement::dropped_database(&statement).map(str::to_owned);
         let concerned = self.concerned_lanes(&names, step.file)?;
         if !inside {
@@ -68,6 +71,54 @@ impl Router {
             self.lanes.close(lane)?;
         }
         Ok(())
+    }
+
+    /// A statement brings a table into what is followed, and its rows were never sent: the table is set aside and read afresh, where
+    /// the statement is about no other table that is followed.
+    fn without_its_rows(
+        &mut self,
+        step: Step<'_>,
+        query: &Query,
+        statement: &Statement,
+        error: Error,
+    ) -> Result<()> {
+        let place = error.at().table.clone().unwrap_or_default();
+        let Some((database, table)) = place.split_once('.') else {
+            return Err(error);
+        };
+        for (of, other) in statement.tables(&query.database) {
+            let is_it = of == database && other == table;
+            if !is_it && self.filter.follows_table(of, other)? {
+                return Err(error);
+            }
+        }
+        self.set_table_aside(step, database, table, error)
+    }
+
+    /// What is left of a statement under the rules, and the databases that it concerns.
+    fn what_is_followed(
+        &mut self,
+        query: Query,
+        statement: Statement,
+        scope: Scope,
+    ) -> Result<(Query, Statement, Vec<String>)> {
+        if self.group.is_known {
+            return Ok((query, statement, Vec::new()));
+        }
+        self.left_out.statements += u64::from(scope != Scope::All);
+        let (query, statement) = match scope {
+            Scope::All => (query, statement),
+            Scope::Nothing => return Ok((query, statement, Vec::new())),
+            Scope::Part(part, text) => (statement::with_text(query, text), part),
+        };
+        let mut names = Vec::new();
+        for name in statement::databases(&statement, &query.database) {
+            // Also a table that is read only, by CREATE TABLE … LIKE, is named.
+            if self.filter.follows_database(&name)? {
+                names.push(name);
+            }
+        }
+        Ok((query, statement, names))
     }
 
     /// The lanes of these databases that do not have the statement yet.

@@ -189,6 +189,14 @@ pub fn binary() -> Collation {
     }
 }
 
+/// Whether trailing spaces do not count in comparisons: PAD SPACE in MySQL's `information_schema.COLLATIONS`. NO PAD are
+/// MySQL's collations of UCA 9.0 and MariaDB's that say so in their names.
+pub fn pads_spaces(collation: &Collation) -> bool {
+    let name = collation.name.as_str();
+    let is_no_pad = |part: &str| matches!(part, "0900" | "nopad");
+    name != "binary" && !name.split('_').any(is_no_pad)
+}
+
 /// Bytes of the longest character of a charset; 4 when the charset is not known.
 pub fn bytes_max(charset: &str) -> u8 {
     FACTS

@@ -1,7 +1,7 @@
 //! ALTER TABLE.
 
 use super::column::{column, column_body};
-use super::create_table::{element, period};
+use super::create_table::{begins_period, element, period};
 use super::cursor::Cursor;
 use super::default::default_value;
 use super::key::{begins_key, key_or_constraint};
@@ -77,6 +77,9 @@ fn push_elements(elements: Vec<TableElement>, all: &mut Vec<AlterAction>) {
             TableElement::Key(key) => AlterAction::AddKey(key),
             TableElement::ForeignKey(key) => AlterAction::AddForeignKey(key),
             TableElement::SystemPeriod(from, to) => AlterAction::AddSystemPeriod(from, to),
+            TableElement::ApplicationPeriod(from, to) => {
+                AlterAction::AddApplicationPeriod(from, to)
+            }
         });
     }
 }
@@ -86,8 +89,8 @@ fn add(cursor: &mut Cursor<'_>, all: &mut Vec<AlterAction>) -> Result<()> {
         all.push(AlterAction::AddSystemVersioning);
         return Ok(());
     }
-    if cursor.is_word("PERIOD") && cursor.is_word_at(1, "FOR") {
-        push_elements(period(cursor)?.into_iter().collect(), all);
+    if begins_period(cursor) {
+        push_elements(vec![period(cursor)?], all);
         return Ok(());
     }
     if begins_key(cursor) {
@@ -101,7 +104,17 @@ fn add(cursor: &mut Cursor<'_>, all: &mut Vec<AlterAction>) -> Result<()> {
         loop {
             let mut elements = Vec::new();
             element(cursor, &mut elements)?;
+            let from = all.len();
             push_elements(elements, all);
+            for action in all.iter_mut().skip(from) {
+                if let AlterAction::AddColumn {
+                    if_not_exists: may_be,
+                    ..
+                } = action
+                {
+                    *may_be = if_not_exists;
+                }
+            }
             if !cursor.eat_punct(',') {
                 return cursor.expect_punct(')');
             }
@@ -202,7 +215,10 @@ fn drop(cursor: &mut Cursor<'_>, all: &mut Vec<AlterAction>) -> Result<()> {
         all.push(AlterAction::DropForeignKey(cursor.column_name()?));
     } else if cursor.eat_words(&["SYSTEM", "VERSIONING"]) {
         all.push(AlterAction::DropSystemVersioning);
-    } else if cursor.eat_words(&["PERIOD", "FOR"]) || cursor.eat_word("CHECK") {
+    } else if cursor.eat_words(&["PERIOD", "FOR"])
+        || cursor.eat_words(&["PERIOD", "IF", "EXISTS", "FOR"])
+        || cursor.eat_word("CHECK")
+    {
         cursor.name()?;
     } else if cursor.eat_any(&["INDEX", "KEY"]).is_some() {
         cursor.eat_if_exists();

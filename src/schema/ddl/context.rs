@@ -106,6 +106,14 @@ impl SqlContext {
         }
     }
 
+    /// Whether the server may log what foreign keys do to child rows; it does unless `innodb_native_foreign_keys` is set.
+    pub fn may_log_cascades(&self) -> bool {
+        match self.flavor {
+            Flavor::MySql => self.version >= 90_600,
+            Flavor::MariaDb => false,
+        }
+    }
+
     /// What `CHARACTER SET charset` alone means in this session; `None` when no server has that charset.
     pub fn default_collation(&self, charset: &str) -> Option<Collation> {
         let charset = collation::canonical_charset(charset);

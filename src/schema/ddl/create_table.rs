@@ -111,8 +111,8 @@ pub(super) fn element(cursor: &mut Cursor<'_>, elements: &mut Vec<TableElement>)
         elements.extend(key_or_constraint(cursor)?);
         return Ok(());
     }
-    if cursor.is_word("PERIOD") && cursor.is_word_at(1, "FOR") {
-        elements.extend(period(cursor)?);
+    if begins_period(cursor) {
+        elements.push(period(cursor)?);
         return Ok(());
     }
     let mut extras = Vec::new();
@@ -121,18 +121,23 @@ pub(super) fn element(cursor: &mut Cursor<'_>, elements: &mut Vec<TableElement>)
     Ok(())
 }
 
-/// PERIOD FOR SYSTEM_TIME (from, to); periods of the application change no rows.
-pub(super) fn period(cursor: &mut Cursor<'_>) -> Result<Option<TableElement>> {
+/// Whether a period begins at the cursor, and not a column of that name.
+pub(super) fn begins_period(cursor: &Cursor<'_>) -> bool {
+    cursor.is_word("PERIOD") && (cursor.is_word_at(1, "FOR") || cursor.is_word_at(1, "IF"))
+}
+
+/// PERIOD [IF NOT EXISTS] FOR name (from, to).
+pub(super) fn period(cursor: &mut Cursor<'_>) -> Result<TableElement> {
     cursor.expect_word("PERIOD")?;
-    cursor.expect_word("FOR")?;
     cursor.eat_if_not_exists();
+    cursor.expect_word("FOR")?;
     let name = cursor.name()?;
     let columns = cursor.name_list()?;
     match <[String; 2]>::try_from(columns) {
         Ok([from, to]) if name.eq_ignore_ascii_case("SYSTEM_TIME") => {
-            Ok(Some(TableElement::SystemPeriod(from, to)))
+            Ok(TableElement::SystemPeriod(from, to))
         }
-        Ok(_) => Ok(None),
+        Ok([from, to]) => Ok(TableElement::ApplicationPeriod(from, to)),
         Err(_) => Err(cursor.error("two columns of a period")),
     }
 }

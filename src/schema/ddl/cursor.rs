@@ -179,7 +179,16 @@ impl<'a> Cursor<'a> {
             _ => return None,
         };
         self.at += 1;
-        Some(name)
+        Some(self.kept_name(name))
+    }
+
+    /// A name as the server keeps it. Names are utf8mb3: MariaDB refuses what that lacks, MySQL makes a `?` of it.
+    fn kept_name(&self, name: String) -> String {
+        let is_lacking = |c: char| u32::from(c) > 0xffff;
+        match !self.context.is_mariadb() && name.contains(is_lacking) {
+            true => name.replace(is_lacking, "?"),
+            false => name,
+        }
     }
 
     /// `table`, `database.table` or `.table`.

@@ -2,6 +2,7 @@
 
 use super::context::sql_mode;
 use super::cursor::Cursor;
+use super::default::{bit_bytes, hex_bytes};
 use super::statement::{CharsetSpec, TypeSpec};
 use super::table_option::{charset_name, eat_charset_words};
 use super::token::Token;
@@ -174,12 +175,16 @@ fn text_type(cursor: &mut Cursor<'_>, word: &str) -> Result<Option<TypeSpec>> {
         "LONGTEXT" => text(cursor, 4)?,
         "CLOB" if cursor.context.is_mariadb() => text(cursor, 4)?,
         "TEXT" => match cursor.eat_parenthesised_number()? {
-            Some(length) if length > 0 => TypeSpec::SizedText(length, charset(cursor, false)?),
+            Some(length) if length > 0 || !cursor.context.is_mariadb() => {
+                TypeSpec::SizedText(length, charset(cursor, false)?)
+            }
             _ => text(cursor, 2)?,
         },
         "TINYBLOB" => blob(1),
         "BLOB" => match cursor.eat_parenthesised_number()? {
-            Some(length) if length > 0 => TypeSpec::SizedBlob(length),
+            Some(length) if length > 0 || !cursor.context.is_mariadb() => {
+                TypeSpec::SizedBlob(length)
+            }
             _ if cursor.context.has_mode(sql_mode::ORACLE) => blob(4),
             _ => blob(2),
         },
@@ -255,8 +260,12 @@ fn labels(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
     let mut labels = Vec::new();
     loop {
         let label = match cursor.peek() {
-            Some(Token::Hex(digits)) => {
-                let bytes = super::default::hex_bytes(digits);
+            Some(Token::Hex(_) | Token::Bits(_)) => {
+                let bytes = match cursor.peek() {
+                    Some(Token::Hex(digits)) => hex_bytes(digits),
+                    Some(Token::Bits(digits)) => bit_bytes(digits),
+                    _ => None,
+                };
                 cursor.advance();
                 let bytes = bytes.ok_or_else(|| cursor.error("whole bytes"))?;
                 String::from_utf8(bytes).map_err(|_| cursor.error("a label in UTF-8"))?

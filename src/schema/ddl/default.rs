@@ -186,7 +186,8 @@ pub(super) fn hex_bytes(digits: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-fn bit_bytes(digits: &str) -> Option<Vec<u8>> {
+/// The bytes of binary digits, with zeros in front.
+pub(super) fn bit_bytes(digits: &str) -> Option<Vec<u8>> {
     let width = digits.len().div_ceil(8).max(1) * 8;
     let padded = format!("{digits:0>width$}");
     padded

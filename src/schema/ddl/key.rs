@@ -6,6 +6,9 @@ use super::statement::{KeyDef, TableElement};
 use crate::error::Result;
 use crate::schema::table::{IndexKind, KeyPart};
 
+/// The primary key's name. An index is called so only where it stands in for a primary key WITHOUT OVERLAPS.
+pub(in crate::schema) const PRIMARY: &str = "PRIMARY";
+
 /// Whether a key or constraint begins at the cursor, and not a column.
 pub(super) fn begins_key(cursor: &Cursor<'_>) -> bool {
     const RESERVED: [&str; 9] = [
@@ -102,10 +105,10 @@ fn key_body(cursor: &mut Cursor<'_>, kind: Option<IndexKind>) -> Result<KeyDef> 
     let (parts, overlaps) = key_parts(cursor)?;
     skip_key_options(cursor)?;
     // A key WITHOUT OVERLAPS holds the ends of the period as well: its other parts alone are not unique.
-    let kind = if overlaps {
-        Some(IndexKind::Plain)
-    } else {
-        kind
+    let (kind, name) = match (overlaps, kind) {
+        (true, None) => (Some(IndexKind::Plain), Some(PRIMARY.to_owned())),
+        (true, Some(_)) => (Some(IndexKind::Plain), name),
+        (false, kind) => (kind, name),
     };
     Ok(KeyDef {
         kind,

@@ -19,6 +19,8 @@ mod default;
 mod foreign_key;
 mod index;
 mod key;
+mod name_case;
+mod named;
 mod partition;
 mod rename;
 pub mod statement;
@@ -28,6 +30,8 @@ mod transaction;
 
 pub use classify::{Family, classify};
 pub use context::{Flavor, SqlContext};
+pub(in crate::schema) use key::PRIMARY;
+pub use named::named_table;
 pub use statement::{Statement, TableName};
 
 use crate::error::{Error, ErrorKind, Result};

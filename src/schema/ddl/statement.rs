@@ -239,6 +239,8 @@ pub enum TableElement {
     ForeignKey(ForeignKeyDef),
     /// PERIOD FOR SYSTEM_TIME: from and to column.
     SystemPeriod(String, String),
+    /// PERIOD FOR another name: from and to column, which it makes NOT NULL.
+    ApplicationPeriod(String, String),
 }
 
 /// Table options that matter.
@@ -370,6 +372,8 @@ pub enum AlterAction {
     DropSystemVersioning,
     /// MariaDB: ADD PERIOD FOR SYSTEM_TIME.
     AddSystemPeriod(String, String),
+    /// ADD PERIOD FOR another name: from and to column.
+    AddApplicationPeriod(String, String),
 }
 
 /// ALTER TABLE.

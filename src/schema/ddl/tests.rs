@@ -295,7 +295,7 @@ fn keys_written_behind_columns_keep_their_order() {
             TableElement::Key(key) if key.kind.is_none() => "primary",
             TableElement::Key(_) => "key",
             TableElement::ForeignKey(_) => "foreign",
-            TableElement::SystemPeriod(..) => "period",
+            TableElement::SystemPeriod(..) | TableElement::ApplicationPeriod(..) => "period",
         })
         .collect();
     assert_eq!(

@@ -96,7 +96,7 @@ impl<'a> Lexer<'a> {
             '"' if self.ansi_quotes => Token::Quoted(self.quoted('"', false)?),
             '\'' | '"' => Token::Text(self.quoted(first, self.backslash_escapes)?),
             c if is_name_char(c)
-                || (c == '.' && self.name_end != Some(start) && starts_fraction(rest)) =>
+                || (c == '.' && !self.is_qualifier(start) && starts_fraction(rest)) =>
             {
                 self.word_or_number(rest)?
             }
@@ -113,6 +113,11 @@ impl<'a> Lexer<'a> {
             start,
             end: self.at,
         }))
+    }
+
+    /// Whether a dot at `start` belongs to a qualified name: it stands right behind a name, or behind such a dot.
+    fn is_qualifier(&self, start: usize) -> bool {
+        self.name_end == Some(start) || self.after_dot
     }
 
     fn rest(&self) -> &'a str {
@@ -416,6 +421,8 @@ mod tests {
             "a$b _utf8mb4 'x' 'y' таблица `a b` . `c`"
         );
         assert_eq!(mysql("0xZZ x b n"), "0xZZ x b n");
+        // No number begins behind the dot of a name: this must not stand still.
+        assert_eq!(mysql("a..0 .0"), "a . . #0 #.0");
     }
 
     #[test]

@@ -2,15 +2,15 @@
 //!
 //! All names of columns and keys in the actions mean the table as it was, so that two columns can swap their names. As
 //! the server does it: first the old columns in their order, without the dropped ones, changed in place; then, in the
-//! order of the actions, what is new or moves; then keys.
+//! order of the actions, what is new comes in and what moves goes from its old place to its new one; then keys.
 
 use std::sync::Arc;
 
 use super::alter_key::alter_keys;
 use super::column::{column, default_value, promote_first_timestamp};
 use super::fill::{ColumnOrigin, Fill, fill, is_converted};
-use super::resolve::{collation, converted};
-use super::versioning::{add_versioning, extend_keys};
+use super::resolve::{collation, converted, recollated};
+use super::versioning::{add_versioning, extend_keys, make_not_null};
 use super::{Catalog, Change};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::context::SqlContext;
@@ -126,6 +126,11 @@ fn altered(
         collation: default.clone(),
         ..before.as_ref().clone()
     };
+    for action in &alter.actions {
+        if let AlterAction::AddApplicationPeriod(from, to) = action {
+            make_not_null(&mut after, [from, to]);
+        }
+    }
     alter_versioning(&mut after, &alter.actions, &mut slots);
     alter_keys(
         &mut after,
@@ -267,12 +272,10 @@ impl ColumnChange<'_> {
         Ok(slots.into_iter().flatten().collect())
     }
 
-    /// One action on one old column. A column that moves leaves its slot and comes back in `add_and_move`.
+    /// One action on one old column. A column that moves stays where it is until `add_and_move`.
     fn change_slot(&self, action: &AlterAction, slot: &mut Option<Slot>) -> Result<()> {
         match action {
-            AlterAction::DropColumn { .. } | AlterAction::ChangeColumn { place: Some(_), .. } => {
-                *slot = None;
-            }
+            AlterAction::DropColumn { .. } => *slot = None,
             AlterAction::ChangeColumn { column: def, .. } => {
                 if let Some(slot) = slot {
                     slot.column = self.changed(def)?;
@@ -301,7 +304,12 @@ impl ColumnChange<'_> {
     }
 
     fn changed(&self, def: &ColumnDef) -> Result<Column> {
-        column(def, self.default, self.context)
+        let mut column = column(def, self.default, self.context)?;
+        // CONVERT TO CHARACTER SET has the last word, also over what the same statement says of a column.
+        if let Some(to) = &self.convert {
+            column.ty = recollated(&column.ty, to);
+        }
+        Ok(column)
     }
 
     /// New columns and those that move, in the order of the actions.
@@ -329,6 +337,9 @@ impl ColumnChange<'_> {
                 },
                 _ => continue,
             };
+            if from.is_some() {
+                slots.retain(|slot| slot.from != from);
+            }
             let slot = Slot {
                 column: self.changed(def)?,
                 from,

@@ -3,6 +3,7 @@
 use super::alter::Slot;
 use super::key::{add_foreign_key, add_foreign_key_index, add_key, is_shorter};
 use crate::error::Result;
+use crate::schema::ddl::PRIMARY;
 use crate::schema::ddl::context::SqlContext;
 use crate::schema::ddl::statement::AlterAction;
 use crate::schema::table::{KeyPart, Table, same_name};
@@ -46,7 +47,10 @@ fn drop_keys(after: &mut Table, actions: &[AlterAction]) {
         .collect();
     for action in actions {
         match action {
-            AlterAction::DropPrimaryKey => after.primary_key.clear(),
+            AlterAction::DropPrimaryKey => {
+                after.primary_key.clear();
+                after.indexes.retain(|index| index.name != PRIMARY);
+            }
             AlterAction::DropKey(name) => {
                 after.indexes.retain(|index| !same_name(&index.name, name));
             }

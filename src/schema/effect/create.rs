@@ -3,7 +3,7 @@
 use super::column::{column, promote_first_timestamp};
 use super::key::{add_foreign_key, add_foreign_key_index, add_key};
 use super::resolve::collation;
-use super::versioning::{add_versioning, empty_table, extend_keys};
+use super::versioning::{add_versioning, empty_table, extend_keys, make_not_null};
 use super::{Catalog, Change};
 use crate::error::Result;
 use crate::schema::ddl::context::SqlContext;
@@ -96,6 +96,11 @@ pub(in crate::schema) fn build(
         table.columns.push(column(def, &table.collation, context)?);
     }
     promote_first_timestamp(defs.iter().copied().zip(&mut table.columns), context);
+    for element in &create.elements {
+        if let TableElement::ApplicationPeriod(from, to) = element {
+            make_not_null(&mut table, [from, to]);
+        }
+    }
     let versioned = create.options.system_versioning || defs.iter().any(|def| def.system_versioned);
     if versioned {
         add_versioning(&mut table, explicit_period(create, &defs));

@@ -2,6 +2,9 @@
 
 use crate::schema::table::{ColumnType, DefaultValue, same_name};
 
+/// Digits of the longest DECIMAL.
+const DECIMAL_DIGITS_MAX: usize = 65;
+
 /// What the server puts into a NOT NULL column of this type that has no default.
 pub fn implicit_default(ty: &ColumnType) -> DefaultValue {
     let literal = |text: &str| DefaultValue::Literal(text.to_owned());
@@ -139,9 +142,35 @@ fn from_bytes(bytes: &[u8], ty: &ColumnType) -> DefaultValue {
     )
 }
 
-/// A plain decimal number rounded half away from zero to `scale` digits; `None` for what is none (`1e3`).
+/// A number with an exponent, `1.5e-3`, without it; `None` where that would be longer than any DECIMAL.
+fn without_exponent(text: &str) -> Option<String> {
+    let Some((number, exponent)) = text.split_once(['e', 'E']) else {
+        return Some(text.to_owned());
+    };
+    let exponent: i32 = exponent.parse().ok()?;
+    let (sign, number) = match number.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", number.strip_prefix('+').unwrap_or(number)),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?;
+    let before = usize::try_from((-point).max(0)).ok()?;
+    let zeros = |count: usize| "0".repeat(count.min(DECIMAL_DIGITS_MAX));
+    let mut digits = format!("{}{whole}{fraction}", zeros(before));
+    let point = usize::try_from(point.max(0)).ok()?;
+    if point > 2 * DECIMAL_DIGITS_MAX || before > 2 * DECIMAL_DIGITS_MAX {
+        return None;
+    }
+    digits.push_str(&zeros(point.saturating_sub(digits.len())));
+    let (whole, fraction) = digits.split_at_checked(point)?;
+    Some(format!("{sign}{whole}.{fraction}"))
+}
+
+/// A decimal number rounded half away from zero to `scale` digits; `None` for what is none.
 fn decimal(text: &str, scale: u8) -> Option<String> {
     let scale = usize::from(scale);
+    let text = without_exponent(text)?;
+    let text = text.as_str();
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -183,8 +212,12 @@ fn decimal(text: &str, scale: u8) -> Option<String> {
     Some(format!("{sign}{whole}{point}{fraction}"))
 }
 
-/// A plain number without needless zeros on either side.
+/// A number as short as it can be, without an exponent.
 fn float(text: &str) -> Option<String> {
+    if text.contains(['e', 'E']) {
+        let value: f64 = text.parse().ok()?;
+        return value.is_finite().then(|| value.to_string());
+    }
     let (sign, text) = match text.strip_prefix('-') {
         Some(rest) => ("-", rest),
         None => ("", text),
@@ -325,7 +358,7 @@ mod tests {
         };
         is(&int, "1.6", "2");
         is(&int, "-01", "-1");
-        is(&int, "1e3", "1e3");
+        is(&int, "1e3", "1000");
         let decimal = ColumnType::Decimal {
             precision: 10,
             scale: 2,
@@ -335,6 +368,17 @@ mod tests {
         is(&decimal, "0", "0.00");
         is(&decimal, "99.999", "100.00");
         is(&decimal, "-.5", "-0.50");
+        is(&decimal, "1e1", "10.00");
+        is(&decimal, "-1.25E-1", "-0.13");
+        is(&decimal, "123.4e0", "123.40");
+        is(
+            &ColumnType::Double {
+                unsigned: false,
+                digits: None,
+            },
+            "-1.5e-3",
+            "-0.0015",
+        );
         is(
             &ColumnType::DateTime { fsp: 0 },
             "2020-1-1",

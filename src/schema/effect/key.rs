@@ -1,6 +1,7 @@
 //! Keys: names that the server makes up, implicit NOT NULL, indexes that foreign keys bring along.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::ddl::PRIMARY;
 use crate::schema::ddl::context::SqlContext;
 use crate::schema::ddl::statement::{ForeignKeyDef, KeyDef};
 use crate::schema::table::{ColumnType, ForeignKey, Index, IndexKind, KeyPart, Table, same_name};
@@ -13,12 +14,7 @@ pub(super) fn add_key(table: &mut Table, key: &KeyDef) -> Result<()> {
         .map(|part| own_part(table, part))
         .collect::<Result<_>>()?;
     let Some(kind) = key.kind else {
-        for part in &parts {
-            let place = part.column().and_then(|name| table.column_index(name));
-            if let Some(column) = place.and_then(|place| table.columns.get_mut(place)) {
-                column.nullable = false;
-            }
-        }
+        make_not_null(table, &parts);
         table.primary_key = parts;
         return Ok(());
     };
@@ -31,12 +27,24 @@ pub(super) fn add_key(table: &mut Table, key: &KeyDef) -> Result<()> {
     {
         return Ok(());
     }
+    if key.name.as_deref() == Some(PRIMARY) {
+        make_not_null(table, &parts);
+    }
     let name = key
         .name
         .clone()
         .unwrap_or_else(|| made_up_name(table, &parts));
     table.indexes.push(Index { name, kind, parts });
     Ok(())
+}
+
+fn make_not_null(table: &mut Table, parts: &[KeyPart]) {
+    for part in parts {
+        let place = part.column().and_then(|name| table.column_index(name));
+        if let Some(column) = place.and_then(|place| table.columns.get_mut(place)) {
+            column.nullable = false;
+        }
+    }
 }
 
 /// A part with the column's name as the column has it; a prefix that covers the whole column is the column.
@@ -137,6 +145,11 @@ pub(super) fn add_foreign_key(
             })
         })
         .collect::<Result<_>>()?;
+    // MariaDB reads SET DEFAULT and forgets it; MySQL refuses it.
+    let action = |written: &String| match written.as_str() {
+        "SET DEFAULT" => "RESTRICT".to_owned(),
+        _ => written.clone(),
+    };
     // A parent without a database is beside its child, whatever the session's default is.
     let parent_database = key.parent.database.clone();
     table.foreign_keys.push(ForeignKey {
@@ -145,8 +158,8 @@ pub(super) fn add_foreign_key(
         parent_database: parent_database.filter(|parent| parent != database),
         parent_table: key.parent.name.clone(),
         parent_columns: key.parent_columns.clone(),
-        on_delete: key.on_delete.clone(),
-        on_update: key.on_update.clone(),
+        on_delete: action(&key.on_delete),
+        on_update: action(&key.on_update),
     });
     Ok(())
 }

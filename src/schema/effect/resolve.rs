@@ -123,6 +123,14 @@ fn length_bytes(bytes: u64) -> u8 {
     }
 }
 
+/// A type that is written next to CONVERT TO CHARACTER SET: its charset changes, and no more.
+pub(super) fn recollated(ty: &ColumnType, to: &Collation) -> ColumnType {
+    match ty {
+        ColumnType::Text { length_bytes, .. } => text(*length_bytes, to.clone()),
+        other => converted(other, to),
+    }
+}
+
 /// A column's type after CONVERT TO CHARACTER SET: the same number of characters must fit, so TEXTs may grow.
 pub(super) fn converted(ty: &ColumnType, to: &Collation) -> ColumnType {
     let Some(from) = ty.collation() else {

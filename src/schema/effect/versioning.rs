@@ -1,4 +1,4 @@
-//! MariaDB's system versioning: the columns that it adds, and its part in keys.
+//! MariaDB's periods: the columns that system versioning adds, its part in keys, and the ends of other periods.
 
 use crate::schema::table::{
     Collation, Column, ColumnType, Index, IndexKind, KeyPart, SystemPeriod, Table, same_name,
@@ -67,6 +67,15 @@ pub(super) fn extend_keys(table: &mut Table) {
         .filter(|index| index.kind == IndexKind::Unique)
     {
         extend(&mut index.parts);
+    }
+}
+
+/// The ends of a period of the application are never NULL.
+pub(super) fn make_not_null(table: &mut Table, ends: [&String; 2]) {
+    for column in &mut table.columns {
+        if ends.iter().any(|end| same_name(end, &column.name)) {
+            column.nullable = false;
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! the end with a constant, RENAME COLUMN, DROP COLUMN; else the table is made anew in one pass. Everything runs in the
 //! lane's open transaction.
 
+use super::alter_session::AlterSession;
 use super::convert::{Conversion, conversion};
 use super::create::{has_rowid_alias, is_unsigned_bigint, rebuild, rowid_column, whole_key};
 use super::declared::{affinity, column_definition, column_is_nocase, declared_type};
@@ -11,70 +12,11 @@ use super::default::literal;
 use super::index::{create_index_sql, index_name, one_index_sql};
 use super::name::{quote_identifier, quote_text};
 use super::rename::{edit_schema, redefine_column_edit, rename_index_edit};
-use crate::schema::ddl::SqlContext;
 use crate::schema::effect::{ColumnOrigin, Fill};
 use crate::schema::table::{Column, ColumnType, KeyPart, Table, same_name};
 
-/// What the statement's session says about values.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AlterSession {
-    /// Values that do not fit would have been an error.
-    pub strict: bool,
-    /// Fractions of a second are rounded, not cut.
-    pub rounds_fractions: bool,
-    /// The statement's time: seconds since 1970.
-    pub seconds: u32,
-    /// The statement's time: microseconds.
-    pub micros: u32,
-    /// The session's time zone as seconds east of UTC, where it is known.
-    pub utc_offset: Option<i32>,
-}
-
-impl AlterSession {
-    /// From the statement's context, its time, and the session's `time_zone` where the event says it.
-    pub fn new(context: &SqlContext, seconds: u32, micros: u32, time_zone: Option<&str>) -> Self {
-        Self {
-            strict: context.is_strict(),
-            rounds_fractions: context.rounds_fractions(),
-            seconds,
-            micros,
-            utc_offset: time_zone.and_then(utc_offset),
-        }
-    }
-
-    /// The statement's time as a column of type `ty` stores it.
-    fn time(&self, ty: &ColumnType, fsp: u8) -> Option<String> {
-        let offset = match ty {
-            ColumnType::Timestamp { .. } => 0,
-            ColumnType::DateTime { .. } => self.utc_offset?,
-            _ => return None,
-        };
-        let seconds = i64::from(self.seconds) + i64::from(offset);
-        let time = jiff::Timestamp::from_second(seconds).ok()?;
-        let mut text = time.strftime("%Y-%m-%d %H:%M:%S").to_string();
-        if fsp > 0 {
-            let micros = format!("{:06}", self.micros);
-            text.push('.');
-            text.push_str(micros.get(..usize::from(fsp).min(6))?);
-        }
-        Some(text)
-    }
-}
-
-/// `+02:00`, `-5:30`, `UTC`; named zones and SYSTEM are not known here.
-fn utc_offset(zone: &str) -> Option<i32> {
-    if zone.eq_ignore_ascii_case("UTC") {
-        return Some(0);
-    }
-    let (sign, rest) = match zone.split_at_checked(1)? {
-        ("+", rest) => (1, rest),
-        ("-", rest) => (-1, rest),
-        _ => return None,
-    };
-    let (hours, minutes) = rest.split_once(':')?;
-    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
-    Some(sign * (hours * 3600 + minutes * 60))
-}
+/// Names of the rowid, where no column has them.
+const ROWID_NAMES: [&str; 3] = ["rowid", "oid", "_rowid_"];
 
 /// How a table follows its changed definition.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,15 +35,18 @@ pub enum AlterPlan {
 }
 
 /// How the table `sqlite_name` goes from `before` to `after`. `rowid_alias`: whether its key is the rowid now.
+/// `is_empty`: it has no rows, as the shadow tables of online schema changes; then nothing has to be known of values.
 pub fn alter_plan(
     before: &Table,
     after: &Table,
     origins: &[ColumnOrigin],
     sqlite_name: &str,
     rowid_alias: bool,
+    is_empty: bool,
     session: &AlterSession,
 ) -> AlterPlan {
     let change = TableChange {
+        is_empty,
         before,
         after,
         origins,
@@ -147,6 +92,7 @@ struct TableChange<'a> {
     origins: &'a [ColumnOrigin],
     sqlite_name: &'a str,
     rowid_alias: bool,
+    is_empty: bool,
     session: &'a AlterSession,
 }
 
@@ -157,9 +103,15 @@ impl TableChange<'_> {
             .columns
             .iter()
             .zip(self.origins)
-            .map(|(column, origin)| match origin {
-                ColumnOrigin::Kept { from, converted } => self.kept(*from, *converted, column),
-                ColumnOrigin::New { fill } => self.filled(column, fill),
+            .map(|(column, origin)| {
+                let value = match origin {
+                    ColumnOrigin::Kept { from, converted } => self.kept(*from, *converted, column),
+                    ColumnOrigin::New { fill } => self.filled(column, fill),
+                };
+                match value {
+                    Err(_) if self.is_empty => Ok(Value::Expression("NULL".to_owned())),
+                    value => value,
+                }
             })
             .collect()
     }
@@ -270,7 +222,8 @@ impl TableChange<'_> {
     fn native(&self, values: &[Value], alias_after: bool) -> Option<Vec<String>> {
         let kept = self.kept_in_place(values)?;
         let renamed = self.renamed(&kept);
-        if alias_after != self.rowid_alias || !self.key_stays(&renamed) {
+        if alias_after != self.rowid_alias || !self.key_stays(&renamed) || self.touches_rowid(&kept)
+        {
             return None;
         }
         let edits = self.redefinitions(&kept, &renamed, alias_after)?;
@@ -361,6 +314,22 @@ impl TableChange<'_> {
             }
         }
         renamed
+    }
+
+    /// Whether a column goes, or goes by another name, that is called as SQLite calls its rowid: it refuses to do that.
+    fn touches_rowid(&self, kept: &[(usize, usize)]) -> bool {
+        let is_rowid = |name: &str| ROWID_NAMES.iter().any(|rowid| same_name(rowid, name));
+        let stays = |(from, to): &(usize, usize), place: usize, name: &str| {
+            let now = self.after.columns.get(*to);
+            *from == place && now.is_some_and(|column| column.name == name)
+        };
+        self.before
+            .columns
+            .iter()
+            .enumerate()
+            .any(|(place, column)| {
+                is_rowid(&column.name) && !kept.iter().any(|pair| stays(pair, place, &column.name))
+            })
     }
 
     /// Whether the key that SQLite has is the same, names aside.

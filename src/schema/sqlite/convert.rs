@@ -2,7 +2,7 @@
 //!
 //! Only conversions that come out exactly as on the server are given; all others say why they need the source.
 
-use super::alter::AlterSession;
+use super::alter_session::AlterSession;
 use super::default::literal;
 use super::name::quote_text;
 use crate::schema::effect::implicit_default;
@@ -41,6 +41,10 @@ pub(super) fn conversion(
     };
     if !before.nullable || after.nullable {
         return converted;
+    }
+    if before.default.is_some() && !session.strict {
+        // MariaDB gives the column's former default, if it alters in place.
+        return needs_source("gets another value in place of NULL".to_owned());
     }
     let is_timestamp = matches!(after.ty, ColumnType::Timestamp { .. });
     if is_timestamp && !session.strict {

@@ -70,7 +70,8 @@ pub fn declared_type(ty: &ColumnType) -> String {
             scale,
             unsigned,
         } if *precision <= EXACT_DIGITS => {
-            with_sign(&format!("DECIMAL({precision},{scale})"), *unsigned)
+            // SQLite's grammar wants the numbers last.
+            format!("{}({precision},{scale})", with_sign("DECIMAL", *unsigned))
         }
         ColumnType::Decimal { .. } => String::new(),
         ColumnType::Bit { bits } if *bits < 64 => format!("BIT({bits})"),

@@ -68,10 +68,8 @@ pub(super) fn literal(value: &DefaultValue, ty: &ColumnType) -> String {
 fn text_literal(text: &str, ty: &ColumnType) -> String {
     match ty {
         ColumnType::Int { .. } | ColumnType::Bit { .. } | ColumnType::Year => integer(text),
-        ColumnType::Float { .. } | ColumnType::Double { .. } => match text.trim().parse::<f64>() {
-            Ok(number) if number.is_finite() => format!("{number:?}"),
-            _ => "0.0".to_owned(),
-        },
+        ColumnType::Float { digits, .. } => single(real(text, *digits)),
+        ColumnType::Double { digits, .. } => format!("{:?}", real(text, *digits)),
         ColumnType::Decimal { .. } => decimal(text.trim()),
         ColumnType::Binary { length } => {
             let mut bytes = text.as_bytes().to_vec();
@@ -84,6 +82,34 @@ fn text_literal(text: &str, ty: &ColumnType) -> String {
         | ColumnType::Geometry { .. }
         | ColumnType::Vector { .. } => quote_bytes(text.as_bytes()),
         _ => quote_text(text),
+    }
+}
+
+/// A number, rounded to the digits of FLOAT(m,d) and DOUBLE(m,d) as the servers do it (`Field_real::truncate`).
+fn real(text: &str, digits: Option<(u8, u8)>) -> f64 {
+    let number = match text.trim().parse::<f64>() {
+        Ok(number) if number.is_finite() => number,
+        _ => 0.0,
+    };
+    let Some((_, scale)) = digits else {
+        return number;
+    };
+    let (whole, factor) = (number.floor(), 10_f64.powi(scale.into()));
+    let rounded = whole + ((number - whole) * factor).round_ties_even() / factor;
+    if rounded.is_finite() { rounded } else { number }
+}
+
+/// The shortest decimal that reads back as the 32-bit value, as for values of rows.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the server rounds to 32 bits, too"
+)]
+fn single(number: f64) -> String {
+    let number = number as f32;
+    if number.is_finite() {
+        format!("{number:?}")
+    } else {
+        "0.0".to_owned()
     }
 }
 

@@ -7,9 +7,11 @@ use crate::schema::table::{ColumnType, Index, IndexKind, KeyPart, Table};
 /// Columns of at most so many characters or bytes are indexed whole where the source indexes a prefix.
 const WHOLE_INSTEAD_OF_PREFIX_MAX: u32 = 1024;
 
-/// SQLite's name of an index: unique in its file, and never the name of a table (see [`super::sqlite_name`]).
+/// SQLite's name of an index: unique in its file, and never the name of a table (see [`super::sqlite_name`]). The second
+/// colon ends the table's name, so one inside it is percent-encoded.
 pub fn index_name(sqlite_name: &str, index: &str) -> String {
-    format!("ix:{sqlite_name}:{index}")
+    let table = sqlite_name.replace('%', "%25").replace(':', "%3A");
+    format!("ix:{table}:{index}")
 }
 
 /// CREATE INDEX for all indexes that SQLite can have.

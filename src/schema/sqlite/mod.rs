@@ -6,6 +6,7 @@
 //! queries. Generated columns are plain columns.
 
 mod alter;
+mod alter_session;
 mod convert;
 mod create;
 mod declared;
@@ -15,7 +16,8 @@ mod name;
 mod nocase;
 mod rename;
 
-pub use alter::{AlterPlan, AlterSession, alter_plan};
+pub use alter::{AlterPlan, alter_plan};
+pub use alter_session::AlterSession;
 pub use create::{
     create_table_sql, has_rowid_alias, is_unsigned_bigint, rebuild_without_rowid_alias,
     rowid_column,

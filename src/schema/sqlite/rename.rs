@@ -5,6 +5,7 @@
 //! `PRAGMA writable_schema`, which SQLite documents for such cases. Another schema change in the same transaction
 //! (a view that comes and goes) makes every connection read the schema anew.
 
+use super::create::REBUILD_NAME;
 use super::index::index_name;
 use super::name::{quote_identifier, quote_text};
 use crate::schema::table::Table;
@@ -13,8 +14,17 @@ use crate::schema::table::Table;
 pub fn rename_table_sql(table: &Table, from: &str, to: &str) -> Vec<String> {
     let mut statements = Vec::new();
     if from != to {
-        let (from, to) = (quote_identifier(from), quote_identifier(to));
-        statements.push(format!("ALTER TABLE {from} RENAME TO {to}"));
+        let rename = |from: &str, to: &str| {
+            let (from, to) = (quote_identifier(from), quote_identifier(to));
+            format!("ALTER TABLE {from} RENAME TO {to}")
+        };
+        // To SQLite another case is the same name, and so one that is taken.
+        if from.eq_ignore_ascii_case(to) {
+            statements.push(rename(from, REBUILD_NAME));
+            statements.push(rename(REBUILD_NAME, to));
+        } else {
+            statements.push(rename(from, to));
+        }
     }
     let names = table.indexes.iter().map(|index| index.name.as_str());
     let edits: Vec<String> = names

@@ -95,6 +95,16 @@ fn shape(connection: &Connection, table: &str) -> Vec<String> {
 }
 
 #[test]
+fn every_declared_type_is_a_type_to_sqlite() {
+    let table = table(
+        "CREATE TABLE t (a TINYINT UNSIGNED, b DECIMAL(9,2) UNSIGNED, c FLOAT UNSIGNED, d DOUBLE(9,2) UNSIGNED ZEROFILL, \
+         e BIGINT UNSIGNED, f BIT(3), g TIME(2), h VARCHAR(9), i DECIMAL(15,0) UNSIGNED ZEROFILL)",
+    );
+    assert_eq!(declared_type(&table.columns[1].ty), "DECIMAL UNSIGNED(9,2)");
+    create(&Connection::open_in_memory().unwrap(), &table, false);
+}
+
+#[test]
 fn values_stay_as_they_are_bound() {
     let table = table(
         "CREATE TABLE t (i INT, bu BIGINT UNSIGNED, b63 BIT(63), b64 BIT(64), y YEAR, f FLOAT, d DOUBLE, \
@@ -323,7 +333,15 @@ fn alter(
     let (after, origins) = altered(&before, alter_sql, context);
     let session = AlterSession::new(context, 1_600_000_000, 123_456, Some("+02:00"));
     let alias = has_rowid_alias(&before);
-    let plan = alter_plan(&before, &after, &origins, &before.name, alias, &session);
+    let plan = alter_plan(
+        &before,
+        &after,
+        &origins,
+        &before.name,
+        alias,
+        false,
+        &session,
+    );
     let AlterPlan::Statements {
         sql,
         rowid_alias,
@@ -600,6 +618,7 @@ fn what_only_the_source_knows_is_said() {
             &origins,
             "t",
             false,
+            false,
             &AlterSession::default(),
         );
         assert!(matches!(plan, AlterPlan::NeedsSource(_)), "{sql}: {plan:?}");
@@ -620,6 +639,7 @@ fn metadata_alone_changes_nothing() {
         &origins,
         "t",
         true,
+        false,
         &AlterSession::default(),
     );
     assert_eq!(

@@ -104,7 +104,7 @@ fn initialise(flavor: Flavor, program: &Path, directory: &Path) {
             command.arg("--initialize-insecure").stdin(Stdio::null());
             Vec::new()
         }
-        Flavor::MariaDb => {
+        Flavor::MariaDb | Flavor::MariaDb11 => {
             command
                 .args(["--bootstrap", "--max-allowed-packet=8M"])
                 .stdin(Stdio::piped());

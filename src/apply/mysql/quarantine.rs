@@ -1,0 +1,117 @@
+//! The marks of tables that are set aside, in `relaylite.quarantine`.
+//!
+//! A statement that these servers refuse takes back what itself has done; the transaction stays open. What takes back the
+//! whole transaction (a deadlock, a lost connection) is no error of one table.
+
+use std::sync::Arc;
+
+use mysql_async::Value;
+
+use super::checkpoint::NAME;
+use super::connection::Connection;
+use super::lane::MysqlLane;
+use crate::apply::copy::TableCopy;
+use crate::apply::quarantine::{QuarantineStore, SetAside};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::table::Table;
+use crate::snapshot::SnapshotRows;
+
+type Row = (String, u16, String, String, u64, u64, u8);
+
+/// All marks of a database.
+pub(super) fn read(connection: &mut Connection, database: &str) -> Result<Vec<SetAside>> {
+    let rows: Vec<Row> = connection.select(
+        &format!(
+            "SELECT table_name, errno, reason, file, pos, since, resync FROM relaylite.quarantine \
+             WHERE source_database = {NAME} ORDER BY table_name"
+        ),
+        vec![database.into()],
+        "reading which tables are set aside",
+    )?;
+    let mark = |(table, errno, reason, file, pos, since, resync): Row| SetAside {
+        table,
+        errno,
+        reason,
+        file,
+        pos,
+        since,
+        resync: resync != 0,
+    };
+    Ok(rows.into_iter().map(mark).collect())
+}
+
+/// Stores a mark in the open transaction.
+pub(super) fn write(connection: &mut Connection, database: &str, mark: &SetAside) -> Result<()> {
+    let params = vec![
+        database.into(),
+        mark.table.as_str().into(),
+        mark.errno.into(),
+        mark.reason.as_str().into(),
+        mark.file.as_str().into(),
+        Value::UInt(mark.pos),
+        Value::UInt(mark.since),
+        mark.resync.into(),
+    ];
+    let sql = "REPLACE INTO relaylite.quarantine (source_database, table_name, errno, reason, file, pos, since, resync) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    connection
+        .execute(sql, params, "setting a table aside")
+        .map(drop)
+}
+
+/// Removes a mark in the open transaction.
+pub(super) fn remove(connection: &mut Connection, database: &str, table: &str) -> Result<()> {
+    let sql = format!(
+        "DELETE FROM relaylite.quarantine WHERE source_database = {NAME} AND table_name = {NAME}"
+    );
+    let params = vec![database.into(), table.into()];
+    connection
+        .execute(&sql, params, "taking a table out of quarantine")
+        .map(drop)
+}
+
+impl QuarantineStore for MysqlLane {
+    fn marks(&mut self) -> Result<Vec<SetAside>> {
+        self.read_marks()
+    }
+
+    fn put_mark(&mut self, mark: &SetAside) -> Result<()> {
+        self.with_marks(|connection, database| write(connection, database, mark))
+    }
+
+    fn remove_mark(&mut self, table: &str) -> Result<()> {
+        self.with_marks(|connection, database| remove(connection, database, table))
+    }
+
+    fn recover(&mut self, table: &str) -> Result<()> {
+        self.forgive(table);
+        Ok(())
+    }
+}
+
+/// Tables cannot be read afresh into a MySQL target yet.
+impl TableCopy for MysqlLane {
+    fn begin_copy(&mut self, _table: Table) -> Result<Arc<Table>> {
+        Err(unsupported())
+    }
+
+    fn copy_rows(&mut self, _table: &Arc<Table>, _rows: &SnapshotRows) -> Result<()> {
+        Err(unsupported())
+    }
+
+    fn end_copy(&mut self, _name: &str) -> Result<()> {
+        Err(unsupported())
+    }
+
+    fn abandon_copy(&mut self, _name: &str) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn unsupported() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "a MySQL target cannot take in a table that is read afresh yet; stop relaylite, copy the table with mysqldump \
+         and begin behind its position",
+    )
+}
