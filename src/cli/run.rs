@@ -57,6 +57,9 @@ async fn replicate(config: Config) -> Result<Outcome> {
         TargetConfig::Sqlite { dir } => format!("sqlite:{}", std::path::absolute(dir)?.display()),
         TargetConfig::Mysql(_) => config.target.to_string(),
     };
+    // From the first line of the log on, a signal ends it in order.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         source_host = %config.source.host,
@@ -68,8 +71,6 @@ async fn replicate(config: Config) -> Result<Outcome> {
         "starting"
     );
     let stop = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let relay = RelayDir::open(&relay_dir)?;
     let published = Published::default();
     offline::remember_target(&relay_dir, &target)?;

@@ -184,8 +184,13 @@ impl Replica {
     #[track_caller]
     pub(crate) fn spawn(&self, command: Command) -> Running {
         let log = self.log_path();
+        let starts_before = starts(&log);
         let process = Process::start(command, &log, self.directory.path());
-        Running { process, log }
+        Running {
+            process,
+            log,
+            starts_before,
+        }
     }
 
     /// Runs until everything is applied that the source has now, or until an error ends it.
@@ -340,6 +345,12 @@ impl Status {
 pub(crate) struct Running {
     process: Process,
     log: PathBuf,
+    starts_before: usize,
+}
+
+/// How often a log says that relaylite starts.
+fn starts(log: &Path) -> usize {
+    read(log).matches(" starting ").count()
 }
 
 impl Running {
@@ -360,7 +371,11 @@ impl Running {
 
     /// Asks it to end (SIGTERM); returns the exit code and how long it took.
     #[track_caller]
-    pub(crate) fn sigterm(self) -> (i32, Duration) {
+    pub(crate) fn sigterm(mut self) -> (i32, Duration) {
+        // Before it can take the signal it is any process and dies of it.
+        wait_for("it starts", || {
+            starts(&self.log) > self.starts_before || self.has_exited()
+        });
         let started = Instant::now();
         process::signal(self.pid(), "TERM");
         (self.wait(), started.elapsed())
