@@ -107,22 +107,4 @@ fn changes_between_the_parts(flavor: Flavor) {
     assert_equal(&server, &replica.target_dir());
 }
 
-macro_rules! on_both_mariadbs {
-    ($($name:ident),+ $(,)?) => {$(
-        mod $name {
-            use crate::support::server::Flavor;
-
-            #[test]
-            fn mariadb() {
-                super::$name(Flavor::MariaDb);
-            }
-
-            #[test]
-            fn mariadb11() {
-                super::$name(Flavor::MariaDb11);
-            }
-        }
-    )+};
-}
-
-on_both_mariadbs!(followed_to_the_end, changes_between_the_parts);
+on_servers!({mariadb = MariaDb, mariadb11 = MariaDb11}; followed_to_the_end, changes_between_the_parts);

@@ -7,14 +7,14 @@ mod resync;
 mod run;
 mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::OnTableError;
 use crate::config::layer::Layer;
 use crate::config::source::{DriverKind, SslMode};
+use crate::config::{DEFAULT_RELAY_DIR, OnTableError};
 use crate::error::{Error, ErrorKind, Result};
 use crate::serve::status::QuarantineReport;
 
@@ -207,6 +207,17 @@ impl Settings {
             ..Layer::default()
         }
     }
+}
+
+/// The relay directory of a command that only looks at it or asks who holds it, and all other settings but flags.
+fn of_relay_dir(config: Option<&Path>, relay_dir: Option<PathBuf>) -> Result<(PathBuf, Layer)> {
+    let file = config
+        .map(Layer::from_file)
+        .transpose()?
+        .unwrap_or_default();
+    let layer = file.under(Layer::from_environment(|name| std::env::var(name).ok())?);
+    let relay_dir = relay_dir.or_else(|| layer.relay_dir.clone());
+    Ok((relay_dir.unwrap_or_else(|| DEFAULT_RELAY_DIR.into()), layer))
 }
 
 /// Runs a parsed command line; the exit code is design's: 0 done, 1 a replication error, 2 usage or configuration.

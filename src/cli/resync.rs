@@ -5,9 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::print_line;
-use crate::config::DEFAULT_RELAY_DIR;
-use crate::config::layer::Layer;
+use super::{of_relay_dir, print_line};
 use crate::config::limits::RESYNC_POLL;
 use crate::dispatch::quarantine::TableId;
 use crate::error::{Error, ErrorKind, Result};
@@ -37,18 +35,7 @@ pub(super) fn resync(args: &ResyncArgs) -> Result<ExitCode> {
         .iter()
         .map(|text| parse(text))
         .collect::<Result<_>>()?;
-    let file = args
-        .config
-        .as_deref()
-        .map(Layer::from_file)
-        .transpose()?
-        .unwrap_or_default();
-    let layer = file.under(Layer::from_environment(|name| std::env::var(name).ok())?);
-    let relay_dir = args
-        .relay_dir
-        .clone()
-        .or(layer.relay_dir)
-        .unwrap_or_else(|| DEFAULT_RELAY_DIR.into());
+    let (relay_dir, _) = of_relay_dir(args.config.as_deref(), args.relay_dir.clone())?;
     if control::resync(&relay_dir, tables.clone())?.is_none() {
         return Err(not_running(&relay_dir));
     }

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
 
-use super::print_line;
-use crate::config::layer::Layer;
+use super::{of_relay_dir, print_line};
+use crate::config::DEFAULT_TARGET;
 use crate::config::target::TargetConfig;
-use crate::config::{DEFAULT_RELAY_DIR, DEFAULT_TARGET};
 use crate::error::{Error, ErrorKind, Result};
 use crate::serve::status::StatusReport;
 use crate::serve::{control, offline};
@@ -32,18 +31,7 @@ pub(super) struct StatusArgs {
 
 /// Exit code 0 when a process runs and neither side of it has stopped, else 1.
 pub(super) fn status(args: &StatusArgs) -> Result<ExitCode> {
-    let file = args
-        .config
-        .as_deref()
-        .map(Layer::from_file)
-        .transpose()?
-        .unwrap_or_default();
-    let layer = file.under(Layer::from_environment(|name| std::env::var(name).ok())?);
-    let relay_dir = args
-        .relay_dir
-        .clone()
-        .or(layer.relay_dir)
-        .unwrap_or_else(|| DEFAULT_RELAY_DIR.into());
+    let (relay_dir, layer) = of_relay_dir(args.config.as_deref(), args.relay_dir.clone())?;
     let report = match control::ask(&relay_dir)? {
         Some(report) => report,
         None => from_files(&relay_dir, args.target.clone().or(layer.target))?,

@@ -3,11 +3,13 @@
 mod ddl;
 mod refusal;
 pub mod savepoint;
+mod step;
 mod xa;
 
 use std::sync::Arc;
 
 use refusal::{incident, not_row_format, unsupported};
+use step::Step;
 
 use super::barrier::Barrier;
 use super::batch::Item;
@@ -19,7 +21,7 @@ use super::statement::{self, Meaning};
 use crate::apply::quarantine::SetAside;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::{Gtid, GtidSet, MariaDbGtidEvent, MySqlGtidEvent};
-use crate::binlog::header::{FLAG_IGNORABLE, Header};
+use crate::binlog::header::FLAG_IGNORABLE;
 use crate::binlog::kind;
 use crate::binlog::position::Position;
 use crate::checkpoint::parked::Parked;
@@ -32,50 +34,6 @@ use crate::decode::rows::{DUMMY_TABLE_ID, rows_table_id};
 use crate::decode::table_map::table_map_names;
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::reader::RelayEvent;
-
-/// One event on its way, or one unpacked from another; positions are those of the outer event.
-#[derive(Clone, Copy)]
-struct Step<'a> {
-    kind: u8,
-    flags: u16,
-    server_id: u32,
-    timestamp: u32,
-    body: &'a [u8],
-    file: &'a Arc<str>,
-    start: u64,
-    end: u64,
-}
-
-impl<'a> Step<'a> {
-    /// An event of the relay log.
-    fn of(event: &RelayEvent<'a>, file: &'a Arc<str>) -> Self {
-        Self {
-            kind: event.header.kind,
-            flags: event.header.flags,
-            server_id: event.header.server_id,
-            timestamp: event.header.timestamp,
-            body: event.body,
-            file,
-            start: event.start,
-            end: event.end,
-        }
-    }
-
-    /// An event that was packed into this one.
-    fn inner<'b>(self, header: &Header, body: &'b [u8]) -> Step<'b>
-    where
-        'a: 'b,
-    {
-        Step {
-            kind: header.kind,
-            flags: header.flags,
-            server_id: header.server_id,
-            timestamp: header.timestamp,
-            body,
-            ..self
-        }
-    }
-}
 
 /// Gives events to lanes.
 pub struct Router {

@@ -2,47 +2,37 @@
 //! comparison with the other.
 #![allow(dead_code, reason = "a test module uses what it needs of it")]
 
-/// Makes a test per server of a function that takes the flavor: `NAME::mariadb` and `NAME::mysql`.
-macro_rules! on_both {
-    ($($name:ident),+ $(,)?) => {$(
+/// Makes a module per function that takes the flavor, with a test per server: `on_servers!({NAME = FLAVOR, …}; FUNCTION, …)`.
+macro_rules! on_servers {
+    (@one {$($test:ident = $flavor:ident),+} $name:ident) => {
         mod $name {
             use crate::support::server::Flavor;
 
-            #[test]
-            fn mariadb() {
-                super::$name(Flavor::MariaDb);
-            }
-
-            #[test]
-            fn mysql() {
-                super::$name(Flavor::MySql);
-            }
+            $(
+                #[test]
+                fn $test() {
+                    super::$name(Flavor::$flavor);
+                }
+            )+
         }
-    )+};
+    };
+    ($servers:tt; $($name:ident),+ $(,)?) => {
+        $(on_servers!(@one $servers $name);)+
+    };
+}
+
+/// Tests on MariaDB and MySQL: `NAME::mariadb` and `NAME::mysql`.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        on_servers!({mariadb = MariaDb, mysql = MySql}; $($name),+);
+    };
 }
 
 /// As [`on_both`], and on MariaDB 11.8 too: `NAME::mariadb11`. For what that version logs or stores in its own way.
 macro_rules! on_all {
-    ($($name:ident),+ $(,)?) => {$(
-        mod $name {
-            use crate::support::server::Flavor;
-
-            #[test]
-            fn mariadb() {
-                super::$name(Flavor::MariaDb);
-            }
-
-            #[test]
-            fn mariadb11() {
-                super::$name(Flavor::MariaDb11);
-            }
-
-            #[test]
-            fn mysql() {
-                super::$name(Flavor::MySql);
-            }
-        }
-    )+};
+    ($($name:ident),+ $(,)?) => {
+        on_servers!({mariadb = MariaDb, mariadb11 = MariaDb11, mysql = MySql}; $($name),+);
+    };
 }
 
 pub(crate) mod compare;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::binder::Binder;
 use super::catalog::Entry;
 use super::lane::SqliteLane;
 use super::table::TableWriter;
@@ -72,35 +71,15 @@ impl TableCopy for SqliteLane {
 impl SqliteLane {
     fn make_shadow(&mut self, table: Table) -> Result<Arc<Table>> {
         self.abandon_copy(&table.name)?;
-        table
-            .columns
-            .iter()
-            .try_for_each(|column| Binder::new(column).map(drop))?;
-        if self.dropped {
-            self.set_database(self.collation.clone(), false)?;
-        }
         let number = (1..).find(|n| {
             let name = format!("{PREFIX}{n}");
             let mut shadows = self.catalog.shadows().values();
             shadows.all(|shadow| shadow.sqlite_name != name)
         });
         let sqlite_name = format!("{PREFIX}{}", number.unwrap_or_default());
-        let rowid_alias = sqlite::has_rowid_alias(&table);
-        self.connection.execute_batch(&sqlite::create_table_sql(
-            &table,
-            &sqlite_name,
-            rowid_alias,
-        ))?;
         // With the indexes from the start: row events that come between two chunks find their rows by unique keys, too.
-        for sql in sqlite::create_index_sql(&table, &sqlite_name) {
-            self.connection.execute_batch(&sql)?;
-        }
-        let table = Arc::new(table);
-        let entry = Entry {
-            table: table.clone(),
-            sqlite_name,
-            rowid_alias,
-        };
+        let entry = self.make_table(table, sqlite_name)?;
+        let table = entry.table.clone();
         self.catalog.shadows().insert(table.name.clone(), entry);
         self.forget_writers()?;
         Ok(table)

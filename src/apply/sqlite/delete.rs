@@ -9,7 +9,7 @@ use super::foreign_keys::{Parent, identity};
 use super::row_change::Way;
 use super::row_finder::hash_sql;
 use super::table::{TableWriter, Written};
-use crate::decode::rows::{RowImages, RowReader, keys_act_silently};
+use crate::decode::rows::{RowImages, RowReader};
 use crate::decode::value::Value;
 use crate::error::{ErrorKind, Result};
 
@@ -40,9 +40,7 @@ impl TableWriter {
         let deletes = foreign.is_some_and(|keys| keys.deletes(&self.table.name));
         let deletion = Deletion {
             way: self.way(rows)?,
-            parent: foreign
-                .and_then(|keys| keys.parent(&self.table.name))
-                .filter(|_| keys_act_silently(flags)),
+            parent: foreign.and_then(|keys| keys.acting_parent(&self.table.name, flags)),
             may_be_gone: deletes,
             is_noted: foreign.is_some_and(|keys| keys.may_come_twice(&self.table.name, flags)),
         };

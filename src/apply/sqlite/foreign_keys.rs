@@ -13,7 +13,7 @@ use super::key_match::KeyMatch;
 use super::row_finder::hash_sql;
 use super::table_sql::TableSql;
 use crate::config::limits::SQLITE_CASCADE_PAGE_ROWS;
-use crate::decode::rows::{FLAG_SQL_FOREIGN_KEYS, FLAG_STMT_END};
+use crate::decode::rows::{FLAG_SQL_FOREIGN_KEYS, FLAG_STMT_END, keys_act_silently};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::sqlite;
 use crate::schema::table::{ForeignKey, Index, IndexKind, KeyPart, Table};
@@ -201,6 +201,11 @@ impl ForeignKeys {
     /// Whether no key acts.
     pub(super) fn is_empty(&self) -> bool {
         self.parents.is_empty() && self.deleted.is_empty() && self.apart.is_empty()
+    }
+
+    /// A table as a parent whose keys act here, because the source did what they ask for without a row event.
+    pub(super) fn acting_parent(&self, table: &str, flags: u16) -> Option<&Parent> {
+        self.parent(table).filter(|_| keys_act_silently(flags))
     }
 
     /// What follows from a change of this table.

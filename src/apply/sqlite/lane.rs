@@ -93,6 +93,16 @@ impl SqliteLane {
 
     /// Makes a table that is not there, in the open transaction.
     pub(super) fn create_table(&mut self, table: Table) -> Result<Arc<Table>> {
+        let sqlite_name = self.catalog.free_sqlite_name(&table.name);
+        let entry = self.make_table(table, sqlite_name)?;
+        let table = entry.table.clone();
+        self.catalog.put(&self.connection, entry)?;
+        self.forget_writers()?;
+        Ok(table)
+    }
+
+    /// Makes a table with its indexes under a name of SQLite's that is free, in the open transaction.
+    pub(super) fn make_table(&mut self, table: Table, sqlite_name: String) -> Result<Entry> {
         // What cannot be stored is said now, not at the first row.
         table
             .columns
@@ -101,7 +111,6 @@ impl SqliteLane {
         if self.dropped {
             self.set_database(self.collation.clone(), false)?;
         }
-        let sqlite_name = self.catalog.free_sqlite_name(&table.name);
         let rowid_alias = sqlite::has_rowid_alias(&table);
         self.connection.execute_batch(&sqlite::create_table_sql(
             &table,
@@ -111,15 +120,11 @@ impl SqliteLane {
         for sql in sqlite::create_index_sql(&table, &sqlite_name) {
             self.connection.execute_batch(&sql)?;
         }
-        let table = Arc::new(table);
-        let entry = Entry {
-            table: table.clone(),
+        Ok(Entry {
+            table: Arc::new(table),
             sqlite_name,
             rowid_alias,
-        };
-        self.catalog.put(&self.connection, entry)?;
-        self.forget_writers()?;
-        Ok(table)
+        })
     }
 
     /// Forgets everything prepared for the tables' former definitions.

@@ -10,7 +10,7 @@ use super::row_change::{Shape, Way, changed_columns, shape_of};
 use super::table::{TableWriter, Written, rewind};
 use crate::config::limits::SQLITE_UPDATE_SHAPES_MAX;
 use crate::decode::json_diff::JsonDiffs;
-use crate::decode::rows::{RowImages, RowReader, keys_act_silently};
+use crate::decode::rows::{RowImages, RowReader};
 use crate::decode::value::Value;
 use crate::decode::{json, json_patch};
 use crate::error::{Error, ErrorKind, Result};
@@ -41,9 +41,7 @@ impl TableWriter {
         let mut done = 0;
         let mut mark = self.mark(rows);
         let foreign = keys.as_ref().map(|cascade| cascade.keys);
-        let parent = foreign
-            .and_then(|keys| keys.parent(&self.table.name))
-            .filter(|_| keys_act_silently(rows.flags()));
+        let parent = foreign.and_then(|keys| keys.acting_parent(&self.table.name, rows.flags()));
         let mut prepared: Option<(Shape, CachedStatement<'_>)> = None;
         let (mut changed, mut shape) = (Vec::new(), Shape::new());
         let way = self.way(rows)?;
