@@ -12,6 +12,7 @@ use relaylite::config::layer::Layer;
 use relaylite::config::source::Start;
 use relaylite::relay::dir::RelayDir;
 use relaylite::relay::end::RelayEnd;
+use relaylite::relay::received::Received;
 use relaylite::relay::receiver::{Destination, Receiver};
 use relaylite::relay::recover;
 use relaylite::{Error, ErrorKind, Result};
@@ -39,17 +40,21 @@ async fn main() -> Result<()> {
     let start = connection.resolve(&Start::Earliest).await?;
     connection.quit().await;
     let directory = relay.source_directory(&source_id)?;
-    let end = Arc::new(RelayEnd::new(recover::recover(&directory, true)?));
+    let durable = recover::recover(&directory, true)?;
+    let destination = Destination::open(
+        source_id,
+        directory,
+        durable,
+        Received::default(),
+        start,
+        None,
+    )?;
+    let end = Arc::clone(&destination.end);
     let stop = CancellationToken::new();
     let receiver = Receiver {
         source,
         connect_retry: LOOK_INTERVAL,
-        destination: Destination {
-            source_id,
-            directory,
-            end: Arc::clone(&end),
-            start,
-        },
+        destination,
         retry_access: false,
         state: Arc::default(),
         stop: stop.clone(),

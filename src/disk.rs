@@ -11,6 +11,9 @@ use crate::error::{Error, ErrorKind, Result};
 
 const LOCK_FILE: &str = "relaylite.lock";
 
+/// The file that [`check_room`] stores and removes.
+const ROOM_FILE: &str = "relaylite.room";
+
 /// Makes `path` and its parents, readable by the owner only.
 pub fn private_directory(path: &Path) -> Result<()> {
     DirBuilder::new()
@@ -85,6 +88,22 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     file.sync_all()?;
     fs::rename(&temporary, path)?;
     sync_parent(path)
+}
+
+/// Whether `bytes` more can be stored in a directory, found out by storing them: quotas and reserved blocks count, too.
+///
+/// # Errors
+/// `DiskFull` when they cannot.
+pub fn check_room(directory: &Path, bytes: usize) -> Result<()> {
+    let path = directory.join(ROOM_FILE);
+    // A pattern: zeros may be stored without taking any room.
+    let pattern: Vec<u8> = (0..bytes)
+        .map(|at| u8::try_from(at % 251).unwrap_or_default())
+        .collect();
+    let mut file = private_file(&path, true)?;
+    let stored = file.write_all(&pattern).and_then(|()| file.sync_all());
+    fs::remove_file(&path)?;
+    Ok(stored?)
 }
 
 /// Makes a new, renamed or removed name in the parent directory durable.

@@ -81,7 +81,7 @@ impl ErrorKind {
     }
 
     /// MySQL's number for this kind, where a more exact one was not given.
-    fn default_errno(self) -> u16 {
+    pub fn default_errno(self) -> u16 {
         match self {
             Self::Network => 2003,
             Self::Access => 1045,

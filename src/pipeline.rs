@@ -35,6 +35,7 @@ use crate::dispatch::filter::SourceNames;
 use crate::dispatch::stop::StopFlag;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::relay::dir::RelayDir;
+use crate::relay::purge::Purger;
 use crate::relay::receiver::{Destination, Parted, Receiver, pause, unix_now};
 use crate::relay::recover;
 use crate::serve::published::Published;
@@ -112,9 +113,18 @@ impl Pipeline {
             let (destination, from) = match self.establish(&stop).await {
                 Ok(Some(established)) => established,
                 Ok(None) => return Ok(Outcome::Stopped),
+                Err(error) if error.kind() == ErrorKind::DiskFull => {
+                    self.published.io.set_error(&error, unix_now());
+                    tracing::warn!(errno = error.errno(), error = %error.full_text(), "there is no room to begin");
+                    if !pause(self.config.connect_retry, &stop).await {
+                        return Ok(Outcome::Stopped);
+                    }
+                    continue;
+                }
                 Err(error) => return self.stay(error, &stop).await,
             };
-            self.published.set_relay_end(destination.end.clone());
+            self.published
+                .set_relay(destination.end.clone(), destination.files.clone());
             let ended = self.session(destination.clone(), from.clone(), &stop);
             let damage = match ended.await? {
                 SessionEnd::Over(outcome) => return Ok(outcome),
@@ -167,6 +177,7 @@ impl Pipeline {
         let relay_log = destination.clone();
         let applier = self.applier(destination, from);
         let stop_applier = applier.stop.clone();
+        let purging = self.purger(&relay_log);
         let mut sides = Sides {
             receiving: tokio::spawn(async move { receiver.run().await }),
             applying: tokio::task::spawn_blocking(move || applier.run()),
@@ -177,9 +188,14 @@ impl Pipeline {
         let outcome = sides.watch(&relay_log, stop).await?;
         stop_applier.cancel();
         stop_receiver.cancel();
+        relay_log.files.close();
+        relay_log.end.wake();
         if matches!(outcome, SessionEnd::Damaged(_) | SessionEnd::OtherSource(_)) {
             // The relay log is about to be cut: nobody may write it, or apply from it, any more.
             sides.join().await;
+            if let Some(purging) = purging {
+                purging.await.map_err(task_panicked)?;
+            }
         } else if tokio::time::timeout(DRAIN_TIMEOUT, sides.join())
             .await
             .is_err()
@@ -189,6 +205,17 @@ impl Pipeline {
             );
         }
         Ok(outcome)
+    }
+
+    /// Starts what removes relay files; nothing with `relay_log_purge` off.
+    fn purger(&self, relay_log: &Destination) -> Option<JoinHandle<()>> {
+        let retention = self.config.relay_log.retention?;
+        let purger = Purger {
+            files: relay_log.files.clone(),
+            end: relay_log.end.clone(),
+            retention,
+        };
+        Some(tokio::task::spawn_blocking(move || purger.run()))
     }
 
     fn applier(&self, destination: Destination, from: Checkpoint) -> Applier {

@@ -23,7 +23,7 @@ const IN_USE_FLAG_AT: usize = 4 + 17;
 
 fn files_are_the_sources_own(flavor: Flavor) {
     let server = Server::start(flavor);
-    let replica = Replica::of(&server);
+    let replica = keeping(&server);
     let running = replica.follow();
     workload::create(&server);
     for round in 0..3 {
@@ -84,7 +84,7 @@ fn files_without_checksums(flavor: Flavor) {
     workload::create(&server);
     workload::run(&server, random::seed(), 60);
     server.exec("FLUSH BINARY LOGS");
-    let replica = Replica::of(&server);
+    let replica = keeping(&server);
     replica.run_until_caught_up();
     assert_equal(&server, &replica.target_dir());
     assert_closed_files_equal(&server, &replica);
@@ -115,11 +115,16 @@ fn a_corrupted_file_is_fetched_again(flavor: Flavor) {
     });
 }
 
+/// A replica that keeps all its relay files.
+fn keeping(server: &Server) -> Replica {
+    Replica::of(server).arg("--relay-log-purge=false")
+}
+
 /// Follows a source, is killed, finds the last relay file damaged, and goes on, with nothing to be done by hand.
 fn damaged_and_repaired(flavor: Flavor, seed: u64, mut damage: impl FnMut(&Path)) {
     let server = Server::start(flavor);
     workload::create(&server);
-    let replica = Replica::of(&server);
+    let replica = keeping(&server);
     for round in 0..3 {
         workload::run(&server, seed + round, 40);
         let running = replica.follow();

@@ -41,6 +41,15 @@ pub trait Target: Send + Sync {
     /// Opens the lane of one source database; makes its place in the target if there is none.
     fn open_lane(&self, database: &str) -> Result<Box<dyn Lane>>;
 
+    /// Whether the target's disk has room, where it is ours to know. Asked after an error that a full disk may have caused
+    /// without saying so.
+    ///
+    /// # Errors
+    /// `DiskFull`.
+    fn check_room(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Removes what is left of databases that the source dropped before `watermark`: no restart can need it any more.
     /// `is_open` says which databases have a lane (they are in use again).
     fn purge_dropped(&self, watermark: &Checkpoint, is_open: &dyn Fn(&str) -> bool) -> Result<()>;

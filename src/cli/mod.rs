@@ -77,6 +77,18 @@ struct Settings {
     /// Directory of the relay log [default: relay]
     #[arg(long, value_name = "DIR")]
     relay_dir: Option<PathBuf>,
+    /// Whether relay files go once everything in them is durable in every database [default: true]
+    #[arg(long, value_name = "BOOL")]
+    relay_log_purge: Option<bool>,
+    /// Keep such files for so long since they were last written to [default: 0]
+    #[arg(long, value_name = "SECONDS")]
+    relay_log_expire_seconds: Option<u64>,
+    /// Keep such files while the relay log takes no more than this [default: 0]
+    #[arg(long, value_name = "BYTES")]
+    relay_log_retain_bytes: Option<u64>,
+    /// Stop receiving while the relay log takes so much and the target can still make room; 0 for no limit [default: 0]
+    #[arg(long, value_name = "BYTES")]
+    relay_log_space_limit: Option<u64>,
     /// sqlite:DIR or mysql://USER@HOST:PORT [default: sqlite:data]
     #[arg(long, value_name = "URL")]
     target: Option<String>,
@@ -181,6 +193,10 @@ impl Settings {
             start: self.start,
             skip_to: self.skip_to,
             relay_dir: self.relay_dir,
+            relay_log_purge: self.relay_log_purge,
+            relay_log_expire_seconds: self.relay_log_expire_seconds,
+            relay_log_retain_bytes: self.relay_log_retain_bytes,
+            relay_log_space_limit: self.relay_log_space_limit,
             target: self.target,
             target_password_file: self.target_password_file,
             workers: self.workers,

@@ -81,8 +81,18 @@ fn sources(relay_dir: &Path) -> Result<Vec<(String, PathBuf, Durable)>> {
 fn list(relay_dir: &Path) -> Result<ExitCode> {
     for (id, directory, durable) in sources(relay_dir)? {
         for name in durable.index.names() {
-            let size = std::fs::metadata(directory.join(name.as_ref()))?.len();
+            let size = match std::fs::metadata(directory.join(name.as_ref())) {
+                Ok(metadata) => metadata.len(),
+                // The running process has purged it since.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error.into()),
+            };
             print_line(&format!("{size:>14}  {id}/{name}"))?;
+        }
+        if let Some(first) = durable.index.names().first() {
+            print_line(&format!(
+                "nothing before {first}: purged, or never received"
+            ))?;
         }
         if let Some(end) = durable.end {
             print_line(&format!("received up to {end}"))?;

@@ -28,6 +28,14 @@ pub struct Layer {
     pub skip_to: Option<String>,
     /// The relay directory.
     pub relay_dir: Option<PathBuf>,
+    /// Whether relay files that are applied everywhere are removed.
+    pub relay_log_purge: Option<bool>,
+    /// Seconds that they are kept for since they were last written to.
+    pub relay_log_expire_seconds: Option<u64>,
+    /// Bytes of relay log up to which they are kept.
+    pub relay_log_retain_bytes: Option<u64>,
+    /// Bytes of relay log at which the I/O side waits for the applier side.
+    pub relay_log_space_limit: Option<u64>,
     /// `sqlite:DIR` or `mysql://USER@HOST:PORT`.
     pub target: Option<String>,
     /// File that holds the target's password.
@@ -161,6 +169,10 @@ impl Layer {
             "connect_retry",
             "heartbeat_period",
             "replica_net_timeout",
+            "relay_log_purge",
+            "relay_log_expire_seconds",
+            "relay_log_retain_bytes",
+            "relay_log_space_limit",
             "semi_sync",
             "until_caught_up",
             "exit_on_error",
@@ -219,6 +231,10 @@ impl Layer {
             start,
             skip_to,
             relay_dir,
+            relay_log_purge,
+            relay_log_expire_seconds,
+            relay_log_retain_bytes,
+            relay_log_space_limit,
             target,
             target_password_file,
             target_password,

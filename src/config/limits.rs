@@ -57,6 +57,24 @@ pub const RELAY_FILLER_BYTES_MAX: u64 = 1 << 20;
 /// Bytes that the applier side reads from a relay file at once.
 pub const RELAY_READ_BYTES: usize = 256 << 10;
 
+/// Bytes that must fit again after the relay log's disk, or the target's, was full.
+pub const ROOM_PROBE_BYTES: usize = 4 << 20;
+
+/// Lag for which `status` names a cause.
+pub const LAG_CAUSE_S: u64 = 2;
+
+/// Row changes of one transaction from which it counts as a cause of lag by itself.
+pub const LARGE_TRANSACTION_ROWS: u64 = 100_000;
+
+/// Bytes of one transaction from which it counts as a cause of lag by itself.
+pub const LARGE_TRANSACTION_BYTES: u64 = 64 << 20;
+
+/// How long receiving waits for room when the applier side has read everything, while what it read becomes durable.
+pub const RELAY_ROOM_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often relay files are looked at for their age, when nothing else makes the purger look.
+pub const PURGE_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Rows that merged source transactions may hold before a lane commits.
 pub const LANE_MERGE_ROWS_MAX: u64 = 10_000;
 

@@ -3,6 +3,7 @@
 pub mod filter;
 pub mod layer;
 pub mod limits;
+pub mod relay_log;
 pub mod source;
 pub mod target;
 
@@ -16,6 +17,7 @@ use self::layer::Layer;
 use self::limits::{
     CONNECT_RETRY_DEFAULT, HEARTBEAT_PERIOD_DEFAULT, NET_TIMEOUT_DEFAULT, SECONDS_MAX, WORKERS_MAX,
 };
+use self::relay_log::RelayLogConfig;
 use self::source::{DriverKind, MySqlUrl, SourceConfig, Start, TlsConfig};
 use self::target::TargetConfig;
 use crate::binlog::position::Position;
@@ -58,6 +60,8 @@ pub struct Config {
     pub skip_to: Option<Position>,
     /// The relay directory.
     pub relay_dir: PathBuf,
+    /// What the relay log may take.
+    pub relay_log: RelayLogConfig,
     /// Where changes go.
     pub target: TargetConfig,
     /// Which databases and tables are followed.
@@ -127,6 +131,7 @@ impl Config {
             start,
             filter: FilterConfig::from_layer(&layer)?,
             skip_to: layer.skip_to.as_deref().map(str::parse).transpose()?,
+            relay_log: RelayLogConfig::from_layer(&layer)?,
             relay_dir: layer.relay_dir.unwrap_or_else(|| DEFAULT_RELAY_DIR.into()),
             target: TargetConfig::parse(target, password).map_err(in_setting("target"))?,
             workers,

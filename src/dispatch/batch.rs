@@ -96,6 +96,8 @@ pub enum Item {
         gtid: Option<Gtid>,
         /// The file it stands in.
         file: Arc<str>,
+        /// The source's clock when it began.
+        timestamp: u32,
     },
     /// The format of the events that follow changed.
     Format(Arc<FormatDescription>),
@@ -124,6 +126,8 @@ pub enum Item {
     },
     /// Nothing for this lane up to here: move its checkpoint and make everything durable.
     Advance(Arc<Checkpoint>),
+    /// Make what is committed durable; a transaction is open and goes on.
+    MakeDurable,
 }
 
 /// One message to a lane.

@@ -77,6 +77,8 @@ struct Coordinator {
     watermark: Option<Position>,
     advanced: Option<Position>,
     last_duties: Instant,
+    /// Whether the open transaction is published.
+    shows_open: bool,
 }
 
 /// Applies from the relay log until told to stop, `until` is reached, or something fails.
@@ -92,6 +94,7 @@ pub fn run(run: Run) -> Result<Ended> {
         run.from.at.clone(),
     )?;
     let from_position = run.from.at.position.clone();
+    run.reader.release(run.from.needed_from());
     let flavor = run.reader.format().flavor;
     let filter = Filter::new(&run.filter, flavor, run.context.source.clone());
     let mut coordinator = Coordinator {
@@ -118,6 +121,7 @@ pub fn run(run: Run) -> Result<Ended> {
         watermark: Some(from_position),
         advanced: None,
         last_duties: Instant::now(),
+        shows_open: false,
     };
     coordinator.publish_parked();
     let outcome = coordinator.work();
@@ -154,6 +158,8 @@ impl Coordinator {
 
     fn read_step(&mut self) -> Result<()> {
         let file = self.reader.file_name().clone();
+        let hurry = self.reader.is_room_wanted();
+        self.context.hurry.store(hurry, AtomicOrdering::Relaxed);
         let Some(event) = self.reader.next_event()? else {
             return self.caught_up();
         };
@@ -185,9 +191,14 @@ impl Coordinator {
     }
 
     fn publish(&mut self) {
-        if self.router.in_group() {
+        if let Some((start, timestamp)) = self.router.open_group() {
+            if !self.shows_open {
+                self.state.set_open(start.clone(), timestamp);
+                self.shows_open = true;
+            }
             return;
         }
+        self.shows_open = false;
         let (passed_over, left_out) = (self.router.passed_over(), self.router.left_out());
         self.state
             .set_read(self.router.checkpoint(), passed_over, left_out);
@@ -228,8 +239,12 @@ impl Coordinator {
         }
     }
 
-    /// With many databases, moving every checkpoint costs as many fsyncs: less often then.
+    /// With many databases, moving every checkpoint costs as many fsyncs: less often then. At once while receiving waits
+    /// for it.
     fn duties_interval(&mut self) -> Duration {
+        if self.reader.is_room_wanted() {
+            return RELAY_WAIT;
+        }
         let lanes = u32::try_from(self.router.lanes().count()).unwrap_or(u32::MAX);
         WATERMARK_INTERVAL.saturating_mul(1 + lanes / 16)
     }
@@ -237,10 +252,8 @@ impl Coordinator {
     fn duties(&mut self) -> Result<()> {
         self.last_duties = Instant::now();
         self.store_watermark()?;
-        if !self.router.in_group() {
-            self.advance_all()?;
-        }
-        Ok(())
+        // Also within a group: with one large transaction after the other the watermark would never move else.
+        self.advance_all()
     }
 
     /// Moves the checkpoints of idle databases, and makes everything durable.
@@ -278,12 +291,14 @@ impl Coordinator {
         }
         failpoints::hit(failpoints::WATERMARK_BEFORE_STORE);
         let parked = self.router.parked();
-        self.target.set_watermark(&Watermark {
+        let watermark = Watermark {
             at: at.clone(),
             parked: parked.at(&at.position),
-        })?;
+        };
+        self.target.set_watermark(&watermark)?;
         parked.forget(&at.position);
         failpoints::hit(failpoints::WATERMARK_STORED);
+        self.reader.release(watermark.needed_from());
         self.watermark = Some(at.position.clone());
         self.state.clear_error();
         let lanes = self.router.lanes();
@@ -298,6 +313,7 @@ impl Coordinator {
             Err(error) => error,
         };
         self.context.stop.fail(error);
+        self.state.set_interrupted(self.router.lanes().oldest());
         self.router.lanes().abort();
         if let Err(error) = self.router.lanes().close_all() {
             self.context.stop.fail(error);

@@ -52,6 +52,8 @@ pub struct LaneContext {
     pub source: Arc<dyn SourceSchema>,
     /// Whether the coordinator has more to read.
     pub behind: Arc<AtomicBool>,
+    /// Whether each transaction is to be committed at once, because receiving waits until relay files can go.
+    pub hurry: Arc<AtomicBool>,
     /// What becomes of a table that cannot go on.
     pub on_table_error: OnTableError,
     /// The tables that are set aside.
@@ -167,9 +169,7 @@ impl LaneWorker {
         } else {
             self.commit_pending()?;
         }
-        self.lane.make_durable()?;
-        self.progress.set_durable();
-        Ok(())
+        self.make_durable()
     }
 
     fn next_batch(&mut self) -> Result<Option<LaneBatch>> {
@@ -210,7 +210,11 @@ impl LaneWorker {
 
     fn item(&mut self, batch: &LaneBatch, item: &Item) -> Result<()> {
         match item {
-            Item::Begin { gtid, file } => {
+            Item::Begin {
+                gtid,
+                file,
+                timestamp,
+            } => {
                 if self.tables.len() >= LANE_TABLE_MAPS_MAX {
                     self.forget_maps();
                 }
@@ -220,7 +224,8 @@ impl LaneWorker {
                     open: true,
                     first_savepoint: None,
                 };
-                self.lane.begin()
+                self.progress.set_oldest(*timestamp);
+                self.begin()
             }
             Item::Format(format) => {
                 self.format = Some(format.clone());
@@ -261,7 +266,17 @@ impl LaneWorker {
             }
             Item::Commit { at, barrier } => self.commit(at, barrier.as_deref()),
             Item::Advance(at) => self.advance(at),
+            Item::MakeDurable => self.make_durable(),
         }
+    }
+
+    /// Opens the target transaction, which may have to wait for somebody else's.
+    fn begin(&mut self) -> Result<()> {
+        self.progress.open_rows.store(0, Ordering::Relaxed);
+        self.progress.set_state(LaneState::WaitingForTarget);
+        let begun = self.lane.begin();
+        self.progress.set_state(LaneState::Applying);
+        begun
     }
 
     fn at_event(&self, error: Error, event: &EventBody) -> Error {
@@ -327,10 +342,13 @@ impl LaneWorker {
                 event.table_id
             )));
         };
+        let searches = mapped.is_without_key && event.kind != RowKind::Insert;
+        self.progress.searches.store(searches, Ordering::Relaxed);
         let reader = RowReader::new(&mapped.plan, &event);
         let rows = reader.and_then(|mut reader| self.lane.rows(&mapped.table, &mut reader));
         let rows = rows.map_err(|error| located(error, Some(mapped)))?;
         self.pending_rows += rows;
+        self.progress.open_rows.fetch_add(rows, Ordering::Relaxed);
         self.progress.rows.fetch_add(rows, Ordering::Relaxed);
         Ok(())
     }
@@ -347,7 +365,8 @@ impl LaneWorker {
             return self.commit_pending();
         }
         let full = self.pending_rows >= LANE_MERGE_ROWS_MAX
-            || self.pending_since.elapsed() >= LANE_MERGE_TIME_MAX;
+            || self.pending_since.elapsed() >= LANE_MERGE_TIME_MAX
+            || self.context.hurry.load(Ordering::Relaxed);
         if full { self.commit_pending() } else { Ok(()) }
     }
 
@@ -357,9 +376,7 @@ impl LaneWorker {
         }
         self.pending = Some(at.clone());
         self.pending_transactions += 1;
-        self.progress
-            .applying_timestamp
-            .store(u64::from(at.timestamp), Ordering::Relaxed);
+        self.progress.set_oldest(at.timestamp);
     }
 
     /// Waits for other lanes, without holding a worker that they may need.
@@ -389,18 +406,22 @@ impl LaneWorker {
         self.progress
             .transactions
             .fetch_add(self.pending_transactions, Ordering::Relaxed);
-        self.progress.applying_timestamp.store(0, Ordering::Relaxed);
+        self.progress.clear_oldest();
         self.pending_rows = 0;
         self.pending_transactions = 0;
+        Ok(())
+    }
+
+    fn make_durable(&mut self) -> Result<()> {
+        self.lane.make_durable()?;
+        self.progress.set_durable();
         Ok(())
     }
 
     fn advance(&mut self, at: &Arc<Checkpoint>) -> Result<()> {
         self.pending = Some(at.clone());
         self.commit_pending()?;
-        self.lane.make_durable()?;
-        self.progress.set_durable();
-        Ok(())
+        self.make_durable()
     }
 
     fn ddl(&mut self, task: &DdlTask) -> Result<()> {

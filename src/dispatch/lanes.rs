@@ -321,6 +321,12 @@ impl Lanes {
         least
     }
 
+    /// The source's clock when the oldest transaction began that a lane has begun and not committed.
+    pub fn oldest(&self) -> Option<u64> {
+        let open = self.handles.iter().flatten();
+        open.filter_map(|handle| handle.progress.oldest()).min()
+    }
+
     /// Wakes everything that waits for memory or a worker, because the run has failed.
     pub fn abort(&self) {
         self.budget.stop();

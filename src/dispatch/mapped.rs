@@ -10,7 +10,7 @@ use crate::decode::table_map::TableMap;
 use crate::decode::wire_type;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::check::{self, WireTable};
-use crate::schema::table::{ColumnType, Table};
+use crate::schema::table::{ColumnType, Index, IndexKind, Table};
 
 /// A mapped table, ready for its row events.
 pub struct MappedTable {
@@ -20,6 +20,8 @@ pub struct MappedTable {
     pub table: Arc<Table>,
     /// How to read its row images.
     pub plan: RowPlan,
+    /// Whether the table has neither a primary key nor a unique one: its rows are looked for.
+    pub is_without_key: bool,
     raw: Box<[u8]>,
 }
 
@@ -42,7 +44,9 @@ impl MappedTable {
         };
         check::fits(&table, &map)?;
         let plan = RowPlan::compile(&map, |column| is_unsigned(&table, column))?;
+        let is_unique = |index: &Index| index.kind == IndexKind::Unique;
         Ok(Self {
+            is_without_key: table.primary_key.is_empty() && !table.indexes.iter().any(is_unique),
             map,
             table,
             plan,

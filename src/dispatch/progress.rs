@@ -1,6 +1,6 @@
 //! How far each lane is, for the watermark and for `status`.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checkpoint::Checkpoint;
@@ -14,6 +14,8 @@ pub enum LaneState {
     WaitingForWorker,
     /// Applying.
     Applying,
+    /// Waits for a lock that somebody else has in the target.
+    WaitingForTarget,
     /// Waits for the other databases of a transaction.
     WaitingForDatabases,
     /// Ended.
@@ -21,10 +23,11 @@ pub enum LaneState {
 }
 
 impl LaneState {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Idle,
         Self::WaitingForWorker,
         Self::Applying,
+        Self::WaitingForTarget,
         Self::WaitingForDatabases,
         Self::Stopped,
     ];
@@ -35,6 +38,7 @@ impl LaneState {
             Self::Idle => "idle",
             Self::WaitingForWorker => "waiting for a worker",
             Self::Applying => "applying",
+            Self::WaitingForTarget => "waiting for a lock in the target",
             Self::WaitingForDatabases => "waiting for other databases of the transaction",
             Self::Stopped => "stopped",
         }
@@ -59,8 +63,12 @@ pub struct LaneProgress {
     pub invalid_texts: AtomicU64,
     /// Bytes queued and not yet applied.
     pub queued_bytes: AtomicU64,
-    /// Source timestamp of the transaction being applied; 0 when there is none.
-    pub applying_timestamp: AtomicU64,
+    /// Row changes of the source transaction that is being applied, so far.
+    pub open_rows: AtomicU64,
+    /// Whether rows of a table without a key are being looked for.
+    pub searches: AtomicBool,
+    /// Source timestamp of the oldest transaction that is begun and not committed here; 0 when there is none.
+    oldest_timestamp: AtomicU64,
 }
 
 impl LaneProgress {
@@ -77,8 +85,28 @@ impl LaneProgress {
             commits: AtomicU64::new(0),
             invalid_texts: AtomicU64::new(0),
             queued_bytes: AtomicU64::new(0),
-            applying_timestamp: AtomicU64::new(0),
+            open_rows: AtomicU64::new(0),
+            searches: AtomicBool::new(false),
+            oldest_timestamp: AtomicU64::new(0),
         }
+    }
+
+    /// The source's clock when the oldest transaction began that is begun and not committed here.
+    pub fn oldest(&self) -> Option<u64> {
+        Some(self.oldest_timestamp.load(Ordering::Relaxed)).filter(|at| *at > 0)
+    }
+
+    /// A transaction of this time is begun; older ones may be open already.
+    pub fn set_oldest(&self, timestamp: u32) {
+        if self.oldest().is_none() {
+            let at = u64::from(timestamp);
+            self.oldest_timestamp.store(at, Ordering::Relaxed);
+        }
+    }
+
+    /// Everything begun is committed.
+    pub fn clear_oldest(&self) {
+        self.oldest_timestamp.store(0, Ordering::Relaxed);
     }
 
     /// What the lane is doing.

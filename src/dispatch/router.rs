@@ -94,6 +94,12 @@ impl Router {
         self.group.open
     }
 
+    /// Start of the open transaction, and the source's clock then.
+    pub fn open_group(&self) -> Option<(&Position, u32)> {
+        let start = self.group.start.as_ref().filter(|_| self.group.open)?;
+        Some((start, self.group.timestamp))
+    }
+
     /// Statements that changed no table and were passed over.
     pub fn passed_over(&self) -> u64 {
         self.passed_over
@@ -124,11 +130,14 @@ impl Router {
         }
     }
 
-    /// Moves the checkpoint of all lanes.
+    /// Moves the checkpoint of all lanes to `at`, where the last group ended. Those that have a part in the open group are
+    /// asked for what they have only: a checkpoint there would commit half of it.
     pub fn advance_all(&mut self, at: &Checkpoint) -> Result<()> {
         let at = Arc::new(at.clone());
         for lane in self.lanes.all() {
-            if !self.lanes.has(lane, &at.position)? {
+            if self.group.lanes.contains(&lane) {
+                self.lanes.push(lane, Item::MakeDurable)?;
+            } else if !self.lanes.has(lane, &at.position)? {
                 self.lanes.push(lane, Item::Advance(at.clone()))?;
             }
         }
@@ -313,12 +322,13 @@ impl Router {
             return Ok(Route::Skip);
         }
         self.group.lanes.push(lane);
-        let gtid = self.group.gtid;
+        let (gtid, timestamp) = (self.group.gtid, self.group.timestamp);
         self.lanes.push(
             lane,
             Item::Begin {
                 gtid,
                 file: file.clone(),
+                timestamp,
             },
         )?;
         for number in self.group.savepoints.numbers() {

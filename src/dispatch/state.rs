@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::parked::ParkedXa;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// What was left out by the replication rules, since the process started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,6 +27,12 @@ pub struct ApplierStatus {
     pub read_end: Option<Position>,
     /// Whether everything received is handed to the lanes.
     pub caught_up: bool,
+    /// Start of the transaction that is being read, and the source's clock then.
+    pub open: Option<(Position, u32)>,
+    /// The source's clock when the oldest transaction began that an interrupted run had in its hands.
+    pub interrupted: Option<u64>,
+    /// Whether the last error was that somebody else holds the target.
+    pub target_busy: bool,
     /// Statements that changed no table and were passed over.
     pub passed_over: u64,
     /// XA transactions that are prepared and not decided.
@@ -57,13 +63,18 @@ impl ApplierState {
 
     /// A run begins or ends.
     pub fn set_running(&self, running: bool) {
-        self.lock().running = running;
+        let mut status = self.lock();
+        status.running = running;
+        status.open = None;
+        status.interrupted = None;
+        status.caught_up = false;
     }
 
     /// A group was handed to the lanes.
     pub fn set_read(&self, at: Checkpoint, passed_over: u64, left_out: LeftOut) {
         let mut status = self.lock();
         status.read = Some(at);
+        status.open = None;
         status.passed_over = passed_over;
         status.left_out = left_out;
         status.caught_up = false;
@@ -78,21 +89,40 @@ impl ApplierState {
         }
     }
 
+    /// A transaction that begins at `start` is being read.
+    pub fn set_open(&self, start: Position, timestamp: u32) {
+        let mut status = self.lock();
+        status.open = Some((start, timestamp));
+        status.caught_up = false;
+    }
+
+    /// A run ends with an error; the oldest transaction that it could not commit is this old.
+    pub fn set_interrupted(&self, oldest: Option<u64>) {
+        let mut status = self.lock();
+        status.interrupted = oldest.or(status.interrupted);
+    }
+
     /// Everything received up to `end` is handed to the lanes.
     pub fn set_caught_up(&self, end: Position) {
         let mut status = self.lock();
         status.read_end = Some(end);
-        status.caught_up = true;
+        status.caught_up = status.open.is_none();
+        status.interrupted = None;
         status.last_error = None;
+        status.target_busy = false;
     }
 
     /// The error that stopped it.
     pub fn set_error(&self, error: &Error, now: u64) {
-        self.lock().last_error = Some((error.errno(), error.full_text(), now));
+        let mut status = self.lock();
+        status.last_error = Some((error.errno(), error.full_text(), now));
+        status.target_busy = error.kind() == ErrorKind::TargetBusy;
     }
 
     /// A run has got past the error.
     pub fn clear_error(&self) {
-        self.lock().last_error = None;
+        let mut status = self.lock();
+        status.last_error = None;
+        status.target_busy = false;
     }
 }

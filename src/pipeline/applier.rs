@@ -64,7 +64,7 @@ impl Applier {
         let state = self.published.applier.clone();
         let outcome = loop {
             state.set_running(true);
-            match self.run_once() {
+            match self.run_once().map_err(|error| self.explain(error)) {
                 Err(error) if error.kind() == ErrorKind::CutShort => self.leave_out(&error),
                 Err(error) if error.kind().retry() == Retry::Backoff => {
                     state.set_error(&error, unix_now());
@@ -86,6 +86,19 @@ impl Applier {
         // The watcher only waits for the token.
         let _ = watcher.join();
         outcome
+    }
+
+    /// SQLite does not always say that the disk is full: its shared memory and its new files fail in other words.
+    fn explain(&self, error: Error) -> Error {
+        if !matches!(error.kind(), ErrorKind::Target | ErrorKind::Io) {
+            return error;
+        }
+        match self.target.check_room() {
+            Err(full) if full.kind() == ErrorKind::DiskFull => {
+                Error::new(ErrorKind::DiskFull, "no space left for the target").with_source(error)
+            }
+            _ => error,
+        }
     }
 
     /// After an error of the reading side: what was read before it and merged into an open target transaction is applied
@@ -161,6 +174,7 @@ impl Applier {
                 workers: Budget::new(self.workers),
                 source: self.schema.clone(),
                 behind: Arc::new(AtomicBool::new(false)),
+                hurry: Arc::new(AtomicBool::new(false)),
                 on_table_error: self.on_table_error,
                 quarantine: self.published.quarantine.clone(),
                 resyncs: self.published.resyncs.clone(),
@@ -207,7 +221,7 @@ impl Applier {
         loop {
             let durable = self.destination.end.get();
             let has_head = durable.end.is_some();
-            if has_head && durable.index.names().contains(&position.file) {
+            if has_head && durable.index.contains(&position.file) {
                 let end = self.destination.end.clone();
                 return RelayReader::open(&self.destination.directory, end, position).map(Some);
             }

@@ -14,7 +14,6 @@ use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::Until;
 use crate::config::source::Start;
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::relay::end::RelayEnd;
 use crate::relay::io_state::IoPhase;
 use crate::relay::received::{self, Received};
 use crate::relay::receiver::{Destination, pause, unix_now};
@@ -46,15 +45,12 @@ impl Pipeline {
         };
         let directory = self.relay.source_directory(&source_id)?;
         recover::reset(&directory)?;
+        let durable = recover::recover(&directory, true)?;
         let executed = Arc::new(executed);
-        let end = RelayEnd::new(recover::recover(&directory, true)?)
-            .with_received(Received::new(executed.clone()));
-        let destination = Destination {
-            source_id: source_id.clone(),
-            end: Arc::new(end),
-            directory,
-            start: start.clone(),
-        };
+        let received = Received::new(executed.clone());
+        let (id, limit) = (source_id.clone(), self.config.relay_log.space_limit);
+        let destination =
+            Destination::open(id, directory, durable, received, start.clone(), limit)?;
         let position = match start {
             StartAt::Position(position) => position,
             // The source chooses the file; it is known with the first event.
@@ -102,12 +98,11 @@ impl Pipeline {
         let directory = self.relay.source_directory(&watermark.at.source_id)?;
         let mut durable = recover::recover(&directory, true)?;
         let position = &watermark.at.position;
-        let names = durable.index.names();
         // Without a file it is a start by GTID that nothing was applied from; the directory was empty then.
         let is_open = position.file.is_empty();
         let holds = is_open
-            || names.contains(&position.file)
-                && names.contains(&watermark.needed_from().file)
+            || durable.index.contains(&position.file)
+                && durable.index.contains(&watermark.needed_from().file)
                 && durable
                     .end
                     .as_ref()
@@ -129,12 +124,8 @@ impl Pipeline {
         } else {
             StartAt::Position(watermark.needed_from().clone())
         };
-        let destination = Destination {
-            source_id: from.source_id.clone(),
-            directory,
-            end: Arc::new(RelayEnd::new(durable).with_received(received)),
-            start,
-        };
+        let (id, limit) = (from.source_id.clone(), self.config.relay_log.space_limit);
+        let destination = Destination::open(id, directory, durable, received, start, limit)?;
         Ok((destination, watermark.at))
     }
 

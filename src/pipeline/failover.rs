@@ -96,7 +96,8 @@ impl Pipeline {
             end: Arc::new(RelayEnd::new(durable).with_received(old.end.received())),
             ..old.clone()
         };
-        self.published.set_relay_end(rest.end.clone());
+        self.published
+            .set_relay(rest.end.clone(), rest.files.clone());
         let mut applier = self.applier(rest, from);
         applier.until = Arc::new(OnceLock::from(end.clone()));
         let stop_applier = applier.stop.clone();

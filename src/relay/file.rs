@@ -1,7 +1,8 @@
 //! One relay file open for appending: knows where the last whole event ends, so that a torn one can be cut away.
 
 use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -88,7 +89,8 @@ impl RelayFile {
 
     /// Writes what was gathered (to the page cache; durability is the syncer's).
     pub fn flush(&mut self) -> Result<()> {
-        (&*self.file).write_all(&self.pending)?;
+        // At its own place: a write that failed half-way has moved nothing.
+        self.file.write_all_at(&self.pending, self.flushed)?;
         self.flushed += self.pending.len() as u64;
         self.pending.clear();
         Ok(())
@@ -99,7 +101,6 @@ impl RelayFile {
         self.flush()?;
         self.flushed += count;
         self.file.set_len(self.flushed)?;
-        (&*self.file).seek(SeekFrom::Start(self.flushed))?;
         Ok(())
     }
 
@@ -117,7 +118,6 @@ impl RelayFile {
             }
         }
         self.file.set_len(self.whole)?;
-        (&*self.file).seek(SeekFrom::Start(self.whole))?;
         Ok(())
     }
 }

@@ -1,8 +1,10 @@
 //! What the I/O side publishes of itself, for `status`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::ack::{AckStatistics, Wanted};
+use super::receiver::unix_now;
 use super::writer::Heard;
 use crate::error::Error;
 use crate::source::SemiSync;
@@ -41,6 +43,10 @@ pub struct IoStatus {
     pub source_version: Option<String>,
     /// What was received.
     pub heard: Heard,
+    /// When that was, and how late: the age of the last event when it came, in seconds.
+    pub heard_at: Option<(Instant, u64)>,
+    /// Our clock less the source's when the connection was made, in seconds.
+    pub clock_difference: i64,
     /// Connections made since start.
     pub connections: u64,
     /// Semi-synchronous replication of this connection; `None` when it is not configured, or nobody is connected.
@@ -79,6 +85,12 @@ impl IoState {
         status.source_version = Some(version);
     }
 
+    /// What the source's clock said when ours said `now`.
+    pub fn set_clock(&self, source: u64, now: u64) {
+        let difference = i128::from(now) - i128::from(source);
+        self.lock().clock_difference = i64::try_from(difference).unwrap_or_default();
+    }
+
     /// The first events of a connection are in: what was wrong before is over.
     pub fn set_receiving(&self) {
         let mut status = self.lock();
@@ -101,7 +113,16 @@ impl IoState {
 
     /// More was received.
     pub fn set_heard(&self, heard: &Heard) {
-        self.lock().heard.clone_from(heard);
+        let mut status = self.lock();
+        let clock = i64::try_from(unix_now()).unwrap_or_default();
+        let age = clock - status.clock_difference - i64::from(heard.timestamp);
+        let late = match heard.timestamp {
+            0 => 0,
+            _ if heard.idle => 0,
+            _ => u64::try_from(age).unwrap_or_default(),
+        };
+        status.heard_at = Some((Instant::now(), late));
+        status.heard.clone_from(heard);
     }
 
     /// An error ended the connection, or the attempt at one.

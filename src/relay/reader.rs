@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::end::{Durable, RelayEnd};
-use crate::binlog::checksum;
+use super::end::{Durable, OpenFile, RelayEnd};
+use crate::binlog::checksum::{self, Checksum};
 use crate::binlog::format::FormatDescription;
 use crate::binlog::frame::{Frame, next_frame};
 use crate::binlog::header::Header;
@@ -46,6 +46,7 @@ pub struct RelayReader {
     end: Arc<RelayEnd>,
     durable: Durable,
     name: Arc<str>,
+    claim: OpenFile,
     file: File,
     format: FormatDescription,
     /// File offset of `buffer[consumed]`: the next event.
@@ -60,8 +61,9 @@ impl RelayReader {
     /// # Errors
     /// `Dump` when the file is not in the index (purged, or never fetched); `Corrupt`, `Io`.
     pub fn open(directory: &Path, end: Arc<RelayEnd>, position: &Position) -> Result<Self> {
+        let claim = end.open_file(&position.file);
         let durable = end.get();
-        if !durable.index.names().contains(&position.file) {
+        if !durable.index.contains(&position.file) {
             return Err(Error::new(
                 ErrorKind::Dump,
                 format!("{} is not in the relay log", position.file),
@@ -73,6 +75,7 @@ impl RelayReader {
             end,
             durable,
             name: position.file.clone(),
+            claim,
             file,
             format,
             offset: position.offset.max(FIRST_EVENT_OFFSET),
@@ -87,14 +90,11 @@ impl RelayReader {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn range(&self, start: &Position, end: u64) -> Result<Self> {
-        let range = Durable {
-            end: Some(Position {
-                file: start.file.clone(),
-                offset: end,
-            }),
-            index: self.end.get().index,
-        };
-        Self::open(&self.directory, Arc::new(RelayEnd::new(range)), start)
+        let end = self.end.part(Position {
+            file: start.file.clone(),
+            offset: end,
+        });
+        Self::open(&self.directory, Arc::new(end), start)
     }
 
     /// Position of the next event.
@@ -113,6 +113,16 @@ impl RelayReader {
     /// The format that the current file declares.
     pub fn format(&self) -> &FormatDescription {
         &self.format
+    }
+
+    /// Says that no restart will need anything before `position`.
+    pub fn release(&self, position: &Position) {
+        self.end.release(position);
+    }
+
+    /// Whether the I/O side waits until something is released.
+    pub fn is_room_wanted(&self) -> bool {
+        self.end.is_room_wanted()
     }
 
     /// Whether less than so many bytes of what is durable are still to be read, as far as files can be compared.
@@ -155,7 +165,7 @@ impl RelayReader {
         let located = |error: Error| error.at_pos(self.name.clone(), start);
         let bytes = self.buffer.get(from..from + size).unwrap_or_default();
         if header.kind == kind::FORMAT_DESCRIPTION {
-            self.format = FormatDescription::parse(bytes).map_err(located)?;
+            self.format = parse_format(bytes).map_err(located)?;
         } else {
             checksum::verify(bytes, self.format.checksum).map_err(located)?;
         }
@@ -223,6 +233,7 @@ impl RelayReader {
         let Some(next) = self.durable.index.after(&self.name).cloned() else {
             return Ok(false);
         };
+        self.claim.move_to(&next);
         let (file, format) = open_file(&self.directory, &next)?;
         self.file = file;
         self.format = format;
@@ -243,6 +254,12 @@ pub(super) fn open_file(directory: &Path, name: &Arc<str>) -> Result<(File, Form
     Ok((file, format))
 }
 
+/// A FORMAT_DESCRIPTION has its CRC32 whatever the file's other events have, since there are checksums.
+fn parse_format(event: &[u8]) -> Result<FormatDescription> {
+    checksum::verify(event, Checksum::Crc32)?;
+    FormatDescription::parse(event)
+}
+
 fn read_head(file: &File) -> Result<FormatDescription> {
     let mut head = vec![0u8; 4096];
     let mut filled = 0;
@@ -257,7 +274,7 @@ fn read_head(file: &File) -> Result<FormatDescription> {
         .strip_prefix(&MAGIC)
         .ok_or_else(|| Error::corrupt("the file does not begin with the binlog magic bytes"))?;
     match next_frame(events)? {
-        Frame::Event(_, event) => FormatDescription::parse(event),
+        Frame::Event(_, event) => parse_format(event),
         Frame::Incomplete(_) => Err(Error::corrupt("the file has no whole Format_desc event")),
     }
 }

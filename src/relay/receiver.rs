@@ -17,8 +17,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::ack::Wanted;
-use super::end::RelayEnd;
+use super::end::{Durable, RelayEnd};
+use super::files::RelayFiles;
 use super::io_state::{IoPhase, IoState};
+use super::received::Received;
 use super::writer::RelayWriter;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::config::source::SourceConfig;
@@ -36,10 +38,33 @@ pub struct Destination {
     pub source_id: Arc<str>,
     /// Its relay directory.
     pub directory: PathBuf,
+    /// The files there.
+    pub files: Arc<RelayFiles>,
     /// The durable end there.
     pub end: Arc<RelayEnd>,
     /// Where to begin while the directory is empty.
     pub start: StartAt,
+}
+
+impl Destination {
+    /// A recovered relay directory, where `space_limit` is the setting `relay_log_space_limit`.
+    pub fn open(
+        source_id: Arc<str>,
+        directory: PathBuf,
+        durable: Durable,
+        received: Received,
+        start: StartAt,
+        space_limit: Option<u64>,
+    ) -> Result<Self> {
+        let files = RelayFiles::open(&directory, durable.index.clone(), space_limit)?;
+        Ok(Self {
+            source_id,
+            directory,
+            files: Arc::new(files),
+            end: Arc::new(RelayEnd::new(durable).with_received(received)),
+            start,
+        })
+    }
 }
 
 /// How receiving ended without an error.
@@ -152,6 +177,9 @@ impl Receiver {
             connection.info().source_id.clone(),
             connection.info().version_text.clone(),
         );
+        if let Some(clock) = connection.info().clock {
+            self.state.set_clock(clock, unix_now());
+        }
         let start = match resume_at.or_else(|| self.destination.end.get().end) {
             Some(at) => StartAt::Position(at),
             None => self.destination.start.clone(),
@@ -209,11 +237,8 @@ impl Receiver {
     async fn receive(&self, connection: SourceConnection, start: &StartAt) -> Result<()> {
         let checksum = connection.info().checksum;
         let mut writer = {
-            let (directory, end) = (
-                self.destination.directory.clone(),
-                self.destination.end.clone(),
-            );
-            tokio::task::spawn_blocking(move || RelayWriter::open(&directory, &end, checksum))
+            let (files, end) = (self.destination.files.clone(), self.destination.end.clone());
+            tokio::task::spawn_blocking(move || RelayWriter::open(&files, &end, checksum))
                 .await
                 .map_err(writer_panicked)??
         };

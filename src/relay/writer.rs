@@ -13,13 +13,14 @@
 //! # Threading
 //! One writer per relay directory; used by one thread at a time.
 
-use std::path::{Path, PathBuf};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::ack::{DurableAcks, Wanted, join};
 use super::end::RelayEnd;
 use super::file::RelayFile;
-use super::index::{Index, is_safe_file_name};
+use super::files::RelayFiles;
+use super::index::{is_safe_file_name, order};
 use super::received::Received;
 use super::sync::{Syncer, Written};
 use crate::binlog::checksum::{self, Checksum};
@@ -27,7 +28,7 @@ use crate::binlog::format::FormatDescription;
 use crate::binlog::frame::filler;
 use crate::binlog::header::{HEADER_LEN, Header};
 use crate::binlog::kind;
-use crate::binlog::position::{FIRST_EVENT_OFFSET, Position, split_file_name};
+use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::binlog::rotate::Rotate;
 use crate::config::limits::RELAY_FILLER_BYTES_MAX;
 use crate::error::{Error, ErrorKind, Result};
@@ -57,6 +58,8 @@ pub struct Heard {
     pub position: Option<Position>,
     /// Timestamp of the last event that came from a client of the source; 0 before one.
     pub timestamp: u32,
+    /// The source's end is reached: the last thing it said was a heartbeat.
+    pub idle: bool,
     /// Heartbeats received.
     pub heartbeats: u64,
     /// Bytes of events written.
@@ -66,8 +69,8 @@ pub struct Heard {
 /// Writes the relay log of one source.
 #[derive(Debug)]
 pub struct RelayWriter {
-    directory: PathBuf,
-    index: Arc<Index>,
+    files: Arc<RelayFiles>,
+    end: Arc<RelayEnd>,
     file: Option<RelayFile>,
     /// A file that a ROTATE announced, to be made when its FORMAT_DESCRIPTION comes.
     announced: Option<(Arc<str>, u64)>,
@@ -83,15 +86,18 @@ pub struct RelayWriter {
 
 impl RelayWriter {
     /// A writer that goes on where `end` (a recovered relay directory) says.
-    pub fn open(directory: &Path, end: &Arc<RelayEnd>, checksum: Checksum) -> Result<Self> {
-        let durable = end.get();
-        let file = match &durable.end {
-            Some(position) => Some(RelayFile::reopen(directory, position)?),
+    ///
+    /// # Errors
+    /// `DiskFull` while the disk that was full has no room again; `Io`.
+    pub fn open(files: &Arc<RelayFiles>, end: &Arc<RelayEnd>, checksum: Checksum) -> Result<Self> {
+        files.check_room()?;
+        let file = match &end.get().end {
+            Some(position) => Some(files.note(RelayFile::reopen(files.directory(), position))?),
             None => None,
         };
         Ok(Self {
-            directory: directory.to_owned(),
-            index: durable.index,
+            files: files.clone(),
+            end: end.clone(),
             file,
             announced: None,
             checksum,
@@ -114,21 +120,31 @@ impl RelayWriter {
         &self.heard
     }
 
-    /// Takes one batch: everything whole in it is written and handed to the syncer.
+    /// Takes one batch: everything whole in it is written and handed to the syncer. Waits first while the relay log takes
+    /// more room than it may.
     ///
     /// # Errors
     /// `Corrupt` for a bad checksum, `Protocol` for events that do not follow each other, `Io`, `DiskFull`. The file is
     /// then cut after its last whole event.
     pub fn write(&mut self, batch: &EventBatch) -> Result<()> {
-        let outcome = self.write_frames(batch);
+        let outcome = self.wait_for_room().and_then(|()| self.write_frames(batch));
         if outcome.is_err() {
             self.partial = None;
             if let Some(file) = &mut self.file {
-                // The first error is the one to report; a file that cannot be cut is cut by the next recovery.
+                // The first error is the one to report; a file that cannot be cut is cut by the next writer.
                 let _ = file.cut_torn();
             }
         }
-        outcome
+        self.files.note(outcome)
+    }
+
+    fn wait_for_room(&self) -> Result<()> {
+        if self.files.is_over_limit() {
+            // What is written must be there to read: the applier side may need it to make room.
+            self.syncer.drain()?;
+            self.files.wait_for_room(&self.end);
+        }
+        Ok(())
     }
 
     /// Makes everything whole durable.
@@ -170,7 +186,8 @@ impl RelayWriter {
         file.flush()?;
         let end = file.whole_end();
         self.heard.position = Some(end.clone());
-        let (file, index) = (file.handle().clone(), self.index.clone());
+        let (file, index) = (file.handle().clone(), self.files.index());
+        self.files.set_size(&end.file, &file.metadata()?);
         let wanted = self.wanted.take().zip(self.acks.clone());
         self.syncer.submit(Written {
             file,
@@ -193,6 +210,7 @@ impl RelayWriter {
         match header.kind {
             kind::HEARTBEAT | kind::HEARTBEAT_V2 => {
                 self.heard.heartbeats += 1;
+                self.heard.idle = true;
                 self.cover_skipped(&header, event)
             }
             kind::ROTATE if is_made_up(&header) => self.announce(event),
@@ -229,6 +247,7 @@ impl RelayWriter {
             file.append(event);
             file.event_complete();
             self.heard.bytes += event.len() as u64;
+            self.heard.idle = false;
             if header.timestamp != 0 {
                 self.heard.timestamp = header.timestamp;
             }
@@ -268,15 +287,11 @@ impl RelayWriter {
     }
 
     fn check_follows(&self, name: &str) -> Result<()> {
-        let Some(last) = self.index.last() else {
+        let index = self.files.index();
+        let Some(last) = index.last() else {
             return Ok(());
         };
-        let follows = match (split_file_name(last), split_file_name(name)) {
-            (Some((base, number)), Some((new_base, new_number))) => {
-                base == new_base && new_number > number
-            }
-            _ => false,
-        };
+        let follows = order(last, name) == Some(Ordering::Less);
         if follows {
             return Ok(());
         }
@@ -291,18 +306,19 @@ impl RelayWriter {
 
     fn format_description(&mut self, header: &Header, event: &[u8]) -> Result<()> {
         let format = FormatDescription::parse(event)?;
+        checksum::verify(event, format.checksum)?;
         self.checksum = format.checksum;
         let Some((name, start)) = self.announced.take() else {
             return Ok(());
         };
         self.close_file()?;
-        let mut file = RelayFile::create(&self.directory, &name)?;
+        let mut file = RelayFile::create(self.files.directory(), &name)?;
         file.append(&rebuilt_format_description(header, event)?);
         file.event_complete();
         self.received.event(header, None, || file.whole_end())?;
         self.heard.bytes += event.len() as u64;
         self.file = Some(file);
-        Arc::make_mut(&mut self.index).append(&self.directory, &name)?;
+        self.files.add(&name)?;
         self.cover_up_to(start.max(FIRST_EVENT_OFFSET))
     }
 
@@ -312,6 +328,7 @@ impl RelayWriter {
             file.flush()?;
             self.syncer.drain()?;
             file.handle().sync_data()?;
+            self.files.set_size(file.name(), &file.handle().metadata()?);
         }
         Ok(())
     }
@@ -404,6 +421,10 @@ impl RelayWriter {
         if frame.last {
             partial.finish(self.checksum)?;
             file.event_complete();
+            self.heard.idle = false;
+            if partial.header.timestamp != 0 {
+                self.heard.timestamp = partial.header.timestamp;
+            }
             self.received
                 .event(&partial.header, None, || file.whole_end())?;
             self.partial = None;
@@ -476,7 +497,7 @@ fn append_filler(file: &mut RelayFile, size: u64, checksum: Checksum) -> Result<
 
 /// The FORMAT_DESCRIPTION as the file's own: the dump thread zeroes `log_pos` when it starts in the middle
 /// (MySQL `rpl_binlog_sender.cc`, `send_format_description_event`). It carries a CRC32 whatever the file's other
-/// events do, since MySQL 5.6.1 and MariaDB 5.3.
+/// events do, since MySQL 5.6.1 and MariaDB 5.3; where those have none, the dump thread leaves the old sum in place.
 fn rebuilt_format_description(header: &Header, event: &[u8]) -> Result<Vec<u8>> {
     let mut bytes = event.to_vec();
     if header.log_pos != 0 {
@@ -486,9 +507,7 @@ fn rebuilt_format_description(header: &Header, event: &[u8]) -> Result<Vec<u8>> 
     if let Some(field) = bytes.get_mut(LOG_POS_FIELD) {
         field.copy_from_slice(&log_pos.to_le_bytes());
     }
-    if checksum::verify(event, Checksum::Crc32).is_ok() {
-        bytes.truncate(bytes.len().saturating_sub(Checksum::Crc32.len()));
-        checksum::seal(&mut bytes, Checksum::Crc32)?;
-    }
+    bytes.truncate(bytes.len().saturating_sub(Checksum::Crc32.len()));
+    checksum::seal(&mut bytes, Checksum::Crc32)?;
     Ok(bytes)
 }

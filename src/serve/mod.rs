@@ -1,6 +1,7 @@
 //! 7. What others see of a running process. Reads published state; never calls into a stage.
 
 pub mod control;
+mod lag;
 pub mod offline;
 pub mod published;
 pub mod report;

@@ -9,6 +9,7 @@ use crate::checkpoint::Watermark;
 use crate::disk::write_atomically;
 use crate::error::Result;
 use crate::relay::dir::source_directories;
+use crate::relay::files::RelayFiles;
 use crate::relay::received;
 use crate::relay::recover;
 
@@ -17,6 +18,9 @@ const TARGET_FILE: &str = "target.url";
 
 /// Remembers the target for [`remembered_target`].
 pub fn remember_target(relay_dir: &Path, target: &str) -> Result<()> {
+    if remembered_target(relay_dir)?.as_deref() == Some(target) {
+        return Ok(()); // a restart on a full disk needs no room
+    }
     write_atomically(
         &relay_dir.join(TARGET_FILE),
         format!("{target}\n").as_bytes(),
@@ -55,6 +59,9 @@ pub fn report(relay_dir: &Path, target: Option<&Path>) -> Result<StatusReport> {
     if let Some((id, directory)) = sources.pop() {
         report.source_id = Some(id);
         let durable = recover::recover(&directory, false)?;
+        let index = durable.index.clone();
+        let files = RelayFiles::open(&directory, index, None)?;
+        report.relay_log_space = files.room().bytes;
         if let Some(Watermark { at, .. }) = &watermark {
             let received = received::scan(&directory, &durable, &at.position, &at.executed)?;
             report.retrieved_gtid_set = received.set().to_string();

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::binlog::position::Position;
 use crate::dispatch::lanes::Roster;
 use crate::dispatch::quarantine::Quarantine;
 use crate::dispatch::resync::ResyncQueue;
 use crate::dispatch::state::ApplierState;
 use crate::relay::end::RelayEnd;
+use crate::relay::files::RelayFiles;
 use crate::relay::io_state::IoState;
 
 /// What a running pipeline publishes; `serve` reads it.
@@ -23,34 +23,30 @@ pub struct Published {
     pub quarantine: Arc<Quarantine>,
     /// The tables that are to be read afresh; `serve` asks for more.
     pub resyncs: Arc<ResyncQueue>,
-    /// The durable end of the relay log, once the source is known.
-    pub relay_end: Arc<Mutex<Option<Arc<RelayEnd>>>>,
+    /// The relay log, once the source is known.
+    pub relay: Arc<Mutex<Option<RelayLog>>>,
+}
+
+/// The relay log of the source that is followed.
+#[derive(Debug, Clone)]
+pub struct RelayLog {
+    /// Its durable end.
+    pub end: Arc<RelayEnd>,
+    /// Its files.
+    pub files: Arc<RelayFiles>,
 }
 
 impl Published {
-    /// Publishes whose durable end counts.
-    pub fn set_relay_end(&self, end: Arc<RelayEnd>) {
-        *self
-            .relay_end
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(end);
+    /// Publishes whose relay log counts.
+    pub fn set_relay(&self, end: Arc<RelayEnd>, files: Arc<RelayFiles>) {
+        *self.relay.lock().unwrap_or_else(PoisonError::into_inner) = Some(RelayLog { end, files });
     }
 
-    fn relay_end(&self) -> Option<Arc<RelayEnd>> {
-        self.relay_end
+    /// The relay log that counts.
+    pub fn relay(&self) -> Option<RelayLog> {
+        self.relay
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
-    }
-
-    /// End of what is received and durable.
-    pub fn received(&self) -> Option<Position> {
-        self.relay_end()?.get().end
-    }
-
-    /// GTIDs of the whole transactions up to there.
-    pub fn received_gtids(&self) -> String {
-        let end = self.relay_end();
-        end.map_or_else(String::new, |end| end.received().set().to_string())
     }
 }

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
+use super::lag::Observed;
+use super::published::{Published, RelayLog};
 use super::status::{LaneReport, QuarantineReport, ResyncReport, StatusReport};
 use crate::apply::quarantine::SetAside;
 use crate::binlog::position::Position;
@@ -11,9 +14,10 @@ use crate::config::Config;
 use crate::config::filter::FilterConfig;
 use crate::dispatch::progress::{LaneProgress, LaneState};
 use crate::dispatch::resync::Resync;
+use crate::error::ErrorKind;
+use crate::relay::files::RelayRoom;
 use crate::relay::io_state::{IoPhase, IoStatus};
 use crate::relay::receiver::unix_now;
-use crate::serve::published::Published;
 use crate::source::SemiSync;
 
 /// What of the configuration the report shows.
@@ -24,6 +28,7 @@ pub struct Identity {
     user: String,
     server_id: u32,
     connect_retry: u64,
+    heartbeat_period: Duration,
     filter: FilterConfig,
     semi_sync: bool,
 }
@@ -37,6 +42,7 @@ impl Identity {
             user: config.source.user.clone(),
             server_id: config.source.server_id,
             connect_retry: config.connect_retry.as_secs(),
+            heartbeat_period: config.source.heartbeat_period,
             filter: config.filter.clone(),
             semi_sync: config.source.semi_sync,
         }
@@ -89,9 +95,12 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     };
     identity.fill(&mut report);
     report.fill_prepared_xa(applier.parked, applier.oldest_parked.as_ref());
-    fill_errors(&mut report, &io, applier.last_error);
+    fill_errors(&mut report, &io, applier.last_error.as_ref());
     fill_semi_sync(&mut report, identity, &io);
-    let received = published.received();
+    let relay = published.relay();
+    let received = relay.as_ref().and_then(|relay| relay.end.get().end);
+    let room = relay.as_ref().map(|relay| relay.files.room());
+    let room = room.unwrap_or_default();
     if let Some(end) = &received {
         report.source_log_file = Some(end.file.to_string());
         report.read_source_log_pos = Some(end.offset);
@@ -112,22 +121,33 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         report.exec_source_log_pos = Some(position.offset);
         report.executed_gtid_set.clone_from(executed);
     }
-    report.retrieved_gtid_set = published.received_gtids();
-    report.bytes_behind_source = match (&received, applied.as_ref().map(|(position, _)| position)) {
-        (Some(received), Some(applied)) if received.file == applied.file => {
-            Some(received.offset.saturating_sub(applied.offset))
-        }
+    let received_gtids = relay.as_ref().map(|relay| relay.end.received());
+    report.retrieved_gtid_set =
+        received_gtids.map_or_else(String::new, |received| received.set().to_string());
+    report.bytes_behind_source = match (&relay, applied) {
+        (Some(relay), Some((applied, _))) => bytes_behind(relay, &applied),
         _ if caught_up => Some(0),
         _ => None,
     };
-    report.seconds_behind_source = seconds_behind(
-        &io,
-        applier.running,
+    report.disk_full = disk_full(room, applier.last_error.as_ref());
+    let lag = Observed {
+        io: &io,
+        applier: &applier,
+        lanes: &lanes,
+        room,
+        target_full: is_target_full(applier.last_error.as_ref()),
         caught_up,
-        &lanes,
-        applier.read.map(|at| at.timestamp),
-    );
-    report.replica_state = sentence(&io, applier.running, caught_up, received.as_ref());
+        received: received.as_ref(),
+        heartbeat: identity.heartbeat_period,
+        now: unix_now(),
+    };
+    report.seconds_behind_source = lag.behind();
+    report.receive_lag_seconds = lag.receive_lag();
+    report.oldest_unapplied_seconds = lag.oldest_unapplied();
+    report.lag_cause = lag.cause().map(str::to_owned);
+    report.clock_difference_seconds = io.source_id.as_ref().map(|_| io.clock_difference);
+    report.relay_log_space = room.bytes;
+    report.replica_state = sentence(room, &io, applier.running, caught_up, received.as_ref());
     report.lanes = lanes.iter().map(|lane| lane_report(lane)).collect();
     fill_quarantine(&mut report, published);
     report
@@ -176,7 +196,7 @@ fn resync_report(resync: Resync) -> ResyncReport {
     }
 }
 
-fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<(u16, String, u64)>) {
+fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<&(u16, String, u64)>) {
     report.source_id = io.source_id.as_ref().map(ToString::to_string);
     report.source_version.clone_from(&io.source_version);
     if let Some((errno, text, at)) = &io.last_error {
@@ -185,9 +205,9 @@ fn fill_errors(report: &mut StatusReport, io: &IoStatus, sql: Option<(u16, Strin
         report.last_io_error_timestamp = Some(*at);
     }
     if let Some((errno, text, at)) = sql {
-        report.last_sql_errno = errno;
-        report.last_sql_error = text;
-        report.last_sql_error_timestamp = Some(at);
+        report.last_sql_errno = *errno;
+        report.last_sql_error.clone_from(text);
+        report.last_sql_error_timestamp = Some(*at);
     }
 }
 
@@ -220,31 +240,45 @@ fn slowest(lanes: &[Arc<LaneProgress>]) -> Option<Arc<Checkpoint>> {
     })
 }
 
-/// NULL while either side is down: nobody knows then how far the source has gone on, or when it will be applied.
-fn seconds_behind(
+/// Bytes of relay log between `applied` and the durable end; holes of fillers count in the files between only.
+fn bytes_behind(relay: &RelayLog, applied: &Position) -> Option<u64> {
+    let durable = relay.end.get();
+    let end = durable.end?;
+    if end.file == applied.file {
+        return Some(end.offset.saturating_sub(applied.offset));
+    }
+    let names = durable.index.names();
+    let from = durable.index.count_before(&applied.file);
+    let bytes = |name: &Arc<str>| relay.files.bytes_of(name);
+    let whole = names.get(from..names.len().checked_sub(1)?)?;
+    let all = whole.iter().map(bytes).sum::<u64>() + end.offset;
+    Some(all.saturating_sub(applied.offset))
+}
+
+fn is_target_full(sql: Option<&(u16, String, u64)>) -> bool {
+    sql.is_some_and(|(errno, ..)| *errno == ErrorKind::DiskFull.default_errno())
+}
+
+/// Whose disk was full at the last write.
+fn disk_full(room: RelayRoom, sql: Option<&(u16, String, u64)>) -> Option<String> {
+    match (room.disk_full, is_target_full(sql)) {
+        (true, true) => Some("relay log, target".to_owned()),
+        (true, false) => Some("relay log".to_owned()),
+        (false, true) => Some("target".to_owned()),
+        (false, false) => None,
+    }
+}
+
+fn sentence(
+    room: RelayRoom,
     io: &IoStatus,
     applying: bool,
     caught_up: bool,
-    lanes: &[Arc<LaneProgress>],
-    read: Option<u32>,
-) -> Option<u64> {
-    if io.phase != IoPhase::Yes || !applying {
-        return None;
-    }
-    if caught_up {
-        return Some(0);
-    }
-    let oldest = lanes
-        .iter()
-        .map(|lane| lane.applying_timestamp.load(Ordering::Relaxed))
-        .filter(|at| *at > 0)
-        .min();
-    let oldest = oldest.or(read.map(u64::from)).filter(|at| *at > 0)?;
-    Some(unix_now().saturating_sub(oldest))
-}
-
-fn sentence(io: &IoStatus, applying: bool, caught_up: bool, received: Option<&Position>) -> String {
+    received: Option<&Position>,
+) -> String {
     match (io.phase, applying) {
+        (_, _) if room.waiting => "Waiting for the replica SQL thread to free relay log space",
+        (_, _) if room.disk_full => "Waiting for room on the relay log's disk",
         (IoPhase::Connecting, _) => "Connecting to source",
         (IoPhase::No, _) => "Receiving has stopped; see Last_IO_Error",
         (_, false) if received.is_some() => "Applying has stopped; see Last_SQL_Error",

@@ -169,12 +169,30 @@ pub struct StatusReport {
     /// Offset up to which everything is applied in every database.
     #[serde(rename = "Exec_Source_Log_Pos")]
     pub exec_source_log_pos: Option<u64>,
-    /// Bytes of relay log not yet applied in every database, where both ends are in one file.
+    /// Bytes that the relay log takes on the disk.
+    #[serde(rename = "Relay_Log_Space")]
+    pub relay_log_space: u64,
+    /// Whose disk was full at the last write: the relay log's, the target's, or both.
+    #[serde(rename = "Disk_Full")]
+    pub disk_full: Option<String>,
+    /// Bytes of relay log not yet applied in every database.
     #[serde(rename = "Bytes_Behind_Source")]
     pub bytes_behind_source: Option<u64>,
-    /// Seconds behind; null when the I/O side is down, 0 when everything received is applied.
+    /// Seconds behind: the larger of the next two; null when either side is down.
     #[serde(rename = "Seconds_Behind_Source")]
     pub seconds_behind_source: Option<u64>,
+    /// How late what was received last came.
+    #[serde(rename = "Receive_Lag_Seconds")]
+    pub receive_lag_seconds: Option<u64>,
+    /// Age of the oldest transaction that is received and not applied.
+    #[serde(rename = "Oldest_Unapplied_Seconds")]
+    pub oldest_unapplied_seconds: Option<u64>,
+    /// Which of the classic causes of lag is seen.
+    #[serde(rename = "Lag_Cause")]
+    pub lag_cause: Option<String>,
+    /// Our clock less the source's.
+    #[serde(rename = "Clock_Difference_Seconds")]
+    pub clock_difference_seconds: Option<i64>,
     /// MySQL's number of the last I/O error; 0 for none.
     #[serde(rename = "Last_IO_Errno")]
     pub last_io_errno: u16,

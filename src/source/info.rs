@@ -97,6 +97,8 @@ pub struct SourceInfo {
     pub checksum: Checksum,
     /// The account that the server took us for: `slave@%`.
     pub account: String,
+    /// Its clock when it was asked, in seconds since 1970.
+    pub clock: Option<u64>,
     /// Global variables by name, in lower case.
     variables: BTreeMap<String, String>,
 }
@@ -107,11 +109,12 @@ impl SourceInfo {
         let names = VARIABLES.join("','");
         let sql = format!("SHOW GLOBAL VARIABLES WHERE Variable_name IN ('{names}')");
         let variables = connection.query(&sql).await?;
-        let account = connection.query("SELECT CURRENT_USER() AS account").await?;
-        Ok(Self::new(
-            &variables,
-            account.first("account").unwrap_or_default().into_owned(),
-        ))
+        let sql = "SELECT CURRENT_USER() AS account, UNIX_TIMESTAMP() AS clock";
+        let answer = connection.query(sql).await?;
+        let account = answer.first("account").unwrap_or_default().into_owned();
+        let mut info = Self::new(&variables, account);
+        info.clock = answer.first("clock").and_then(|clock| clock.parse().ok());
+        Ok(info)
     }
 
     fn new(answer: &ResultSet, account: String) -> Self {
@@ -145,6 +148,7 @@ impl SourceInfo {
             },
             version_text,
             account,
+            clock: None,
             variables,
         }
     }

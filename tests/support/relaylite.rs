@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use relaylite::failpoints;
 use serde_json::Value;
 
+use super::disk::SmallDisk;
 use super::process::{self, POLL_INTERVAL, Process};
 use super::server::{REPL_PASSWORD, REPL_USER, Server};
 
@@ -38,6 +39,7 @@ pub(crate) struct Replica {
     password: String,
     start: String,
     args: Vec<String>,
+    disk: Option<SmallDisk>,
 }
 
 impl Replica {
@@ -57,6 +59,29 @@ impl Replica {
             password: REPL_PASSWORD.to_owned(),
             start: "earliest".to_owned(),
             args: Vec::new(),
+            disk: None,
+        }
+    }
+
+    /// With a small disk of its own for the relay log, or for the target.
+    #[must_use]
+    pub(crate) fn small_disk(mut self, directory: PathBuf, bytes: u64) -> Self {
+        fs::create_dir_all(&directory).unwrap();
+        self.disk = Some(SmallDisk::mount(&directory, bytes, self.directory.path()));
+        self
+    }
+
+    /// The small disk.
+    #[track_caller]
+    pub(crate) fn disk(&self) -> &SmallDisk {
+        self.disk.as_ref().expect("a small disk")
+    }
+
+    /// `relaylite`, as this replica's disks want it.
+    fn relaylite(&self) -> Command {
+        match &self.disk {
+            Some(disk) => without_settings(disk.command(env!("CARGO_BIN_EXE_relaylite"))),
+            None => relaylite(),
         }
     }
 
@@ -144,7 +169,7 @@ impl Replica {
 
     /// `relaylite run` for this replica, without what says when to end.
     pub(crate) fn run_command(&self) -> Command {
-        let mut command = relaylite();
+        let mut command = self.relaylite();
         command
             .env("RELAYLITE_SOURCE_PASSWORD", &self.password)
             .arg("run")
@@ -211,7 +236,7 @@ impl Replica {
     /// `relaylite status --json`, of the running process or of the files.
     #[track_caller]
     pub(crate) fn status(&self) -> Status {
-        let mut command = relaylite();
+        let mut command = self.relaylite();
         command
             .arg("status")
             .arg("--relay-dir")
@@ -411,7 +436,10 @@ impl Drop for Running {
 
 /// The binary under test, with nothing of this process' `RELAYLITE_` settings.
 pub(crate) fn relaylite() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_relaylite"));
+    without_settings(Command::new(env!("CARGO_BIN_EXE_relaylite")))
+}
+
+fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("RELAYLITE_") {
             command.env_remove(name);

@@ -41,7 +41,8 @@ use self::lane::SqliteLane;
 use super::quarantine::SetAside;
 use super::{Lane, Target};
 use crate::checkpoint::{Checkpoint, Watermark};
-use crate::disk::DirectoryLock;
+use crate::config::limits::ROOM_PROBE_BYTES;
+use crate::disk::{DirectoryLock, check_room};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The directory of SQLite files, held by this process.
@@ -120,6 +121,10 @@ impl Target for SqliteTarget {
 
     fn set_watermark(&self, watermark: &Watermark) -> Result<()> {
         watermark::store(&self.directory, watermark)
+    }
+
+    fn check_room(&self) -> Result<()> {
+        check_room(&self.directory, ROOM_PROBE_BYTES)
     }
 
     fn open_lane(&self, database: &str) -> Result<Box<dyn Lane>> {
