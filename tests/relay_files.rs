@@ -71,7 +71,7 @@ fn a_large_transaction_that_became_a_file() {
     server.exec(
         "INSERT INTO d.t VALUES (100, 'after'); FLUSH BINARY LOGS; DELETE FROM d.t WHERE id = 4",
     );
-    let replica = Replica::of(&server);
+    let replica = keeping(&server);
     replica.run_until_caught_up();
     assert_equal(&server, &replica.target_dir());
     assert!(assert_closed_files_equal(&server, &replica).len() > 1);
