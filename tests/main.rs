@@ -27,6 +27,7 @@ mod failover;
 mod filters;
 mod fixtures;
 mod lag;
+mod large_positions;
 mod large_transactions;
 mod large_values;
 mod layers;

@@ -17,5 +17,6 @@ pub mod reader;
 pub mod received;
 pub mod receiver;
 pub mod recover;
+mod resent;
 pub mod sync;
 pub mod writer;

@@ -22,6 +22,7 @@ use super::file::RelayFile;
 use super::files::RelayFiles;
 use super::index::{is_safe_file_name, order};
 use super::received::Received;
+use super::resent::{Resent, Sent};
 use super::sync::{Syncer, Written};
 use crate::binlog::checksum::{self, Checksum};
 use crate::binlog::format::FormatDescription;
@@ -32,7 +33,7 @@ use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::binlog::rotate::Rotate;
 use crate::config::limits::RELAY_FILLER_BYTES_MAX;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::{EventBatch, Frame};
+use crate::source::{EventBatch, Frame, fits_dump_command};
 
 /// Largest distance between our offset and the low half of the source's that counts as a gap; beyond it the source is
 /// behind us.
@@ -76,6 +77,12 @@ pub struct RelayWriter {
     announced: Option<(Arc<str>, u64)>,
     checksum: Checksum,
     partial: Option<Partial>,
+    /// What of the dump is written already.
+    resent: Option<Resent>,
+    /// A large event is written already; its other pieces are still to come.
+    passing: bool,
+    /// Files of the source beyond 4 GiB, in which a dump by GTID may begin anywhere.
+    unclear: Vec<String>,
     heard: Heard,
     syncer: Syncer,
     received: Received,
@@ -102,6 +109,9 @@ impl RelayWriter {
             announced: None,
             checksum,
             partial: None,
+            resent: None,
+            passing: false,
+            unclear: Vec::new(),
             heard: Heard::default(),
             syncer: Syncer::start(end.clone())?,
             received: end.received(),
@@ -113,6 +123,19 @@ impl RelayWriter {
     /// Says who is told when what the source waits for is durable.
     pub fn acknowledge_by(&mut self, acks: DurableAcks) {
         self.acks = Some(acks);
+    }
+
+    /// Says where the first event of the dump stands: before the end of the relay log, or beyond 4 GiB.
+    pub fn begin_at(&mut self, at: Position) {
+        self.resent = Some(Resent::from(at));
+    }
+
+    /// Says what files the source has when the dump begins by GTID: in one beyond 4 GiB nobody can tell where.
+    pub fn mind_files_beyond_4_gib(&mut self, files: Vec<(String, u64)>) {
+        let beyond = files
+            .into_iter()
+            .filter(|(_, size)| !fits_dump_command(*size));
+        self.unclear = beyond.map(|(name, _)| name).collect();
     }
 
     /// What the source has said so far.
@@ -218,16 +241,31 @@ impl RelayWriter {
             _ if header.is_artificial() => Ok(()),
             _ => {
                 checksum::verify(event, self.checksum)?;
+                if self.is_sent_again(&header)? {
+                    return Ok(());
+                }
                 self.place(&header)?;
                 self.complete_event(&header, event)
             }
         }
     }
 
+    /// Whether the event is written already.
+    fn is_sent_again(&mut self, header: &Header) -> Result<bool> {
+        let (Some(resent), Some(file)) = (&mut self.resent, &self.file) else {
+            return Ok(false);
+        };
+        let sent = resent.event(header, file.offset())?;
+        if sent == Sent::New {
+            self.resent = None;
+        }
+        Ok(sent == Sent::Again)
+    }
+
     /// A heartbeat says how far the source has come without sending anything: over transactions that were skipped by
     /// GTID. They are covered, so that a reconnect goes on behind them.
     fn cover_skipped(&mut self, header: &Header, event: &[u8]) -> Result<()> {
-        let (Some(file), None) = (&self.file, &self.announced) else {
+        let (Some(file), None, None) = (&self.file, &self.announced, &self.resent) else {
             return Ok(());
         };
         // The body is the file's name; whether a checksum follows does not matter for its beginning.
@@ -235,6 +273,7 @@ impl RelayWriter {
             .get(HEADER_LEN..)
             .is_some_and(|body| body.starts_with(file.name().as_bytes()));
         let gap = header.log_pos.wrapping_sub(low_half(file.offset()));
+        let is_ours = is_ours && !self.unclear.iter().any(|name| *name == **file.name());
         let smallest = smallest_event(self.checksum);
         if header.kind != kind::HEARTBEAT || !is_ours || !(smallest..=MAX_GAP).contains(&gap) {
             return Ok(());
@@ -282,8 +321,31 @@ impl RelayWriter {
             return Ok(());
         }
         self.check_follows(name)?;
+        self.leave_resent(name)?;
         self.announced = Some((name.into(), rotate.position));
         Ok(())
+    }
+
+    /// A dump by GTID may leave the file at once: then all of it was written.
+    fn leave_resent(&mut self, name: &str) -> Result<()> {
+        let ends_here = |resent: &Resent| {
+            let end = self.file.as_ref().map(RelayFile::whole_end);
+            end.is_none_or(|end| end == *resent.at())
+        };
+        match &self.resent {
+            Some(resent) if *resent.at().file != *name && !ends_here(resent) => Err(Error::new(
+                ErrorKind::Protocol,
+                format!(
+                    "the source went on in {name} and was to go on at {}",
+                    resent.at()
+                ),
+            )),
+            Some(resent) if *resent.at().file != *name => {
+                self.resent = None;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_follows(&self, name: &str) -> Result<()> {
@@ -319,7 +381,9 @@ impl RelayWriter {
         self.heard.bytes += event.len() as u64;
         self.file = Some(file);
         self.files.add(&name)?;
-        self.cover_up_to(start.max(FIRST_EVENT_OFFSET))
+        // Where the source begins in 64 bits, its ROTATE may have said it in fewer.
+        let known = self.resent.as_ref().map(|resent| resent.at().offset);
+        self.cover_up_to(known.unwrap_or(start).max(FIRST_EVENT_OFFSET))
     }
 
     /// Makes the file before a switch durable: from then on the syncer sees only the next one.
@@ -349,6 +413,9 @@ impl RelayWriter {
         let gap = start_low.wrapping_sub(low_half(file.offset()));
         match gap {
             0 => Ok(()),
+            1..=MAX_GAP if self.unclear.iter().any(|name| *name == **file.name()) => {
+                Err(unclear_place(file.name()))
+            }
             1..=MAX_GAP => self.cover_up_to(file.offset() + u64::from(gap)),
             _ => Err(Error::new(
                 ErrorKind::Protocol,
@@ -394,7 +461,10 @@ impl RelayWriter {
     fn piece(&mut self, frame: Frame, bytes: &[u8]) -> Result<()> {
         if frame.first {
             let header = Header::parse(bytes)?;
-            self.place(&header)?;
+            self.passing = self.is_sent_again(&header)?;
+            if !self.passing {
+                self.place(&header)?;
+            }
             let (crc, tail) = (crc32fast::Hasher::new(), Vec::with_capacity(8));
             self.partial = Some(Partial {
                 header,
@@ -410,6 +480,13 @@ impl RelayWriter {
             ));
         };
         partial.take(bytes, self.checksum);
+        if self.passing {
+            if frame.last {
+                partial.finish(self.checksum)?;
+                self.partial = None;
+            }
+            return Ok(());
+        }
         let Some(file) = &mut self.file else {
             return Err(Error::new(
                 ErrorKind::Protocol,
@@ -468,6 +545,18 @@ impl Partial {
 /// Made by the dump thread: flagged, or a ROTATE without a time, which no file holds.
 fn is_made_up(header: &Header) -> bool {
     header.is_artificial() || header.timestamp == 0 || header.log_pos == 0
+}
+
+/// A start by GTID inside of a file beyond 4 GiB.
+fn unclear_place(file: &str) -> Error {
+    Error::new(
+        ErrorKind::Dump,
+        format!(
+            "the transactions after the GTIDs to start with stand in {file}, which is larger than 4 GiB, and the source tells \
+             positions in 32 bits: start at {file}:4, or run FLUSH BINARY LOGS on the source and start with the GTIDs of that \
+             moment"
+        ),
+    )
 }
 
 /// Bytes of the smallest event: a header and its checksum.

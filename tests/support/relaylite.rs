@@ -39,6 +39,7 @@ pub(crate) struct Replica {
     password: String,
     start: String,
     args: Vec<String>,
+    environment: Vec<(String, String)>,
     disk: Option<SmallDisk>,
 }
 
@@ -59,6 +60,7 @@ impl Replica {
             password: REPL_PASSWORD.to_owned(),
             start: "earliest".to_owned(),
             args: Vec::new(),
+            environment: Vec::new(),
             disk: None,
         }
     }
@@ -135,6 +137,13 @@ impl Replica {
         self
     }
 
+    /// One more variable of `run`'s environment.
+    #[must_use]
+    pub(crate) fn env(mut self, name: &str, value: impl ToString) -> Self {
+        self.environment.push((name.to_owned(), value.to_string()));
+        self
+    }
+
     /// The relay directory.
     pub(crate) fn relay_dir(&self) -> PathBuf {
         self.directory.path().join("relay")
@@ -185,7 +194,8 @@ impl Replica {
                 Some(url) => format!("--target={url}"),
                 None => format!("--target=sqlite:{}", self.target.display()),
             })
-            .args(&self.args);
+            .args(&self.args)
+            .envs(self.environment.iter().cloned());
         command
     }
 
