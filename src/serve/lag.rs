@@ -67,8 +67,7 @@ impl Observed<'_> {
         let begun = begun.chain(self.applier.interrupted);
         let read = self.applier.read.as_ref().map(|at| u64::from(at.timestamp));
         let oldest = begun.chain(open).min().or(read).filter(|at| *at > 0)?;
-        let now = i64::try_from(self.now).ok()? - self.io.clock_difference;
-        let age = now - i64::try_from(oldest).ok()?;
+        let age = self.io.source_now(self.now) - i64::try_from(oldest).ok()?;
         Some(u64::try_from(age).unwrap_or_default())
     }
 
@@ -209,6 +208,9 @@ mod tests {
         assert_eq!(behind(&scene), Some(100));
         let skewed = Scene::with(|s| s.io.clock_difference = 90);
         assert_eq!(oldest(&skewed), Some(10));
+        // Once the source was asked, our own clock may say what it likes.
+        let set_back = Scene::with(|s| s.io.clock = Some((NOW + 7, Instant::now())));
+        assert_eq!(oldest(&set_back), Some(107));
         let late = Scene::with(|s| s.io.heard_at = Some((Instant::now(), 500)));
         assert_eq!((receiving(&late), behind(&late)), (Some(500), Some(500)));
         let idle = Scene::with(|s| s.caught_up = true);
