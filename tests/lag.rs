@@ -173,13 +173,11 @@ fn work_of_the_applier_is_named(flavor: Flavor) {
     let replica = follow(&server);
     server.exec("CREATE TABLE d.keyless (a INT, b INT); CREATE TABLE d.large (id INT AUTO_INCREMENT PRIMARY KEY, a INT)");
     server.exec("INSERT INTO d.large (a) VALUES (1)");
-    let mut double = String::new();
-    for _ in 0..17 {
-        double.push_str("INSERT INTO d.large (a) SELECT a + id FROM d.large;");
-    }
+    server.exec(&"INSERT INTO d.large (a) SELECT a + id FROM d.large;".repeat(16));
+    let double = "INSERT INTO d.large (a) SELECT id FROM d.large;".repeat(2);
     let mut fill = "INSERT INTO d.keyless VALUES (1, 1);".to_owned();
     for _ in 0..14 {
-        fill.push_str("INSERT INTO d.keyless SELECT a + (SELECT COUNT(*) FROM d.large WHERE id < 2), b FROM d.keyless;");
+        fill.push_str("INSERT INTO d.keyless SELECT a + 1, b FROM d.keyless;");
     }
     server.exec(&fill);
     let _running = replica.follow();
@@ -209,13 +207,13 @@ fn work_of_the_applier_is_named(flavor: Flavor) {
     replica.wait_until_caught_up(&server);
 }
 
-/// So many that they keep the target busy for a moment.
+/// None of them large, and all together some work for the target and little for the source.
 fn many_transactions() -> String {
-    let mut sql = String::new();
-    for id in 10..8_000 {
-        sql.push_str(&format!("INSERT INTO d.t VALUES ({id});"));
-    }
-    sql
+    let insert = "INSERT INTO d.copy (a) SELECT a FROM d.large LIMIT 60000;";
+    format!(
+        "CREATE TABLE d.copy (id INT AUTO_INCREMENT PRIMARY KEY, a INT); {}",
+        insert.repeat(10)
+    )
 }
 
 /// The relay log may take no more, and the target gives nothing back.

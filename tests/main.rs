@@ -37,6 +37,7 @@ mod names;
 mod online_schema_change;
 mod oracle;
 mod passed_over;
+mod power_loss;
 mod quarantine;
 mod random_ddl;
 mod relay_files;

@@ -37,6 +37,8 @@ pub(super) struct Observed<'a> {
     pub(super) caught_up: bool,
     /// Up to where was received.
     pub(super) received: Option<&'a Position>,
+    /// Whether the transaction that is being read was received whole.
+    pub(super) is_whole: bool,
     /// `heartbeat_period`.
     pub(super) heartbeat: Duration,
     /// Our clock, in seconds since 1970.
@@ -125,13 +127,15 @@ impl Observed<'_> {
 
     /// Whether one transaction is being applied, or received, that alone takes long.
     fn is_large_transaction(&self) -> bool {
-        let received_bytes = match (&self.applier.open, self.received) {
-            (Some((start, _)), Some(end)) if start.file == end.file => {
-                end.offset.saturating_sub(start.offset)
-            }
+        let bytes = match (&self.applier.open, self.received) {
+            // What stands behind a transaction that was received whole is not of it.
+            (Some((start, _)), Some(end)) => match start.file == end.file && !self.is_whole {
+                true => end.offset.saturating_sub(start.offset),
+                false => self.applier.open_read.saturating_sub(start.offset),
+            },
             _ => 0,
         };
-        received_bytes >= LARGE_TRANSACTION_BYTES
+        bytes >= LARGE_TRANSACTION_BYTES
             || self.any(|lane| lane.open_rows.load(Ordering::Relaxed) >= LARGE_TRANSACTION_ROWS)
     }
 }
@@ -152,6 +156,7 @@ mod tests {
         room: RelayRoom,
         caught_up: bool,
         end: Position,
+        is_whole: bool,
     }
 
     impl Scene {
@@ -174,6 +179,7 @@ mod tests {
                 room: RelayRoom::default(),
                 caught_up: false,
                 end: Position::new("b.000001", 1_000),
+                is_whole: false,
             }
         }
 
@@ -186,6 +192,7 @@ mod tests {
                 target_full: false,
                 caught_up: self.caught_up,
                 received: Some(&self.end),
+                is_whole: self.is_whole,
                 heartbeat: Duration::from_secs(10),
                 now: NOW,
             }
@@ -281,6 +288,14 @@ mod tests {
             s.end.offset = 100 << 20;
         });
         assert_eq!(received.observed().cause(), Some("large transaction"));
+        // A small one with much behind it.
+        let whole = Scene::with(|s| {
+            s.applier.open = Some((Position::new("b.000001", 4), AGO_100));
+            s.applier.open_read = 1_000;
+            s.end.offset = 100 << 20;
+            s.is_whole = true;
+        });
+        assert_eq!(whole.observed().cause(), Some("apply speed"));
         let current = Scene::with(|s| s.io.clock_difference = 99);
         assert_eq!(current.observed().cause(), None);
         let unknown = Scene::with(|s| {
