@@ -93,13 +93,20 @@ impl Observed<'_> {
             Some("relay log disk full")
         } else if self.target_full {
             Some("target disk full")
-        } else if self.applier.target_busy {
+        } else if self.applier.target_busy && !self.has_lock() {
             Some("lock in the target")
         } else if self.room.waiting {
             Some("relay log space limit")
         } else {
             None
         }
+    }
+
+    /// Whether a lane of this run has got the lock that the last one waited for in vain.
+    fn has_lock(&self) -> bool {
+        self.lanes.iter().any(|lane| {
+            lane.state() == LaneState::Applying || lane.commits.load(Ordering::Relaxed) > 0
+        })
     }
 
     /// What both sides are busy with, when that is late.
