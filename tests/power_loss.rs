@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::compare::{assert_equal, database_path};
+use crate::support::compare::assert_equal;
 use crate::support::power_loss::PowerLoss;
 use crate::support::random::{self, Random, budget};
 use crate::support::relaylite::Replica;
@@ -61,8 +61,7 @@ fn what_nobody_synced_is_gone() {
         running.kill9();
         power.cut_all(&replica);
         // Not even our own tables may be left.
-        let database =
-            rusqlite::Connection::open(database_path(&replica.target_dir(), "d")).unwrap();
+        let database = rusqlite::Connection::open(replica.target_dir().join("d.db")).unwrap();
         let count = database.query_row("SELECT COUNT(*) FROM t", [], |row| row.get::<_, i64>(0));
         assert_eq!(count.unwrap_or_default(), rows, "{ignored:?}");
     }
