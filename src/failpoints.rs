@@ -14,6 +14,8 @@ pub const RELAY_BEFORE_SYNC: &str = "relay.before_sync";
 pub const RELAY_SYNCED: &str = "relay.synced";
 /// Before a semi-synchronous acknowledgement is sent.
 pub const ACK_BEFORE_SEND: &str = "ack.before_send";
+/// A lane of a new run is open, others may not be.
+pub const LANE_OPENED: &str = "lane.opened";
 /// Before a lane commits rows and checkpoint.
 pub const LANE_BEFORE_COMMIT: &str = "lane.before_commit";
 /// Behind that commit, before anybody is told.
@@ -28,10 +30,11 @@ pub const FAILOVER_DRAINED: &str = "failover.drained";
 pub const FAILOVER_MARKED: &str = "failover.marked";
 
 /// All of them, for the test that goes through each.
-pub const ALL: [&str; 9] = [
+pub const ALL: [&str; 10] = [
     RELAY_BEFORE_SYNC,
     RELAY_SYNCED,
     ACK_BEFORE_SEND,
+    LANE_OPENED,
     LANE_BEFORE_COMMIT,
     LANE_COMMITTED,
     WATERMARK_BEFORE_STORE,
