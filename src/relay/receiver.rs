@@ -294,7 +294,8 @@ impl Receiver {
             writer.begin_at(at.clone());
         }
         if matches!(start, StartAt::Gtid(_)) {
-            writer.mind_files_beyond_4_gib(connection.binary_logs().await?);
+            // Who may not see them may dump all the same.
+            writer.mind_files_beyond_4_gib(connection.binary_logs().await.unwrap_or_default());
         }
         self.note_semi_sync(&connection);
         let stream = connection.dump(start).await?;

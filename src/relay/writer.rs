@@ -17,16 +17,17 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::ack::{DurableAcks, Wanted, join};
+use super::cover::{append_filler, low_half, rebuilt_format_description, smallest_event};
 use super::end::RelayEnd;
 use super::file::RelayFile;
 use super::files::RelayFiles;
 use super::index::{is_safe_file_name, order};
+use super::partial::Partial;
 use super::received::Received;
 use super::resent::{Resent, Sent};
 use super::sync::{Syncer, Written};
 use crate::binlog::checksum::{self, Checksum};
 use crate::binlog::format::FormatDescription;
-use crate::binlog::frame::filler;
 use crate::binlog::header::{HEADER_LEN, Header};
 use crate::binlog::kind;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
@@ -38,19 +39,6 @@ use crate::source::{EventBatch, Frame, fits_dump_command};
 /// Largest distance between our offset and the low half of the source's that counts as a gap; beyond it the source is
 /// behind us.
 const MAX_GAP: u32 = 0x7fff_ffff;
-
-/// Where the common header keeps `log_pos`.
-const LOG_POS_FIELD: std::ops::Range<usize> = 13..17;
-
-/// An event larger than a batch, arriving in pieces.
-#[derive(Debug)]
-struct Partial {
-    header: Header,
-    crc: crc32fast::Hasher,
-    /// The last bytes seen, at most four: they may be the checksum.
-    tail: Vec<u8>,
-    received: u64,
-}
 
 /// Where the source says it is, beyond what was written.
 #[derive(Debug, Clone, Default)]
@@ -465,13 +453,7 @@ impl RelayWriter {
             if !self.passing {
                 self.place(&header)?;
             }
-            let (crc, tail) = (crc32fast::Hasher::new(), Vec::with_capacity(8));
-            self.partial = Some(Partial {
-                header,
-                crc,
-                tail,
-                received: 0,
-            });
+            self.partial = Some(Partial::new(header));
         }
         let Some(partial) = &mut self.partial else {
             return Err(Error::new(
@@ -499,44 +481,12 @@ impl RelayWriter {
             partial.finish(self.checksum)?;
             file.event_complete();
             self.heard.idle = false;
-            if partial.header.timestamp != 0 {
-                self.heard.timestamp = partial.header.timestamp;
+            if partial.header().timestamp != 0 {
+                self.heard.timestamp = partial.header().timestamp;
             }
             self.received
-                .event(&partial.header, None, || file.whole_end())?;
+                .event(partial.header(), None, || file.whole_end())?;
             self.partial = None;
-        }
-        Ok(())
-    }
-}
-
-impl Partial {
-    /// Feeds the checksum with all but the last bytes, which may be the checksum itself.
-    fn take(&mut self, bytes: &[u8], checksum: Checksum) {
-        self.received += bytes.len() as u64;
-        self.tail.extend_from_slice(bytes);
-        let body = self.tail.len().saturating_sub(checksum.len());
-        if let Some((head, _)) = self.tail.split_at_checked(body) {
-            self.crc.update(head);
-            self.tail.drain(..body);
-        }
-    }
-
-    fn finish(&mut self, checksum: Checksum) -> Result<()> {
-        if self.received != u64::from(self.header.event_size) {
-            return Err(Error::corrupt(format!(
-                "an event of {} bytes claims {} bytes",
-                self.received, self.header.event_size
-            )));
-        }
-        if checksum == Checksum::Crc32 {
-            let stored = self
-                .tail
-                .first_chunk::<4>()
-                .map(|bytes| u32::from_le_bytes(*bytes));
-            if stored != Some(self.crc.clone().finalize()) {
-                return Err(Error::corrupt("an event's CRC32 is wrong"));
-            }
         }
         Ok(())
     }
@@ -557,46 +507,4 @@ fn unclear_place(file: &str) -> Error {
              moment"
         ),
     )
-}
-
-/// Bytes of the smallest event: a header and its checksum.
-fn smallest_event(checksum: Checksum) -> u32 {
-    match checksum {
-        Checksum::Off => 19,
-        Checksum::Crc32 => 23,
-    }
-}
-
-fn low_half(offset: u64) -> u32 {
-    u32::try_from(offset & u64::from(u32::MAX)).unwrap_or_default()
-}
-
-/// Appends an ignorable event of `size` bytes; its zeros become a hole in the file.
-fn append_filler(file: &mut RelayFile, size: u64, checksum: Checksum) -> Result<()> {
-    let log_pos = low_half(file.offset() + size);
-    let event = filler(low_half(size), 0, log_pos, checksum)?;
-    let zeros = event.len() - HEADER_LEN - checksum.len();
-    let (head, rest) = event.split_at_checked(HEADER_LEN).unwrap_or_default();
-    file.append(head);
-    file.skip_zeros(zeros as u64)?;
-    file.append(rest.get(zeros..).unwrap_or_default());
-    file.event_complete();
-    Ok(())
-}
-
-/// The FORMAT_DESCRIPTION as the file's own: the dump thread zeroes `log_pos` when it starts in the middle
-/// (MySQL `rpl_binlog_sender.cc`, `send_format_description_event`). It carries a CRC32 whatever the file's other
-/// events do, since MySQL 5.6.1 and MariaDB 5.3; where those have none, the dump thread leaves the old sum in place.
-fn rebuilt_format_description(header: &Header, event: &[u8]) -> Result<Vec<u8>> {
-    let mut bytes = event.to_vec();
-    if header.log_pos != 0 {
-        return Ok(bytes);
-    }
-    let log_pos = header.event_size.wrapping_add(low_half(FIRST_EVENT_OFFSET));
-    if let Some(field) = bytes.get_mut(LOG_POS_FIELD) {
-        field.copy_from_slice(&log_pos.to_le_bytes());
-    }
-    bytes.truncate(bytes.len().saturating_sub(Checksum::Crc32.len()));
-    checksum::seal(&mut bytes, Checksum::Crc32)?;
-    Ok(bytes)
 }

@@ -15,8 +15,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::binlog::position::Position;
-use crate::config::limits::{LAG_CAUSE_S, LARGE_TRANSACTION_BYTES, LARGE_TRANSACTION_ROWS};
-use crate::dispatch::progress::{LaneProgress, LaneState};
+use crate::config::limits::{
+    LAG_CAUSE_S, LAG_LOCK_WAIT, LARGE_TRANSACTION_BYTES, LARGE_TRANSACTION_ROWS,
+};
+use crate::dispatch::progress::LaneProgress;
 use crate::dispatch::state::ApplierStatus;
 use crate::relay::files::RelayRoom;
 use crate::relay::io_state::{IoPhase, IoStatus};
@@ -104,8 +106,11 @@ impl Observed<'_> {
 
     /// Whether a lane of this run has got the lock that the last one waited for in vain.
     fn has_lock(&self) -> bool {
+        // A server's locks are met by the first rows that are sent, which are a batch at most.
+        let sent = 2 * MYSQL_TARGET_BATCH_ROWS_MAX as u64;
         self.lanes.iter().any(|lane| {
-            lane.state() == LaneState::Applying || lane.commits.load(Ordering::Relaxed) > 0
+            lane.open_rows.load(Ordering::Relaxed) > sent
+                || lane.commits.load(Ordering::Relaxed) > 0
         })
     }
 
@@ -114,7 +119,7 @@ impl Observed<'_> {
         let behind = self.behind().filter(|behind| *behind >= LAG_CAUSE_S)?;
         let received = self.receive_lag().unwrap_or_default();
         Some(
-            if self.any(|lane| lane.state() == LaneState::WaitingForTarget) {
+            if self.any(|lane| lane.waited_for_target() >= Some(LAG_LOCK_WAIT)) {
                 "lock in the target"
             } else if self.any(|lane| lane.searches.load(Ordering::Relaxed)) {
                 "table without a key"
@@ -151,6 +156,7 @@ impl Observed<'_> {
 mod tests {
     use super::*;
     use crate::checkpoint::Checkpoint;
+    use crate::dispatch::progress::LaneState;
     use std::time::Instant;
 
     const NOW: u64 = 1_800_000_000;
@@ -277,7 +283,8 @@ mod tests {
             ("relay log disk full", |s| s.room.disk_full = true),
             ("lock in the target", |s| s.applier.target_busy = true),
             ("lock in the target", |s| {
-                s.lane.set_state(LaneState::WaitingForTarget)
+                s.lane
+                    .set_waiting_since(Instant::now().checked_sub(LAG_LOCK_WAIT))
             }),
             ("table without a key", |s| {
                 s.lane.searches.store(true, Ordering::Relaxed)
@@ -295,6 +302,14 @@ mod tests {
             s.end.offset = 100 << 20;
         });
         assert_eq!(received.observed().cause(), Some("large transaction"));
+        // Each transaction takes a lock, and mostly gets it at once.
+        let begins = Scene::with(|s| s.lane.set_state(LaneState::WaitingForTarget));
+        assert_eq!(begins.observed().cause(), Some("apply speed"));
+        let goes_on = Scene::with(|s| {
+            s.applier.target_busy = true;
+            s.lane.open_rows.store(10_000, Ordering::Relaxed);
+        });
+        assert_eq!(goes_on.observed().cause(), Some("apply speed"));
         // A small one with much behind it.
         let whole = Scene::with(|s| {
             s.applier.open = Some((Position::new("b.000001", 4), AGO_100));

@@ -160,7 +160,10 @@ impl Target for SqliteTarget {
 /// Removes a database file and its companions; the file itself goes last, so that a crash leaves it recognisable. Nobody knows in
 /// which order a power loss keeps that: the file says itself that it is dropped, whatever becomes of its WAL.
 fn remove_database(path: &Path) -> Result<()> {
-    store::empty_wal(path)?;
+    if let Err(error) = store::empty_wal(path) {
+        // On a full disk, say; its removal makes room.
+        tracing::warn!(path = %path.display(), error = %error.full_text(), "a dropped database keeps its WAL until it is removed");
+    }
     let mut shm = path.as_os_str().to_owned();
     shm.push("-shm");
     for name in [store::wal_path(path), shm.into(), path.to_owned()] {
