@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::binlog::position::Position;
 use crate::config::limits::{
     LAG_CAUSE_S, LAG_LOCK_WAIT, LARGE_TRANSACTION_BYTES, LARGE_TRANSACTION_ROWS,
+    MYSQL_TARGET_BATCH_ROWS_MAX,
 };
 use crate::dispatch::progress::LaneProgress;
 use crate::dispatch::state::ApplierStatus;
