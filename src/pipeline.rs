@@ -239,6 +239,7 @@ impl Pipeline {
             workers: self.config.workers,
             until: self.until.clone(),
             cut_short: Vec::new(),
+            has_begun: false,
             is_full: false,
             published: self.published.clone(),
             stop: CancellationToken::new(),

@@ -265,9 +265,7 @@ fn what_is_removed_by_hand_is_missed(flavor: Flavor) {
     });
     assert!(files(&replica).0.contains(&needed), "{:?}", files(&replica));
     drop(running);
-    for entry in fs::read_dir(replica.target_dir()).unwrap() {
-        fs::remove_file(entry.unwrap().path()).unwrap();
-    }
+    fs::remove_dir_all(replica.target_dir()).unwrap();
     replica.run_until_caught_up();
     assert_equal(&server, &replica.target_dir());
 }

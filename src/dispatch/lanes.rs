@@ -252,7 +252,12 @@ impl Lanes {
         }
         let mut batch = std::mem::take(&mut handle.batch);
         let weight = batch.weight();
-        batch.share = Some(self.budget.take(weight)?);
+        // What waits in the queue of a lane that has failed is given back only when the lanes are closed.
+        let failed = || self.context.stop.is_failed();
+        let share = self
+            .budget
+            .take_unless(weight, SEND_CHECK_INTERVAL, failed)?;
+        batch.share = Some(share);
         let handle = self.handle(lane)?;
         handle
             .progress

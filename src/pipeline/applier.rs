@@ -51,6 +51,8 @@ pub(super) struct Applier {
     pub(super) published: Published,
     /// Starts of transactions that the source never finished, or rolled back.
     pub(super) cut_short: Vec<Position>,
+    /// The target had a watermark once.
+    pub(super) has_begun: bool,
     /// The last run ended on a full disk.
     pub(super) is_full: bool,
     /// Ends it.
@@ -77,7 +79,10 @@ impl Applier {
                     }
                 }
                 Err(error) => {
-                    self.keep_what_is_whole();
+                    // A target that is not as it was left is let alone.
+                    if !matches!(error.kind(), ErrorKind::Target | ErrorKind::Io) {
+                        self.keep_what_is_whole();
+                    }
                     state.set_error(&error, unix_now());
                     break Err(error);
                 }
@@ -197,6 +202,13 @@ impl Applier {
     fn begin(&mut self) -> Result<Option<Watermark>> {
         let known = self.target.watermark()?;
         let is_known = known.is_some();
+        if !is_known && self.has_begun {
+            return Err(Error::new(
+                ErrorKind::Target,
+                "the target's watermark is gone: it was removed while replication runs; put the target back as it was, or \
+                 remove all of it to start afresh, and start again",
+            ));
+        }
         let mut from = known.unwrap_or_else(|| Watermark::new(self.from.clone()));
         if from.at.position.file.is_empty() {
             let Some(file) = self.first_file() else {
@@ -204,9 +216,11 @@ impl Applier {
             };
             from.at.position.file = file;
         } else if is_known {
+            self.has_begun = true;
             return Ok(Some(from));
         }
         self.target.set_watermark(&from)?;
+        self.has_begun = true;
         self.from = from.at.clone();
         Ok(Some(from))
     }
