@@ -81,6 +81,7 @@ fn inline_key(column: &ColumnDef, kind: Option<IndexKind>) -> TableElement {
         name: None,
         parts: vec![part],
         if_not_exists: false,
+        hash: false,
     })
 }
 

@@ -203,6 +203,8 @@ pub struct KeyDef {
     pub parts: Vec<KeyPart>,
     /// IF NOT EXISTS.
     pub if_not_exists: bool,
+    /// USING HASH.
+    pub hash: bool,
 }
 
 /// A foreign key as written.

@@ -34,7 +34,12 @@ pub(super) fn add_key(table: &mut Table, key: &KeyDef) -> Result<()> {
         .name
         .clone()
         .unwrap_or_else(|| made_up_name(table, &parts));
-    table.indexes.push(Index { name, kind, parts });
+    table.indexes.push(Index {
+        name,
+        kind,
+        parts,
+        hash: key.hash,
+    });
     Ok(())
 }
 
@@ -215,5 +220,6 @@ pub(super) fn add_foreign_key_index(table: &mut Table, key: &ForeignKeyDef, cont
         name,
         kind: IndexKind::Plain,
         parts,
+        hash: false,
     });
 }

@@ -6,7 +6,7 @@ use super::alter_session::AlterSession;
 use super::default::literal;
 use super::name::quote_text;
 use crate::schema::effect::implicit_default;
-use crate::schema::table::{Collation, Column, ColumnType, same_name};
+use crate::schema::table::{Collation, Column, ColumnType, DefaultValue, same_name};
 
 /// What becomes of a column's values.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,14 +50,27 @@ pub(super) fn conversion(
     if is_timestamp && !session.strict {
         return needs_source("gets times in place of NULL".to_owned());
     }
+    if matches!(after.ty, ColumnType::Vector { .. }) {
+        // MariaDB writes zeros, MySQL nothing.
+        return needs_source("gets a vector in place of NULL".to_owned());
+    }
     let value = match &converted {
         Expression(value) => value.as_str(),
         _ => x,
     };
     Expression(format!(
         "coalesce({value}, {})",
-        literal(&implicit_default(&after.ty), &after.ty)
+        literal(&in_place_of_null(&after.ty), &after.ty)
     ))
+}
+
+/// What a value that was NULL becomes where NULL is no longer allowed: for an ENUM no label at all, not the first one as where an
+/// INSERT gives none.
+fn in_place_of_null(ty: &ColumnType) -> DefaultValue {
+    match ty {
+        ColumnType::Enum { .. } => DefaultValue::Literal(String::new()),
+        _ => implicit_default(ty),
+    }
 }
 
 /// `None` where only the server knows.

@@ -1,0 +1,232 @@
+//! Statements through the whole pipeline, with rows between them: the source is a real server, and at the end everything is
+//! compared with it, definitions and rows.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use relaylite::schema::collation;
+use relaylite::schema::ddl::{self, SqlContext, Statement};
+use relaylite::schema::table::Table;
+
+use super::rows::some_rows;
+use super::{context_of, definition_difference};
+use crate::support::compare::{
+    assert_database_equal, assert_equal, database_path, databases, files, open,
+};
+use crate::support::relaylite::Replica;
+use crate::support::server::{Server, Session};
+
+/// Why a table may be set aside: what docs/limits.md says that only the source knows.
+const STATED: [&str; 9] = [
+    " changes rows that no row event names",
+    "only the source knows what this ALTER makes of the stored rows",
+    "columns that come from a query are learnt from the source",
+    "not valid in its session's charset",
+    "NEEDS_MORE",
+    "NEEDS_MORE",
+    "NEEDS_MORE",
+    "NEEDS_MORE",
+    "NEEDS_MORE",
+];
+
+/// A server that runs statements of a corpus.
+pub(super) struct Replay {
+    server: Server,
+    session: Session,
+    number: u64,
+    accepted: usize,
+    refused: usize,
+    changing: usize,
+}
+
+impl Replay {
+    pub(super) fn on(server: Server) -> Self {
+        let session = server.client();
+        Self {
+            server,
+            session,
+            number: 0,
+            accepted: 0,
+            refused: 0,
+            changing: 0,
+        }
+    }
+
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    pub(super) fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// A new session; what the last one had open is gone.
+    pub(super) fn new_session(&mut self, setup: &str) {
+        self.session = self.server.client();
+        self.session.exec(setup);
+    }
+
+    /// The session's own settings, which decide what a statement names.
+    fn context(&mut self) -> Option<SqlContext> {
+        let rows = self
+            .session
+            .query_strings("SELECT ifnull(DATABASE(), ''), @@sql_mode");
+        let (database, modes) = (rows[0][0].clone()?, rows[0][1].clone()?);
+        let bit = |mode: &str, bit: u64| u64::from(modes.contains(mode)) << bit;
+        Some(SqlContext {
+            sql_mode: bit("ANSI_QUOTES", 2) | bit("NO_BACKSLASH_ESCAPES", 20),
+            ..context_of(self.server.flavor(), self.server.version(), &database)
+        })
+    }
+
+    /// Runs a statement, once more without the rows of its tables where they are in its way. Where it changes tables, each gets
+    /// some rows afterwards.
+    pub(super) fn run(&mut self, sql: &str) -> Result<(), String> {
+        let context = self.context().unwrap();
+        let statement = ddl::parse(sql, &context).ok();
+        if let Err(error) = self.session.try_exec(sql) {
+            let tables = statement
+                .as_ref()
+                .map(|statement| statement.tables(&context.default_database));
+            for (database, table) in tables.unwrap_or_default() {
+                let name = quoted_name(database, table);
+                let _ = self.session.try_exec(&format!("DELETE FROM {name}"));
+            }
+            if self.session.try_exec(sql).is_err() {
+                self.refused += 1;
+                return Err(error.to_string());
+            }
+        }
+        self.accepted += 1;
+        let Some(statement) = statement.filter(Statement::is_ddl) else {
+            return Ok(());
+        };
+        self.changing += 1;
+        for (database, table) in statement.tables(&context.default_database) {
+            self.fill(database, table);
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, database: &str, table: &str) {
+        let name = quoted_name(database, table);
+        if self
+            .session
+            .try_exec(&format!("SELECT 1 FROM {name} LIMIT 0"))
+            .is_ok()
+        {
+            self.number += 2;
+            some_rows(&mut self.session, database, table, self.number);
+        }
+        // MERGE tables over nothing, engines without a server behind them: nobody can read their rows.
+        if self
+            .session
+            .try_exec(&format!("SELECT 1 FROM {name} LIMIT 1"))
+            .is_err()
+        {
+            let _ = self.session.try_exec(&format!("DROP TABLE {name}"));
+        }
+    }
+
+    /// Replicates it all and compares. Nothing may be set aside but for a stated reason.
+    pub(super) fn finish(self, what: &str) {
+        eprintln!(
+            "{what} on {:?}: {} accepted, {} of them change tables; {} refused",
+            self.server.version(),
+            self.accepted,
+            self.changing,
+            self.refused
+        );
+        let replica = Replica::of(&self.server);
+        let running = replica.follow();
+        replica.wait_for_status("everything applied, or an error", |status| {
+            let (file, pos) = self.server.position();
+            status.number("Last_SQL_Errno") != 0
+                || status.text("Relay_Source_Log_File") == file
+                    && status.number("Exec_Source_Log_Pos") >= pos
+        });
+        let status = replica.status();
+        let mut wrong = Vec::new();
+        if status.text("Replica_SQL_Running") != "Yes" {
+            wrong.push(format!("it stopped: {}", status.text("Last_SQL_Error")));
+        }
+        for line in replica
+            .log()
+            .lines()
+            .filter(|line| line.contains("table set aside"))
+        {
+            if !STATED.iter().any(|reason| line.contains(reason)) {
+                wrong.push(format!("set aside: {line}"));
+            }
+        }
+        if wrong.is_empty() {
+            replica.wait_until_sound();
+        }
+        eprintln!(
+            "Passed_Over_Statements {}",
+            status.number("Passed_Over_Statements")
+        );
+        wrong.extend(self.compare(&replica));
+        assert!(
+            wrong.is_empty(),
+            "{} differ\n{}",
+            wrong.len(),
+            wrong.join("\n\n")
+        );
+        assert_equal(&self.server, &replica.target_dir());
+        drop(running);
+    }
+
+    fn compare(&self, replica: &Replica) -> Vec<String> {
+        let mut session = self.server.client();
+        let target = replica.target_dir();
+        let mut wrong = Vec::new();
+        for database in databases(&mut session) {
+            let compared =
+                AssertUnwindSafe(|| assert_database_equal(&self.server, &target, &database));
+            if let Err(panic) = catch_unwind(compared) {
+                wrong.push(panic.downcast_ref::<String>().cloned().unwrap_or_default());
+            }
+            if !files(&target).iter().any(|(name, _)| *name == database) {
+                continue;
+            }
+            let rows = session.query_strings(&format!(
+                "SELECT default_collation_name FROM information_schema.schemata WHERE schema_name = '{}'",
+                database.replace('\'', "''")
+            ));
+            let Some(Some(inherited)) = rows.first().and_then(|row| row.first()) else {
+                continue;
+            };
+            let inherited = collation::by_name(inherited).unwrap();
+            let context = context_of(self.server.flavor(), self.server.version(), &database);
+            for table in definitions(&database_path(&target, &database)) {
+                let what =
+                    definition_difference(&table, &inherited, &context, &mut session, &database);
+                if let Some(what) = what {
+                    wrong.push(format!("{database}.{}: {what}", table.name));
+                }
+            }
+        }
+        wrong
+    }
+}
+
+/// The definitions that a file of the target has.
+fn definitions(path: &std::path::Path) -> Vec<Table> {
+    let sqlite = open(path);
+    let mut statement = sqlite
+        .prepare("SELECT definition FROM _relaylite_catalog")
+        .unwrap();
+    let rows = statement
+        .query_map([], |row| row.get::<_, String>(0))
+        .unwrap();
+    rows.map(|text| serde_json::from_str(&text.unwrap()).unwrap())
+        .collect()
+}
+
+fn quoted_name(database: &str, table: &str) -> String {
+    format!(
+        "`{}`.`{}`",
+        database.replace('`', "``"),
+        table.replace('`', "``")
+    )
+}
