@@ -43,6 +43,7 @@ mod relay_recovery;
 mod replication;
 mod resync;
 mod semi_sync;
+mod sequences;
 mod servers;
 mod snapshot;
 mod start_positions;

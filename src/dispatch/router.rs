@@ -410,6 +410,7 @@ impl Router {
                 let is_lower =
                     lower != *statement && self.lanes.source().keeps_names_in_lower_case()?;
                 let statement = if is_lower { lower } else { *statement };
+                let query = statement::in_words_of_tables(query, &statement, &context);
                 return self.ddl(step, query, statement, *context);
             }
         }

@@ -41,6 +41,11 @@ fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
+/// Whether an answer to SHOW CREATE TABLE is that of a sequence of MariaDB, which is no table here.
+pub fn is_sequence(text: &str, context: &SqlContext) -> bool {
+    matches!(parse(text, context), Ok(Statement::NoTableChange(_)))
+}
+
 /// The table that an answer to SHOW CREATE TABLE describes. `inherited` is its database's default collation, which
 /// counts only where the answer names none; of `context` only family and version count.
 ///

@@ -59,6 +59,7 @@ pub fn parse(sql: &str, context: &SqlContext) -> Result<Statement> {
     let statement = match family {
         Family::Transaction => transaction::transaction(&mut cursor)?,
         Family::CreateTable => create_table::create_table(&mut cursor)?,
+        Family::ReplaceBySequence => create_table::create_sequence(&mut cursor)?,
         Family::AlterTable => alter_table::alter_table(&mut cursor)?,
         Family::DropTable => rename::drop_tables(&mut cursor)?,
         Family::Truncate => rename::truncate(&mut cursor)?,

@@ -254,6 +254,8 @@ pub struct TableOptions {
     pub engine: Option<String>,
     /// WITH SYSTEM VERSIONING.
     pub system_versioning: bool,
+    /// MariaDB's SEQUENCE: whether the table is a sequence from now on.
+    pub sequence: Option<bool>,
     /// START TRANSACTION: MySQL's CREATE … SELECT, whose rows follow in the same transaction.
     pub start_transaction: bool,
 }

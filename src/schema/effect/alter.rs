@@ -34,12 +34,22 @@ pub(super) fn alter_table(
     let database = alter.table.database(&context.default_database).to_owned();
     let name = alter.table.name.clone();
     let mut changes = Vec::new();
-    match catalog.table(&database, &name) {
-        None => changes.push(Change::NotKnown {
+    let sequence = alter.actions.iter().rev().find_map(|action| match action {
+        AlterAction::Options(options) => options.sequence,
+        _ => None,
+    });
+    match (catalog.table(&database, &name), sequence) {
+        (Some(_), Some(true)) => return Ok(vec![Change::DropTable { database, name }]),
+        (None, Some(false)) => changes.push(Change::Unsupported {
+            database: database.clone(),
+            table: name.clone(),
+            why: "it was a sequence, whose row is not here".to_owned(),
+        }),
+        (None, _) => changes.push(Change::NotKnown {
             database: database.clone(),
             name: name.clone(),
         }),
-        Some(before) => {
+        (Some(before), _) => {
             let (after, origins) = altered(&before, alter, &database, context, catalog)
                 .map_err(|error| error.at_table(&database, &name))?;
             if *before != after {
