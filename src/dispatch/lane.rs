@@ -9,6 +9,7 @@
 //! Owns its [`Lane`]; takes one of the workers while it has something to do and gives it back while it waits.
 
 mod aside;
+mod by_statement;
 mod copy;
 mod sequence;
 
@@ -253,6 +254,7 @@ impl LaneWorker {
                 Ok(())
             }
             Item::SetAside(mark) => self.set_aside(mark),
+            Item::ByStatement(change) => self.by_statement(change),
             Item::Copy(copy, step) => self.copy_step(copy, step),
             Item::Ddl(task) => self.ddl(task).map_err(|error| at_ddl(error, task)),
             Item::DdlInside(task) => self

@@ -197,6 +197,15 @@ pub fn named_table(query: &Query, format: &FormatDescription) -> Option<(String,
     Some((database, table.name))
 }
 
+/// The one table whose rows a statement changes, with its database, where that can be told.
+pub fn changed_table(query: &Query, format: &FormatDescription) -> Option<(String, String)> {
+    let context = context_of(query, format);
+    let mut scratch = String::new();
+    let table = ddl::changed_table(text_of(query, &mut scratch).ok()?, &context)?;
+    let database = table.database(&query.database).to_owned();
+    Some((database, table.name))
+}
+
 /// Whether a statement's first words, which are ASCII in every charset of a session, say that it changes no table.
 fn changes_no_table(sql: &[u8], context: &SqlContext) -> bool {
     let family = ddl::classify(&String::from_utf8_lossy(sql), context);

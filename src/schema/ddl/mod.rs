@@ -31,7 +31,7 @@ mod transaction;
 pub use classify::{Family, classify};
 pub use context::{Flavor, SqlContext};
 pub(in crate::schema) use key::PRIMARY;
-pub use named::named_table;
+pub use named::{changed_table, named_table};
 pub use statement::{Statement, TableName};
 
 use crate::error::{Error, ErrorKind, Result};

@@ -38,7 +38,10 @@ pub(super) fn alter_table(
         AlterAction::Options(options) => options.sequence,
         _ => None,
     });
+    let rows_change = unnamed_row_changes(alter, (&database, &name), context);
     match (catalog.table(&database, &name), sequence) {
+        // Its definition comes with its rows.
+        _ if !rows_change.is_empty() => changes.extend(rows_change),
         (Some(_), Some(true)) => return Ok(vec![Change::DropTable { database, name }]),
         (None, Some(false)) => changes.push(Change::Unsupported {
             database: database.clone(),
@@ -63,30 +66,6 @@ pub(super) fn alter_table(
             }
         }
     }
-    for action in &alter.actions {
-        let why = match action {
-            AlterAction::PartitionRows { what, .. } => *what,
-            AlterAction::DropSystemVersioning => "DROP SYSTEM VERSIONING",
-            _ => continue,
-        };
-        let why = format!("{why} changes rows that no row event names");
-        changes.push(Change::Unsupported {
-            database: database.clone(),
-            table: name.clone(),
-            why: why.clone(),
-        });
-        if let AlterAction::PartitionRows {
-            with: Some(other), ..
-        } = action
-        {
-            let database = other.database(&context.default_database).to_owned();
-            changes.push(Change::Unsupported {
-                database,
-                table: other.name.clone(),
-                why,
-            });
-        }
-    }
     let renamed = alter.actions.iter().rev().find_map(|action| match action {
         AlterAction::RenameTable(to) => Some(to),
         _ => None,
@@ -104,6 +83,40 @@ pub(super) fn alter_table(
         }
     }
     Ok(changes)
+}
+
+/// What changes rows that no row event names, and only the source knows which.
+fn unnamed_row_changes(
+    alter: &AlterTable,
+    (database, name): (&str, &str),
+    context: &SqlContext,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for action in &alter.actions {
+        let why = match action {
+            AlterAction::PartitionRows { what, .. } => *what,
+            AlterAction::DropSystemVersioning => "DROP SYSTEM VERSIONING",
+            _ => continue,
+        };
+        let why = format!("{why} changes rows that no row event names");
+        changes.push(Change::Unsupported {
+            database: database.to_owned(),
+            table: name.to_owned(),
+            why: why.clone(),
+        });
+        if let AlterAction::PartitionRows {
+            with: Some(other), ..
+        } = action
+        {
+            let database = other.database(&context.default_database).to_owned();
+            changes.push(Change::Unsupported {
+                database,
+                table: other.name.clone(),
+                why,
+            });
+        }
+    }
+    changes
 }
 
 /// The new definition, and where its columns come from.
@@ -155,12 +168,16 @@ fn altered(
     let origins = slots
         .iter()
         .zip(&after.columns)
-        .map(|(slot, column)| origin(slot, column, before))
+        .map(|(slot, column)| origin(slot, column, before, &after))
         .collect();
     Ok((after, origins))
 }
 
-fn origin(slot: &Slot, column: &Column, before: &Table) -> ColumnOrigin {
+fn origin(slot: &Slot, column: &Column, before: &Table, after: &Table) -> ColumnOrigin {
+    let is_of_period = after
+        .system_period
+        .as_ref()
+        .is_some_and(|period| column.name == period.start || column.name == period.end);
     match slot
         .from
         .and_then(|from| Some((from, before.columns.get(from)?)))
@@ -169,10 +186,7 @@ fn origin(slot: &Slot, column: &Column, before: &Table) -> ColumnOrigin {
             from,
             converted: is_converted(old, column),
         },
-        None if before.system_period.is_none()
-            && column.invisible
-            && column.name.starts_with("row_") =>
-        {
+        None if is_of_period => {
             let reason = "the source says since when rows are in force".to_owned();
             ColumnOrigin::New {
                 fill: Fill::NeedsSource(reason),
