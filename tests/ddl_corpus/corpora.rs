@@ -5,10 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::pipeline::Replay;
-use super::{SCENARIO, SETUP, clauses, everyday, fixtures, mysql_tests, tables_for, without_syncs};
+use super::{
+    SCENARIO, SETUP, clauses, everyday, fixtures, mysql_tests, statements_in, tables_for,
+    without_syncs,
+};
 use crate::support::server::{Builder, Flavor, Server};
 
-on_all!(everyday_statements, all_clauses, public_corpora);
+on_all!(
+    everyday_statements,
+    all_clauses,
+    more_statements,
+    public_corpora
+);
 
 fn builder(flavor: Flavor) -> Builder {
     Server::builder(flavor)
@@ -52,6 +60,18 @@ fn all_clauses(flavor: Flavor) {
         }
     }
     replay.finish("clauses");
+}
+
+fn more_statements(flavor: Flavor) {
+    let mut replay = Replay::on(without_syncs(builder(flavor)));
+    replay.session().exec(SETUP);
+    replay.new_session("USE d; SET SESSION sql_mode = ''; SET innodb_strict_mode = 0");
+    for sql in statements_in("pipeline.sql") {
+        if let Err(error) = replay.run(&sql) {
+            eprintln!("refused: {error}: {sql}");
+        }
+    }
+    replay.finish("more statements");
 }
 
 /// Statements of the public corpora that a server must not run here, by how they begin, and why.

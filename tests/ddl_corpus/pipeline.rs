@@ -13,10 +13,10 @@ use crate::support::compare::{
     assert_database_equal, assert_equal, database_path, databases, files, open,
 };
 use crate::support::relaylite::Replica;
-use crate::support::server::{Server, Session};
+use crate::support::server::{REPL_USER, Server, Session};
 
 /// Why a table may be set aside: what docs/limits.md says that only the source knows.
-const STATED: [&str; 7] = [
+const STATED: [&str; 8] = [
     " changes rows that no row event names",
     "only the source knows what this ALTER makes of the stored rows",
     "columns that come from a query are learnt from the source",
@@ -25,6 +25,7 @@ const STATED: [&str; 7] = [
     ", which is not known",
     "it was a sequence",
     "its history is kept by transaction numbers",
+    "it cannot be followed crash-safely",
 ];
 
 /// A server that runs statements of a corpus.
@@ -155,6 +156,9 @@ impl Replay {
             self.changing,
             self.refused
         );
+        // Tables of engines without transactions are read afresh under a lock.
+        self.server
+            .exec(&format!("GRANT LOCK TABLES ON *.* TO {REPL_USER}"));
         let replica = Replica::of(&self.server);
         let running = replica.follow();
         replica.wait_for_status("everything applied, or an error", |status| {

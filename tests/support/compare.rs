@@ -122,6 +122,11 @@ pub(crate) fn files(target: &Path) -> Vec<(String, PathBuf)> {
 
 fn name_in(path: &Path) -> Option<String> {
     let sql = "SELECT name FROM _relaylite_database WHERE NOT dropped";
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // The file of a dropped database goes at some moment.
+    if Connection::open_with_flags(path, flags).is_err() && !path.exists() {
+        return None;
+    }
     let name = open(path).query_row(sql, [], |row| row.get(0));
     name.optional()
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()))

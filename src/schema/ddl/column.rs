@@ -35,6 +35,7 @@ pub(super) fn column_body(
         default: None,
         on_update: false,
         auto_increment: false,
+        not_null_implied: false,
         generated: None,
         invisible: false,
         compressed: false,
@@ -100,8 +101,10 @@ fn ends(cursor: &Cursor<'_>) -> bool {
 fn value_option(cursor: &mut Cursor<'_>, column: &mut ColumnDef) -> Result<bool> {
     if cursor.eat_words(&["NOT", "NULL"]) {
         column.nullable = Some(false);
+        column.not_null_implied = false;
     } else if cursor.eat_word("NULL") {
         column.nullable = Some(true);
+        column.not_null_implied = false;
     } else if cursor.eat_word("DEFAULT") {
         column.default = Some(default_value(cursor)?);
     } else if cursor.eat_words(&["ON", "UPDATE"]) {
@@ -111,6 +114,8 @@ fn value_option(cursor: &mut Cursor<'_>, column: &mut ColumnDef) -> Result<bool>
         column.on_update = true;
     } else if cursor.eat_word("AUTO_INCREMENT") {
         column.auto_increment = true;
+        column.not_null_implied = column.nullable != Some(false);
+        column.nullable = Some(false);
     } else if cursor.eat_word("COLLATE") {
         let name = charset_name(cursor)?;
         if let Some(charset) = charset_of(&mut column.ty) {

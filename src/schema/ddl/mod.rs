@@ -32,6 +32,7 @@ pub use classify::{Family, classify};
 pub use context::{Flavor, SqlContext};
 pub(in crate::schema) use key::PRIMARY;
 pub use named::{changed_table, named_table};
+pub use partition::CONVERT_TABLE;
 pub use statement::{Statement, TableName};
 
 use crate::error::{Error, ErrorKind, Result};

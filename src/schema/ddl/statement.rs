@@ -180,6 +180,8 @@ pub struct ColumnDef {
     pub on_update: bool,
     /// AUTO_INCREMENT, SERIAL.
     pub auto_increment: bool,
+    /// NOT NULL was not said, but follows from AUTO_INCREMENT; a NULL behind that takes it back.
+    pub not_null_implied: bool,
     /// AS ( … ).
     pub generated: Option<Generated>,
     /// INVISIBLE.

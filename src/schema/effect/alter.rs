@@ -13,9 +13,10 @@ use super::resolve::{collation, converted, recollated};
 use super::versioning::{add_versioning, extend_keys, make_not_null};
 use super::{Catalog, Change};
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::ddl::CONVERT_TABLE;
 use crate::schema::ddl::context::SqlContext;
 use crate::schema::ddl::statement::{AlterAction, AlterTable, CharsetSpec, ColumnDef, ColumnPlace};
-use crate::schema::table::{Collation, Column, Table, same_name};
+use crate::schema::table::{Collation, Column, ColumnType, Table, same_name};
 
 /// A column on its way into the new definition.
 pub(super) struct Slot {
@@ -105,10 +106,17 @@ fn unnamed_row_changes(
             why: why.clone(),
         });
         if let AlterAction::PartitionRows {
-            with: Some(other), ..
+            what,
+            with: Some(other),
         } = action
         {
             let database = other.database(&context.default_database).to_owned();
+            if *what == CONVERT_TABLE {
+                // It is a partition from now on.
+                let name = other.name.clone();
+                changes.push(Change::DropTable { database, name });
+                continue;
+            }
             changes.push(Change::Unsupported {
                 database,
                 table: other.name.clone(),
@@ -127,9 +135,14 @@ fn altered(
     context: &SqlContext,
     catalog: &dyn Catalog,
 ) -> Result<(Table, Vec<ColumnOrigin>)> {
+    // DEFAULT is the collation of the table's database on MariaDB, and of the session's default one on MySQL.
+    let of = match context.is_mariadb() || context.default_database.is_empty() {
+        true => database,
+        false => context.default_database.as_str(),
+    };
     let database_collation = || {
         catalog
-            .database_collation(database)
+            .database_collation(of)
             .unwrap_or_else(|| context.server_collation())
     };
     let (default, convert) = collations(before, &alter.actions, database_collation, context)?;
@@ -361,16 +374,23 @@ impl ColumnChange<'_> {
                 },
                 _ => continue,
             };
-            if from.is_some() {
-                slots.retain(|slot| slot.from != from);
-            }
-            let slot = Slot {
-                column: self.changed(def)?,
-                from,
+            // What moves is changed already, also by what other actions say of it.
+            let place_now = slots
+                .iter()
+                .position(|slot| from.is_some() && slot.from == from);
+            let slot = match place_now {
+                Some(at) => slots.remove(at),
+                None => Slot {
+                    column: self.changed(def)?,
+                    from,
+                },
             };
             match place {
                 None => slots.push(slot),
-                Some(ColumnPlace::First) => slots.insert(0, slot),
+                Some(ColumnPlace::First) => {
+                    let behind = usize::from(slots.first().is_some_and(is_generated_key));
+                    slots.insert(behind, slot);
+                }
                 Some(ColumnPlace::After(name)) => {
                     let at = slots
                         .iter()
@@ -383,26 +403,31 @@ impl ColumnChange<'_> {
         Ok(())
     }
 
-    /// The rule for the first TIMESTAMP counts the columns that the statement writes out.
+    /// The rule for the first TIMESTAMP means the first one of the table as it is from now on, if the statement writes it out.
     fn promote(&self, slots: &mut [Slot]) {
-        for action in self.actions {
-            let (AlterAction::AddColumn { column: def, .. }
-            | AlterAction::ChangeColumn { column: def, .. }) = action
-            else {
-                continue;
-            };
-            let slot = slots.iter_mut().find(|slot| slot.column.name == def.name);
-            let Some(slot) = slot else { continue };
-            let is_timestamp = matches!(
-                slot.column.ty,
-                crate::schema::table::ColumnType::Timestamp { .. }
-            );
-            if is_timestamp {
-                promote_first_timestamp(std::iter::once((def, &mut slot.column)), self.context);
-                return;
+        let mut timestamps = slots
+            .iter_mut()
+            .filter(|slot| matches!(slot.column.ty, ColumnType::Timestamp { .. }));
+        let Some(first) = timestamps.next() else {
+            return;
+        };
+        let def = self.actions.iter().find_map(|action| match action {
+            AlterAction::AddColumn { column: def, .. }
+            | AlterAction::ChangeColumn { column: def, .. } => {
+                (def.name == first.column.name).then_some(def)
             }
+            _ => None,
+        });
+        if let Some(def) = def {
+            promote_first_timestamp(std::iter::once((def, &mut first.column)), self.context);
         }
     }
+}
+
+/// MySQL's generated invisible primary key stays in front of all others.
+fn is_generated_key(slot: &Slot) -> bool {
+    let column = &slot.column;
+    column.name == "my_row_id" && column.invisible && column.auto_increment
 }
 
 /// Columns that the server made for system versioning stay behind all others.
