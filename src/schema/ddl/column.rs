@@ -53,7 +53,21 @@ pub(super) fn column_body(
             return Err(cursor.error("a column option"));
         }
     }
+    if cursor.context.is_mariadb() {
+        keep_primary(extras);
+    }
     Ok(column)
+}
+
+/// A column that MariaDB makes the primary key gets no unique key as well.
+fn keep_primary(extras: &mut Vec<TableElement>) {
+    let kind = |element: &TableElement| match element {
+        TableElement::Key(key) => Some(key.kind),
+        _ => None,
+    };
+    if extras.iter().any(|element| kind(element) == Some(None)) {
+        extras.retain(|element| kind(element) != Some(Some(IndexKind::Unique)));
+    }
 }
 
 fn serial_type() -> TypeSpec {
