@@ -14,6 +14,10 @@ pub const RELAY_BEFORE_SYNC: &str = "relay.before_sync";
 pub const RELAY_SYNCED: &str = "relay.synced";
 /// Before a semi-synchronous acknowledgement is sent.
 pub const ACK_BEFORE_SEND: &str = "ack.before_send";
+/// Before a range of rows of a table that is rebuilt is copied; asked by [`is_held`] only.
+pub const ALTER_COPYING: &str = "alter.copying";
+/// Behind a range of rows of a table that is rebuilt.
+pub const ALTER_COPIED: &str = "alter.copied";
 /// Before a lane commits rows and checkpoint.
 pub const LANE_BEFORE_COMMIT: &str = "lane.before_commit";
 /// Behind that commit, before anybody is told.
@@ -47,6 +51,19 @@ pub const COMPILED_IN: bool = cfg!(debug_assertions);
 #[cfg(debug_assertions)]
 pub fn hit(name: &str) {
     armed::hit(name);
+}
+
+/// Whether a test holds this place: for a thread that has to look about while it is held.
+#[cfg(debug_assertions)]
+pub fn is_held(name: &str) -> bool {
+    armed::is_held(name)
+}
+
+/// No, in a build that is not for tests.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn is_held(_name: &str) -> bool {
+    false
 }
 
 /// Nothing, in a build that is not for tests.
@@ -120,6 +137,12 @@ mod armed {
             }
             Action::Hold(path) => hold(path),
         }
+    }
+
+    pub(super) fn is_held(name: &str) -> bool {
+        armed()
+            .filter(|armed| armed.name == name)
+            .is_some_and(|armed| matches!(&armed.action, Action::Hold(path) if path.exists()))
     }
 
     fn hold(path: &Path) {

@@ -94,7 +94,7 @@ const KEY_BYTES_MAX: u32 = 3072;
 /// Bytes of a column in a key, where they matter.
 fn key_bytes(ty: &ColumnType) -> u32 {
     match ty {
-        ColumnType::Text { .. } | ColumnType::Blob { .. } => u32::MAX,
+        ColumnType::Text { .. } | ColumnType::Blob { .. } | ColumnType::Geometry { .. } => u32::MAX,
         ColumnType::Char { length, collation } | ColumnType::VarChar { length, collation } => {
             text_bytes(*length, collation)
         }

@@ -30,6 +30,7 @@ use super::quarantine;
 use super::row_writer::RowWriter;
 use super::session::Session;
 use crate::apply::quarantine::{SetAside, is_of_one_table};
+use crate::apply::work::{Work, WorkInHand};
 use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
 use crate::checkpoint::Checkpoint;
 use crate::config::limits;
@@ -55,6 +56,7 @@ pub(super) struct MysqlLane {
     /// Of which schema generation `definitions` are.
     generation: u64,
     writer: RowWriter,
+    work: Arc<WorkInHand>,
 }
 
 impl MysqlLane {
@@ -72,6 +74,7 @@ impl MysqlLane {
             failed: false,
             definitions: HashMap::new(),
             writer: RowWriter::new(database),
+            work: Arc::default(),
         };
         lane.connect()?;
         Ok(lane)
@@ -244,7 +247,11 @@ impl MysqlLane {
         // Also gives up every metadata lock, which the statement would wait for.
         self.connection()?
             .query("COMMIT", "noting a DDL statement")?;
+        let table = passage.table().unwrap_or_default();
+        self.work
+            .begin(Work::new("waiting for the source's statement", table));
         let result = passage.run(&mut worker, progress);
+        self.work.end();
         worker.close();
         self.shared.schema_changed();
         result.map(|()| DdlOutcome::Done)
@@ -327,6 +334,10 @@ impl MysqlLane {
 }
 
 impl Lane for MysqlLane {
+    fn show_work(&mut self, work: Arc<WorkInHand>) {
+        self.work = work;
+    }
+
     fn checkpoint(&self) -> Option<Checkpoint> {
         self.checkpoint.clone()
     }
