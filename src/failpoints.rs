@@ -18,6 +18,12 @@ pub const ACK_BEFORE_SEND: &str = "ack.before_send";
 pub const ALTER_COPYING: &str = "alter.copying";
 /// Behind a range of rows of a table that is rebuilt.
 pub const ALTER_COPIED: &str = "alter.copied";
+/// Before a table read afresh takes its place on a MySQL target; its rows are committed.
+pub const COPY_BEFORE_SWAP: &str = "copy.before_swap";
+/// The former table is dropped, and the new one has not its name yet.
+pub const COPY_HALF_SWAPPED: &str = "copy.half_swapped";
+/// The new table has its name, and is still marked as set aside.
+pub const COPY_SWAPPED: &str = "copy.swapped";
 /// Before a lane commits rows and checkpoint.
 pub const LANE_BEFORE_COMMIT: &str = "lane.before_commit";
 /// Behind that commit, before anybody is told.

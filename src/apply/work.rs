@@ -21,6 +21,8 @@ pub struct Work {
     pub rows: Option<u64>,
     /// Steps that one row takes, where rows are not counted one by one.
     pub steps_per_row: Option<u64>,
+    /// Nothing is done now: somebody else has a lock that is needed.
+    pub waits: bool,
 }
 
 impl Work {
@@ -31,6 +33,15 @@ impl Work {
             table: table.to_owned(),
             rows: None,
             steps_per_row: None,
+            waits: false,
+        }
+    }
+
+    /// Work that waits for somebody else's lock.
+    pub fn waiting(what: &'static str, table: &str) -> Self {
+        Self {
+            waits: true,
+            ..Self::new(what, table)
         }
     }
 }

@@ -75,7 +75,7 @@ pub fn fits(table: &Table, map: &impl WireTable) -> Result<()> {
 
 /// Unique keys that MariaDB keeps by a hash, because they are too long for an index: each has a hidden BIGINT column behind all
 /// others, which row images hold too.
-fn hashed_keys(table: &Table) -> usize {
+pub fn hashed_keys(table: &Table) -> usize {
     let is_long = |index: &&Index| {
         let columns = index.parts.iter().map(|part| match part {
             KeyPart::Column { name, .. } => {

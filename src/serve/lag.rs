@@ -105,21 +105,19 @@ impl Observed<'_> {
     fn slowness(&self) -> Option<&'static str> {
         let behind = self.behind().filter(|behind| *behind >= LAG_CAUSE_S)?;
         let received = self.receive_lag().unwrap_or_default();
-        Some(
-            if self.any(|lane| lane.state() == LaneState::WaitingForTarget) {
-                "lock in the target"
-            } else if self.any(|lane| self.is_long(lane)) {
-                "long statement"
-            } else if self.any(|lane| lane.searches.load(Ordering::Relaxed)) {
-                "table without a key"
-            } else if self.is_large_transaction() {
-                "large transaction"
-            } else if self.caught_up || received > behind - received {
-                "network"
-            } else {
-                "apply speed"
-            },
-        )
+        Some(if self.any(waits_for_target) {
+            "lock in the target"
+        } else if self.any(|lane| self.is_long(lane)) {
+            "long statement"
+        } else if self.any(|lane| lane.searches.load(Ordering::Relaxed)) {
+            "table without a key"
+        } else if self.is_large_transaction() {
+            "large transaction"
+        } else if self.caught_up || received > behind - received {
+            "network"
+        } else {
+            "apply speed"
+        })
     }
 
     fn any(&self, seen: impl Fn(&LaneProgress) -> bool) -> bool {
@@ -143,6 +141,11 @@ impl Observed<'_> {
         received_bytes >= LARGE_TRANSACTION_BYTES
             || self.any(|lane| lane.open_rows.load(Ordering::Relaxed) >= LARGE_TRANSACTION_ROWS)
     }
+}
+
+fn waits_for_target(lane: &LaneProgress) -> bool {
+    let waits = || lane.work.done().is_some_and(|done| done.work.waits);
+    lane.state() == LaneState::WaitingForTarget || waits()
 }
 
 #[cfg(test)]
@@ -276,6 +279,8 @@ mod tests {
         };
         assert_eq!(cause_at(since), Some("table without a key"));
         assert_eq!(cause_at(since + LAG_CAUSE_S), Some("long statement"));
+        scene.lane.work.begin(Work::waiting("waiting", "t"));
+        assert_eq!(cause_at(since), Some("lock in the target"));
         scene.lane.work.end();
         assert_eq!(cause_at(since + LAG_CAUSE_S), Some("table without a key"));
     }

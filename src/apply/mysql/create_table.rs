@@ -28,7 +28,17 @@ pub(super) fn create(worker: &mut Connection, database: &str, table: &Table) -> 
         ),
         doing,
     )?;
-    let collation = &table.collation;
+    create_database(worker, database, &table.collation)?;
+    let result = worker.query(&statement(database, table, worker.server.mariadb), doing);
+    result.map_err(|error| error.at_table(database, &table.name))
+}
+
+/// Makes a database where there is none.
+pub(super) fn create_database(
+    worker: &mut Connection,
+    database: &str,
+    collation: &Collation,
+) -> Result<()> {
     worker.query(
         &format!(
             "CREATE DATABASE IF NOT EXISTS {} CHARACTER SET {} COLLATE {}",
@@ -36,14 +46,12 @@ pub(super) fn create(worker: &mut Connection, database: &str, table: &Table) -> 
             collation.charset,
             collation.name
         ),
-        doing,
-    )?;
-    let result = worker.query(&statement(database, table, worker.server.mariadb), doing);
-    result.map_err(|error| error.at_table(database, &table.name))
+        "making a database that it did not have",
+    )
 }
 
 /// The text.
-fn statement(database: &str, table: &Table, mariadb: bool) -> String {
+pub(super) fn statement(database: &str, table: &Table, mariadb: bool) -> String {
     let mut lines: Vec<String> = table.columns.iter().map(|c| column(c, mariadb)).collect();
     if !table.primary_key.is_empty() {
         lines.push(format!("PRIMARY KEY {}", key_parts(&table.primary_key)));
@@ -240,6 +248,15 @@ fn key_parts(parts: &[KeyPart]) -> String {
         })
         .collect();
     format!("({})", parts.join(", "))
+}
+
+/// A foreign key of a table of `database`, as a table of another database spells it.
+pub(super) fn foreign_key_in(key: &ForeignKey, database: &str) -> String {
+    let parent = key.parent_database.clone();
+    foreign_key(&ForeignKey {
+        parent_database: parent.or_else(|| Some(database.to_owned())),
+        ..key.clone()
+    })
 }
 
 fn foreign_key(key: &ForeignKey) -> String {

@@ -22,6 +22,7 @@ use std::time::Duration;
 use super::Shared;
 use super::checkpoint::{self, Intent};
 use super::connection::Connection;
+use super::copy::CopyInProgress;
 use super::create_table;
 use super::ddl::{self, Passage, Progress};
 use super::definition::{self, Definition};
@@ -29,6 +30,7 @@ use super::lock::{self, Role};
 use super::quarantine;
 use super::row_writer::RowWriter;
 use super::session::Session;
+use super::shadow::{self, Shadow};
 use crate::apply::quarantine::{SetAside, is_of_one_table};
 use crate::apply::work::{Work, WorkInHand};
 use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
@@ -40,8 +42,8 @@ use crate::schema::table::Table;
 
 /// The lane of one database on a MySQL target.
 pub(super) struct MysqlLane {
-    database: String,
-    shared: Arc<Shared>,
+    pub(super) database: String,
+    pub(super) shared: Arc<Shared>,
     session: Option<Session>,
     checkpoint: Option<Checkpoint>,
     /// The DDL statement that was begun and has no checkpoint behind it yet, by this life or an earlier one: the row
@@ -49,14 +51,18 @@ pub(super) struct MysqlLane {
     intent: Option<Intent>,
     open: bool,
     /// Whether the open transaction holds rows, sent or waiting.
-    dirty: bool,
+    pub(super) dirty: bool,
     /// Whether something failed, so that only `rollback` may come next.
     failed: bool,
     definitions: HashMap<String, Arc<Definition>>,
     /// Of which schema generation `definitions` are.
     generation: u64,
-    writer: RowWriter,
-    work: Arc<WorkInHand>,
+    pub(super) writer: RowWriter,
+    pub(super) work: Arc<WorkInHand>,
+    /// Tables that are being read afresh, by name.
+    pub(super) copies: HashMap<String, CopyInProgress>,
+    /// Shadows that were given up in the open transaction.
+    pub(super) discarded: Vec<Shadow>,
 }
 
 impl MysqlLane {
@@ -75,8 +81,14 @@ impl MysqlLane {
             definitions: HashMap::new(),
             writer: RowWriter::new(database),
             work: Arc::default(),
+            copies: HashMap::new(),
+            discarded: Vec::new(),
         };
         lane.connect()?;
+        let shared = lane.shared.clone();
+        let reader = lane.connection()?;
+        shadow::clean_up(reader, || shared.connect(), database)?;
+        reader.query("COMMIT", "ending a read")?;
         Ok(lane)
     }
 
@@ -114,7 +126,7 @@ impl MysqlLane {
     }
 
     /// Runs `work` and remembers a failure.
-    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub(super) fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.failed {
             return Err(Error::new(
                 ErrorKind::Internal,
@@ -126,7 +138,7 @@ impl MysqlLane {
         result
     }
 
-    fn session_and_writer(&mut self) -> Result<(&mut Session, &mut RowWriter)> {
+    pub(super) fn session_and_writer(&mut self) -> Result<(&mut Session, &mut RowWriter)> {
         match &mut self.session {
             Some(session) => Ok((session, &mut self.writer)),
             None => Err(lost_connection()),
@@ -136,6 +148,9 @@ impl MysqlLane {
     /// The definition of a table, read from the target when it is not known.
     fn definition(&mut self, name: &str) -> Result<Option<Arc<Definition>>> {
         self.forget_old_definitions();
+        if let Some(copy) = self.copies.get(name) {
+            return Ok(Some(copy.definition.clone()));
+        }
         if let Some(known) = self.definitions.get(name) {
             return Ok(Some(Arc::clone(known)));
         }
@@ -210,6 +225,7 @@ impl MysqlLane {
             self.intent = None;
         }
         self.end_transaction();
+        self.drop_discarded();
         Ok(())
     }
 
@@ -324,6 +340,9 @@ impl MysqlLane {
 
     /// The target's own definition of a table, as others read it.
     fn known_table(&mut self, name: &str) -> Result<Option<Arc<Table>>> {
+        if let Some(copy) = self.copies.get(name) {
+            return Ok(Some(copy.source.clone()));
+        }
         if !self.open {
             self.fresh_session()?;
         }

@@ -26,6 +26,7 @@
 mod batch;
 mod checkpoint;
 mod connection;
+mod copy;
 mod create_table;
 mod ddl;
 mod definition;
@@ -34,6 +35,7 @@ mod lock;
 mod quarantine;
 mod row_writer;
 mod session;
+mod shadow;
 mod statement;
 mod value;
 
@@ -61,6 +63,8 @@ struct Shared {
     connector: Connector,
     /// The connection that holds the target's lock.
     keeper: Mutex<Option<Connection>>,
+    /// Held while a copy with foreign keys takes its table's place.
+    swapping: Mutex<()>,
     /// Counts DDL, so that every lane forgets the definitions it read before.
     generation: AtomicU64,
 }
@@ -75,6 +79,7 @@ impl MysqlTarget {
         let shared = Arc::new(Shared {
             connector: Connector::new(config),
             keeper: Mutex::new(None),
+            swapping: Mutex::new(()),
             generation: AtomicU64::new(0),
         });
         shared.with_keeper(|keeper| {

@@ -3,18 +3,13 @@
 //! A statement that these servers refuse takes back what itself has done; the transaction stays open. What takes back the
 //! whole transaction (a deadlock, a lost connection) is no error of one table.
 
-use std::sync::Arc;
-
 use mysql_async::Value;
 
 use super::checkpoint::NAME;
 use super::connection::Connection;
 use super::lane::MysqlLane;
-use crate::apply::copy::TableCopy;
 use crate::apply::quarantine::{QuarantineStore, SetAside};
-use crate::error::{Error, ErrorKind, Result};
-use crate::schema::table::Table;
-use crate::snapshot::SnapshotRows;
+use crate::error::Result;
 
 type Row = (String, u16, String, String, u64, u64, u8);
 
@@ -87,31 +82,4 @@ impl QuarantineStore for MysqlLane {
         self.forgive(table);
         Ok(())
     }
-}
-
-/// Tables cannot be read afresh into a MySQL target yet.
-impl TableCopy for MysqlLane {
-    fn begin_copy(&mut self, _table: Table) -> Result<Arc<Table>> {
-        Err(unsupported())
-    }
-
-    fn copy_rows(&mut self, _table: &Arc<Table>, _rows: &SnapshotRows) -> Result<()> {
-        Err(unsupported())
-    }
-
-    fn end_copy(&mut self, _name: &str) -> Result<()> {
-        Err(unsupported())
-    }
-
-    fn abandon_copy(&mut self, _name: &str) -> Result<()> {
-        Ok(())
-    }
-}
-
-fn unsupported() -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        "a MySQL target cannot take in a table that is read afresh yet; stop relaylite, copy the table with mysqldump \
-         and begin behind its position",
-    )
 }
