@@ -16,6 +16,7 @@ on_both!(
     every_kind_of_table_can_be_read_afresh,
     what_cannot_be_replaced_is_said,
     images_may_be_minimal,
+    children_go_with_a_parent_that_is_set_aside,
 );
 
 const BROKEN: [&str; 3] = ["d.by_int", "d.by_pair", "d.no_key"];
@@ -374,6 +375,36 @@ fn what_cannot_be_replaced_is_said(flavor: Flavor) {
     scene.target.exec("DROP TRIGGER d.own");
     scene.resync(&["d.other"]);
     scene.resync(&BROKEN);
+    scene.assert_same();
+}
+
+/// What the source does to children while their parent's changes are passed over, the target's own keys do not do.
+fn children_go_with_a_parent_that_is_set_aside(flavor: Flavor) {
+    let silent = ["--innodb-native-foreign-keys=ON"];
+    let arg = silent.first().filter(|_| flavor == Flavor::MySql);
+    let (scene, _running) = Scene::new(flavor, 100, arg.copied());
+    scene.resync(&BROKEN);
+    scene
+        .target
+        .exec("SET foreign_key_checks = 0; DELETE FROM d.parent WHERE id = 1");
+    scene.server.exec("UPDATE d.parent SET v = 9 WHERE id = 1");
+    scene.replica.wait_until_caught_up(&scene.server);
+    assert!(
+        scene
+            .replica
+            .status()
+            .set_aside()
+            .contains(&"d.parent".to_owned())
+    );
+    scene
+        .server
+        .exec("DELETE FROM d.parent WHERE id = 2; INSERT INTO d.other VALUES (5, 5)");
+    scene.replica.wait_until_caught_up(&scene.server);
+    assert_eq!(scene.replica.status().set_aside(), ["d.child", "d.parent"]);
+    scene.resync(&["d.parent", "d.child"]);
+    scene.assert_same();
+    scene.server.exec("DELETE FROM d.parent WHERE id = 3");
+    scene.replica.wait_until_caught_up(&scene.server);
     scene.assert_same();
 }
 

@@ -55,6 +55,8 @@ pub(super) struct MysqlLane {
     /// Whether something failed, so that only `rollback` may come next.
     failed: bool,
     definitions: HashMap<String, Arc<Definition>>,
+    /// Children by foreign keys that act, by their parent.
+    pub(super) dependents: HashMap<String, Vec<String>>,
     /// Of which schema generation `definitions` are.
     generation: u64,
     pub(super) writer: RowWriter,
@@ -79,6 +81,7 @@ impl MysqlLane {
             dirty: false,
             failed: false,
             definitions: HashMap::new(),
+            dependents: HashMap::new(),
             writer: RowWriter::new(database),
             work: Arc::default(),
             copies: HashMap::new(),
@@ -171,10 +174,11 @@ impl MysqlLane {
     }
 
     /// DDL of any lane may have changed what this lane knows.
-    fn forget_old_definitions(&mut self) {
+    pub(super) fn forget_old_definitions(&mut self) {
         let generation = self.shared.generation();
         if generation != self.generation {
             self.definitions.clear();
+            self.dependents.clear();
             self.writer.forget_tables();
             self.generation = generation;
         }
@@ -312,10 +316,10 @@ impl MysqlLane {
     }
 
     /// Works on the marks, in the open transaction.
-    pub(super) fn with_marks(
+    pub(super) fn with_marks<T>(
         &mut self,
-        work: impl FnOnce(&mut Connection, &str) -> Result<()>,
-    ) -> Result<()> {
+        work: impl FnOnce(&mut Connection, &str) -> Result<T>,
+    ) -> Result<T> {
         let database = self.database.clone();
         self.guarded(|lane| work(lane.connection()?, &database))
     }
