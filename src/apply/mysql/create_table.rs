@@ -23,7 +23,7 @@ pub(super) fn create(worker: &mut Connection, database: &str, table: &Table) -> 
     let doing = "making a table that it did not have";
     worker.query(
         &format!(
-            "SET SESSION sql_mode = '', foreign_key_checks = 0, lock_wait_timeout = {LOCK_WAIT_S}, \
+            "SET SESSION sql_mode = '', time_zone = '+00:00', foreign_key_checks = 0, lock_wait_timeout = {LOCK_WAIT_S}, \
              character_set_client = utf8mb4, character_set_connection = utf8mb4"
         ),
         doing,

@@ -31,6 +31,7 @@ use super::quarantine;
 use super::row_writer::RowWriter;
 use super::session::Session;
 use super::shadow::{self, Shadow};
+use super::unsure;
 use crate::apply::quarantine::{SetAside, is_of_one_table};
 use crate::apply::work::{Work, WorkInHand};
 use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
@@ -408,6 +409,12 @@ impl Lane for MysqlLane {
         };
         if tables.iter().any(is_aside) {
             return self.guarded(|lane| lane.run_ddl_on_stale_tables(ddl));
+        }
+        if let Some(name) = unsure::candidate(ddl, &self.database)
+            && let Ok(Some(table)) = self.known_table(name)
+            && let Some(error) = unsure::reason(ddl, table)
+        {
+            return Err(error);
         }
         self.guarded(|lane| lane.run_ddl(ddl))
     }

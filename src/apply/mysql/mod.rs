@@ -37,6 +37,7 @@ mod row_writer;
 mod session;
 mod shadow;
 mod statement;
+mod unsure;
 mod value;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -76,7 +76,7 @@ fn set_up(worker: &mut Connection, database: &str) -> Result<()> {
     lock::take(worker, Role::Ddl, database)?;
     worker.query(
         &format!(
-            "SET SESSION sql_mode = '', foreign_key_checks = 0, lock_wait_timeout = {MYSQL_TARGET_SWAP_WAIT_S}, \
+            "SET SESSION sql_mode = '', time_zone = '+00:00', foreign_key_checks = 0, lock_wait_timeout = {MYSQL_TARGET_SWAP_WAIT_S}, \
              character_set_client = utf8mb4, character_set_connection = utf8mb4"
         ),
         "setting up a session for a copy",
