@@ -24,6 +24,8 @@ pub const COPY_BEFORE_SWAP: &str = "copy.before_swap";
 pub const COPY_HALF_SWAPPED: &str = "copy.half_swapped";
 /// The new table has its name, and is still marked as set aside.
 pub const COPY_SWAPPED: &str = "copy.swapped";
+/// A lane of a new run is open, others may not be.
+pub const LANE_OPENED: &str = "lane.opened";
 /// Before a lane commits rows and checkpoint.
 pub const LANE_BEFORE_COMMIT: &str = "lane.before_commit";
 /// Behind that commit, before anybody is told.
@@ -38,10 +40,11 @@ pub const FAILOVER_DRAINED: &str = "failover.drained";
 pub const FAILOVER_MARKED: &str = "failover.marked";
 
 /// All of them, for the test that goes through each.
-pub const ALL: [&str; 9] = [
+pub const ALL: [&str; 10] = [
     RELAY_BEFORE_SYNC,
     RELAY_SYNCED,
     ACK_BEFORE_SEND,
+    LANE_OPENED,
     LANE_BEFORE_COMMIT,
     LANE_COMMITTED,
     WATERMARK_BEFORE_STORE,

@@ -22,12 +22,12 @@ const REBUILD: &str = "ALTER TABLE d.large MODIFY v VARCHAR(20), ADD f INT DEFAU
 
 /// A table of [`rows`] rows, whose keys have gaps and begin below zero.
 fn large(server: &Server) {
-    server.exec(&format!(
+    server.exec(
         "CREATE DATABASE d; USE d; CREATE TABLE seed (n INT PRIMARY KEY);
          INSERT INTO seed VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9);
          CREATE TABLE large (id BIGINT PRIMARY KEY, v INT, t VARCHAR(30), u INT);
-         CREATE TABLE small (id INT PRIMARY KEY, v INT); INSERT INTO small VALUES (1, 1)"
-    ));
+         CREATE TABLE small (id INT PRIMARY KEY, v INT); INSERT INTO small VALUES (1, 1)",
+    );
     let mut made = 0;
     while made < rows() {
         let until = rows().min(made + 100_000);
