@@ -76,7 +76,7 @@ pub fn fits(table: &Table, map: &impl WireTable) -> Result<()> {
 
 /// Unique keys that MariaDB may keep by a hash, because they are too long for an index or written USING HASH: each has a hidden
 /// BIGINT column behind all others, which row images hold too. Which it does depends on the engine and its row format.
-fn hashed_keys(table: &Table) -> usize {
+pub fn hashed_keys(table: &Table) -> usize {
     let is_hashed = |index: &&Index| {
         let columns = index.parts.iter().map(|part| match part {
             KeyPart::Column { name, .. } => {
@@ -96,7 +96,7 @@ const SHORT_KEY_BYTES: u32 = 767;
 /// Bytes of a column in a key, where they matter.
 fn key_bytes(ty: &ColumnType) -> u32 {
     match ty {
-        ColumnType::Text { .. } | ColumnType::Blob { .. } => u32::MAX,
+        ColumnType::Text { .. } | ColumnType::Blob { .. } | ColumnType::Geometry { .. } => u32::MAX,
         ColumnType::Char { length, collation } | ColumnType::VarChar { length, collation } => {
             text_bytes(*length, collation)
         }

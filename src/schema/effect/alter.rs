@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::alter_key::alter_keys;
 use super::column::{column, default_value, promote_first_timestamp};
 use super::fill::{ColumnOrigin, Fill, fill, is_converted};
-use super::resolve::{collation, converted, recollated};
+use super::resolve::{collation, converted, recollated, relabels};
 use super::versioning::{add_versioning, extend_keys, make_not_null};
 use super::{Catalog, Change};
 use crate::error::{Error, ErrorKind, Result};
@@ -35,6 +35,7 @@ pub(super) fn alter_table(
     let database = alter.table.database(&context.default_database).to_owned();
     let name = alter.table.name.clone();
     let mut changes = Vec::new();
+    let mut relabels_a_column = false;
     let sequence = alter.actions.iter().rev().find_map(|action| match action {
         AlterAction::Options(options) => options.sequence,
         _ => None,
@@ -56,6 +57,11 @@ pub(super) fn alter_table(
         (Some(before), _) => {
             let (after, origins) = altered(&before, alter, &database, context, catalog)
                 .map_err(|error| error.at_table(&database, &name))?;
+            relabels_a_column = before
+                .columns
+                .iter()
+                .filter(|column| !is_written_anew(column, &alter.actions))
+                .any(|column| relabels(&column.ty, &after.collation));
             if *before != after {
                 let database = database.clone();
                 changes.push(Change::AlterTable {
@@ -66,6 +72,14 @@ pub(super) fn alter_table(
                 });
             }
         }
+    }
+    let converts = |action: &AlterAction| matches!(action, AlterAction::ConvertCharset(_));
+    if relabels_a_column && alter.actions.iter().any(converts) {
+        changes.push(Change::Unsupported {
+            database: database.clone(),
+            table: name.clone(),
+            why: format!("{CONVERTED_LABELS} changes rows that no row event names"),
+        });
     }
     let renamed = alter.actions.iter().rev().find_map(|action| match action {
         AlterAction::RenameTable(to) => Some(to),
@@ -127,6 +141,19 @@ fn unnamed_row_changes(
     changes
 }
 
+/// Why a table with labels that are not ASCII cannot follow a change of charset.
+const CONVERTED_LABELS: &str = "CONVERT TO CHARACTER SET of an ENUM or SET";
+
+/// Whether the actions drop a column or write out its definition.
+fn is_written_anew(column: &Column, actions: &[AlterAction]) -> bool {
+    actions.iter().any(|action| match action {
+        AlterAction::DropColumn { name, .. } | AlterAction::ChangeColumn { old: name, .. } => {
+            same_name(name, &column.name)
+        }
+        _ => false,
+    })
+}
+
 /// The new definition, and where its columns come from.
 fn altered(
     before: &Arc<Table>,
@@ -181,12 +208,18 @@ fn altered(
     let origins = slots
         .iter()
         .zip(&after.columns)
-        .map(|(slot, column)| origin(slot, column, before, &after))
+        .map(|(slot, column)| origin(slot, column, before, &after, context))
         .collect();
     Ok((after, origins))
 }
 
-fn origin(slot: &Slot, column: &Column, before: &Table, after: &Table) -> ColumnOrigin {
+fn origin(
+    slot: &Slot,
+    column: &Column,
+    before: &Table,
+    after: &Table,
+    context: &SqlContext,
+) -> ColumnOrigin {
     let is_of_period = after
         .system_period
         .as_ref()
@@ -205,7 +238,9 @@ fn origin(slot: &Slot, column: &Column, before: &Table, after: &Table) -> Column
                 fill: Fill::NeedsSource(reason),
             }
         }
-        None => ColumnOrigin::New { fill: fill(column) },
+        None => ColumnOrigin::New {
+            fill: fill(column, context),
+        },
     }
 }
 
