@@ -139,7 +139,9 @@ impl Lanes {
         // What a killed process committed may not be durable yet, and the watermark relies on it.
         lane.make_durable()?;
         let has_until = checkpoint.as_ref().map(|at| at.position.clone());
-        let progress = Arc::new(LaneProgress::new(database, checkpoint));
+        let stop = self.context.stop.clone();
+        let progress = Arc::new(LaneProgress::new(database, checkpoint, stop));
+        lane.show_work(progress.work.clone());
         let (sender, queue) = bounded(LANE_QUEUE_BATCHES);
         let worker = LaneWorker::new(lane, marks, queue, progress.clone(), self.context.clone());
         let thread = std::thread::Builder::new()

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::stop::StopFlag;
+use crate::apply::work::WorkInHand;
 use crate::checkpoint::Checkpoint;
 
 /// What a lane is doing.
@@ -64,19 +66,23 @@ pub struct LaneProgress {
     pub commits: AtomicU64,
     /// Text values kept as BLOB because they were not valid in their charset, in this run.
     pub invalid_texts: AtomicU64,
+    /// Row events of sequences that were passed over in this run.
+    pub sequence_events: AtomicU64,
     /// Bytes queued and not yet applied.
     pub queued_bytes: AtomicU64,
     /// Row changes of the source transaction that is being applied, so far.
     pub open_rows: AtomicU64,
     /// Whether rows of a table without a key are being looked for.
     pub searches: AtomicBool,
+    /// The statement that takes long.
+    pub work: Arc<WorkInHand>,
     /// Source timestamp of the oldest transaction that is begun and not committed here; 0 when there is none.
     oldest_timestamp: AtomicU64,
 }
 
 impl LaneProgress {
-    /// A lane that starts at `checkpoint`.
-    pub fn new(database: &str, checkpoint: Option<Checkpoint>) -> Self {
+    /// A lane that starts at `checkpoint`; `stop` ends its long statements.
+    pub fn new(database: &str, checkpoint: Option<Checkpoint>, stop: Arc<StopFlag>) -> Self {
         let checkpoint = checkpoint.map(Arc::new);
         Self {
             database: database.to_owned(),
@@ -88,9 +94,11 @@ impl LaneProgress {
             rows: AtomicU64::new(0),
             commits: AtomicU64::new(0),
             invalid_texts: AtomicU64::new(0),
+            sequence_events: AtomicU64::new(0),
             queued_bytes: AtomicU64::new(0),
             open_rows: AtomicU64::new(0),
             searches: AtomicBool::new(false),
+            work: Arc::new(WorkInHand::new(move || stop.gives_up_statements())),
             oldest_timestamp: AtomicU64::new(0),
         }
     }

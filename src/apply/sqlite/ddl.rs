@@ -18,6 +18,7 @@ use super::foreign_keys;
 use super::lane::SqliteLane;
 use super::renamed_keys::{FullName, after_column_rename, after_rename, renamed};
 use super::store;
+use crate::apply::work::Work;
 use crate::apply::{Ddl, DdlOutcome};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::statement::AlterAction;
@@ -25,6 +26,9 @@ use crate::schema::ddl::{Statement, TableName};
 use crate::schema::effect::{self, Change, ColumnOrigin};
 use crate::schema::sqlite::{self, AlterPlan, AlterSession};
 use crate::schema::table::{Collation, Column, Table};
+
+/// A bit of `sql_mode` (MySQL `sql/query_options.h`).
+const NO_AUTO_VALUE_ON_ZERO: u64 = 1 << 19;
 
 /// The definitions in force as the statement sees them: this file's, and those of other databases' files.
 struct View<'a> {
@@ -161,6 +165,7 @@ impl SqliteLane {
             }
             Change::Truncate { database, name } if own(&database) => {
                 if let Some(entry) = self.catalog.get(&name) {
+                    self.work.begin(Work::new("emptying", &name));
                     let sql = format!(
                         "DELETE FROM {}",
                         sqlite::quote_identifier(&entry.sqlite_name)
@@ -200,6 +205,7 @@ impl SqliteLane {
         let Some(entry) = self.catalog.get(name).cloned() else {
             return Ok(());
         };
+        self.work.begin(Work::new("dropping", name));
         let sql = format!(
             "DROP TABLE {}",
             sqlite::quote_identifier(&entry.sqlite_name)
@@ -277,15 +283,19 @@ impl SqliteLane {
             ddl.query.micros,
             ddl.query.time_zone.as_deref(),
         );
+        if self.lacks_numbers(before, &after, origins, &entry.sqlite_name, ddl)? {
+            let what = "only the source knows what this ALTER makes of the stored rows: an AUTO_INCREMENT column gets numbers";
+            return Err(
+                Error::new(ErrorKind::Unsupported, what).at_table(ddl.database, &before.name)
+            );
+        }
         let (alias, name) = (entry.rowid_alias, &entry.sqlite_name);
         let is_empty = self.is_empty(name)?;
         match sqlite::alter_plan(before, &after, origins, name, alias, is_empty, &session) {
             AlterPlan::Statements {
-                sql, rowid_alias, ..
+                steps, rowid_alias, ..
             } => {
-                for sql in sql {
-                    self.connection.execute_batch(&sql)?;
-                }
+                self.run_steps(&steps, &before.name, name)?;
                 let names = new_column_names(before, &after, origins);
                 let table = Arc::new(after);
                 self.catalog.put(
@@ -309,6 +319,44 @@ impl SqliteLane {
             )
             .at_table(ddl.database, &before.name)),
         }
+    }
+
+    /// Whether a column that is AUTO_INCREMENT from now on holds what the server puts numbers in place of: NULL, and 0 but under
+    /// NO_AUTO_VALUE_ON_ZERO.
+    fn lacks_numbers(
+        &self,
+        before: &Table,
+        after: &Table,
+        origins: &[ColumnOrigin],
+        sqlite_name: &str,
+        ddl: &Ddl<'_>,
+    ) -> Result<bool> {
+        let zero_stays = ddl.context.sql_mode & NO_AUTO_VALUE_ON_ZERO != 0;
+        for (column, origin) in after.columns.iter().zip(origins) {
+            let ColumnOrigin::Kept { from, .. } = origin else {
+                continue;
+            };
+            let Some(old) = before.columns.get(*from) else {
+                continue;
+            };
+            if !column.auto_increment || old.auto_increment && (!old.nullable || column.nullable) {
+                continue;
+            }
+            let name = sqlite::quote_identifier(&old.name);
+            let zero = if zero_stays {
+                ""
+            } else {
+                " OR CAST(x AS INTEGER) = 0"
+            };
+            let sql = format!(
+                "SELECT 1 FROM (SELECT {name} AS x FROM {}) WHERE x IS NULL{zero} LIMIT 1",
+                sqlite::quote_identifier(sqlite_name)
+            );
+            if self.connection.prepare(&sql)?.exists([])? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn is_empty(&self, sqlite_name: &str) -> Result<bool> {
@@ -366,8 +414,19 @@ impl SqliteLane {
             "INSERT INTO {} ({list}) VALUES ({marks})",
             sqlite::quote_identifier(&ours.sqlite_name)
         ))?;
+        let count = format!(
+            "SELECT count(*) FROM {}",
+            sqlite::quote_identifier(&theirs.sqlite_name)
+        );
+        let all: i64 = other.query_row(&count, [], |row| row.get(0))?;
+        self.work.begin(Work {
+            rows: u64::try_from(all).ok(),
+            ..Work::new("taking over from another database", &ours.table.name)
+        });
         let mut rows = read.query([])?;
         while let Some(row) = rows.next()? {
+            self.work.check()?;
+            self.work.add_rows(1);
             for at in 0..columns.len() {
                 write.raw_bind_parameter(at + 1, Bound(row.get_ref(at)?))?;
             }

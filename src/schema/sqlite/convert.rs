@@ -51,14 +51,20 @@ pub(super) fn conversion(
     if is_timestamp && !session.strict {
         return needs_source("gets times in place of NULL".to_owned());
     }
+    if matches!(after.ty, ColumnType::Vector { .. }) {
+        // MariaDB writes zeros, MySQL nothing.
+        return needs_source("gets a vector in place of NULL".to_owned());
+    }
     let value = match &converted {
         Expression(value) => value.as_str(),
         _ => x,
     };
-    Expression(format!(
-        "coalesce({value}, {})",
-        literal(&implicit_default(&after.ty), &after.ty)
-    ))
+    let instead = match after.ty {
+        // The value without a label, where a new row would get the first one.
+        ColumnType::Enum { .. } => quote_text(""),
+        _ => literal(&implicit_default(&after.ty), &after.ty),
+    };
+    Expression(format!("coalesce({value}, {instead})"))
 }
 
 /// `None` where only the server knows.
