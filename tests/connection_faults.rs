@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::compare::assert_equal;
-use crate::support::fault_proxy::{Fault, FaultProxy};
+use crate::support::fault_proxy::{Fault, FaultProxy, Way};
 use crate::support::random::{self, Random, budget};
 use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, REPL_PASSWORD, Server};
@@ -76,7 +76,7 @@ fn cut_delayed_corrupted_and_silent_connections(flavor: Flavor) {
             2 => {
                 // Within the stream of events: every one of them has a checksum.
                 wait_until_receiving(&replica);
-                proxy.corrupt_next();
+                proxy.corrupt_next(Way::ToReplica, random.next_u64());
             }
             _ => {
                 proxy.set(Fault::Blackhole);

@@ -13,6 +13,7 @@ mod support;
 
 mod alter_in_two_phases;
 mod cascades;
+mod chaos;
 mod classic_errors;
 mod connection_faults;
 mod crafted_events;

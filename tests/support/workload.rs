@@ -166,14 +166,15 @@ fn send(session: &mut Session, statements: &[String]) -> Outcome {
 fn connect(shared: &Shared) -> Option<Session> {
     let deadline = Instant::now() + WAIT_TIMEOUT;
     while !shared.stop.load(Ordering::Relaxed) {
-        match Session::connect(&shared.url) {
-            Ok(mut session) => {
-                session.exec(
-                    "SET SESSION innodb_lock_wait_timeout = 1, time_zone = '+05:30',
-                     sql_mode = 'ALLOW_INVALID_DATES'",
-                );
-                return Some(session);
-            }
+        let session = Session::connect(&shared.url).and_then(|mut session| {
+            session.try_exec(
+                "SET SESSION innodb_lock_wait_timeout = 1, time_zone = '+05:30',
+                 sql_mode = 'ALLOW_INVALID_DATES'",
+            )?;
+            Ok(session)
+        });
+        match session {
+            Ok(session) => return Some(session),
             Err(error) => assert!(Instant::now() < deadline, "the server stays away: {error}"),
         }
         std::thread::sleep(RECONNECT_INTERVAL);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+use crate::support::gate::Gate;
 use crate::support::random::Random;
 use crate::support::relaylite::wait_for;
 use crate::support::server::{Server, Session};
@@ -17,7 +18,7 @@ const XAER_NOTA: u16 = 1397;
 const PENDING_MAX: usize = 12;
 
 /// Makes a table for XA in each database of the workload.
-pub(super) fn create(server: &Server) {
+pub(crate) fn create(server: &Server) {
     for database in DATABASES {
         server.exec(&format!(
             "CREATE TABLE `{database}`.xa (id INT PRIMARY KEY, v VARCHAR(300), b MEDIUMBLOB, n DECIMAL(20,4))"
@@ -26,13 +27,19 @@ pub(super) fn create(server: &Server) {
 }
 
 /// A thread that works until it is finished.
-pub(super) struct XaWork {
+pub(crate) struct XaWork {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<usize>,
 }
 
 impl XaWork {
-    pub(super) fn start(server: &Server, seed: u64) -> Self {
+    pub(crate) fn start(server: &Server, seed: u64) -> Self {
+        Self::start_between(server, seed, &Arc::default())
+    }
+
+    /// As [`Self::start`], with each step behind `gate`: the source restarts between two steps only.
+    pub(crate) fn start_between(server: &Server, seed: u64, gate: &Arc<Gate>) -> Self {
+        let gate = Arc::clone(gate);
         let stop = Arc::new(AtomicBool::new(false));
         let mut worker = Worker {
             url: server.root_url(),
@@ -43,12 +50,12 @@ impl XaWork {
             next: 0,
         };
         let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || worker.work(&stopped));
+        let thread = std::thread::spawn(move || worker.work(&stopped, &gate));
         Self { stop, thread }
     }
 
     /// Stops it, with what is prepared then decided or left as it is; returns how many were prepared.
-    pub(super) fn finish(self) -> usize {
+    pub(crate) fn finish(self) -> usize {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
     }
@@ -75,9 +82,13 @@ struct Worker {
 }
 
 impl Worker {
-    fn work(&mut self, stop: &AtomicBool) -> usize {
-        let mut prepared = 0;
+    fn work(&mut self, stop: &AtomicBool, gate: &Gate) -> usize {
+        let (mut prepared, mut life) = (0, 0);
         while !stop.load(Ordering::Relaxed) {
+            let entered = gate.enter();
+            if *entered != life {
+                (life, self.session) = (*entered, None);
+            }
             self.prepare();
             prepared += 1;
             // Left alone it can be decided by any session; the session that prepared it can do nothing else before.
