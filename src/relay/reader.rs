@@ -29,6 +29,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct RelayEvent<'a> {
     /// Its header.
     pub header: Header,
+    /// The file that it stands in, which may be another one than that of the event before.
+    pub file: &'a Arc<str>,
     /// Offset of its first byte in the file.
     pub start: u64,
     /// Offset behind its last byte.
@@ -105,11 +107,6 @@ impl RelayReader {
         }
     }
 
-    /// File of the next event.
-    pub fn file_name(&self) -> &Arc<str> {
-        &self.name
-    }
-
     /// The format that the current file declares.
     pub fn format(&self) -> &FormatDescription {
         &self.format
@@ -174,6 +171,7 @@ impl RelayReader {
         self.offset += size as u64;
         Ok(RelayEvent {
             header,
+            file: &self.name,
             start,
             end: start + size as u64,
             bytes,
