@@ -30,6 +30,7 @@ mod fixtures;
 mod lag;
 mod large_transactions;
 mod large_values;
+mod hostile_source;
 mod layers;
 mod mysql_target;
 mod names;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, mem};
 
 use super::damage;
@@ -83,6 +83,7 @@ impl Settings {
         let mut builder = Server::builder(flavor)
             .gtid_mode(self.gtid_mode)
             .arg("--innodb-flush-log-at-trx-commit=1")
+            .arg("--innodb-doublewrite=ON")
             .arg("--sync-binlog=1")
             .arg(format!("--max-binlog-size={}", self.file_bytes))
             .arg(format!("--binlog-row-image={}", self.row_image));
@@ -156,7 +157,7 @@ impl Round {
         let running = Some(replica.follow());
         let gate = Arc::default();
         Self {
-            load: Load::start(&server, seed, None),
+            load: Load::start_paced(&server, seed, None, BETWEEN_TRANSACTIONS),
             xa: XaWork::start_between(&server, seed, &gate),
             ddl: DdlWork::start(&server, seed, &gate),
             random,
@@ -377,8 +378,11 @@ impl Round {
         self.ddl.finish();
         let prepared = self.xa.finish();
         assert!(prepared > 0);
+        let since = Instant::now();
         self.replica.wait_until_caught_up(&self.server);
+        let caught_up = since.elapsed();
         self.replica.wait_until_sound();
+        eprintln!("caught up after {caught_up:?}, sound after {:?}", since.elapsed());
         self.replica.wait_until_caught_up(&self.server);
         let status = self.replica.wait_for_status("no error", |status| {
             status.text("Replica_IO_Running") == "Yes" && status.number("Last_IO_Errno") == 0
@@ -426,6 +430,9 @@ struct DdlWork {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
+
+/// Time between two transactions of a session: the replica is to be beside them most of the time, not behind.
+const BETWEEN_TRANSACTIONS: Duration = Duration::from_millis(12);
 
 /// Time between two statements: what has to be read afresh takes its time, too.
 const BETWEEN_STEPS: Duration = Duration::from_millis(40);

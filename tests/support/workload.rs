@@ -58,16 +58,28 @@ struct Shared {
     stop: AtomicBool,
     done: AtomicU64,
     limit: Option<u64>,
+    pause: Duration,
 }
 
 impl Load {
     /// Starts writing; without `limit` until [`Self::finish`].
     pub(crate) fn start(server: &Server, seed: u64, limit: Option<u64>) -> Self {
+        Self::start_paced(server, seed, limit, Duration::ZERO)
+    }
+
+    /// As [`Self::start`], with a pause between two transactions of a session.
+    pub(crate) fn start_paced(
+        server: &Server,
+        seed: u64,
+        limit: Option<u64>,
+        pause: Duration,
+    ) -> Self {
         let shared = Arc::new(Shared {
             url: server.root_url(),
             stop: AtomicBool::new(false),
             done: AtomicU64::new(0),
             limit,
+            pause,
         });
         let session = |stream| {
             let shared = Arc::clone(&shared);
@@ -129,7 +141,7 @@ fn write(shared: &Shared, mut random: Random) {
             return;
         };
         match send(current, &statements) {
-            Outcome::Done => {}
+            Outcome::Done => std::thread::sleep(shared.pause),
             Outcome::ConnectionLost => session = connect(shared),
         }
     }
