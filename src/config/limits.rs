@@ -155,6 +155,10 @@ pub const MYSQL_CDC_AHEAD_BYTES: usize = 4 << 20;
 /// Seconds between attempts to reach the source, when `connect_retry` is not set.
 pub const CONNECT_RETRY_DEFAULT: u64 = 5;
 
+/// How many times `connect_retry` to wait before the source is asked again whether another replica with our server id
+/// is still there: a minute by default. Two that come back at once would throw each other out for ever.
+pub const DOUBLE_RETRY_FACTOR: u32 = 12;
+
 /// Seconds between heartbeats, when `heartbeat_period` is not set.
 pub const HEARTBEAT_PERIOD_DEFAULT: u64 = 10;
 

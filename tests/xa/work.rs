@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crate::support::gate::Gate;
 use crate::support::random::Random;
@@ -14,6 +15,8 @@ use crate::support::workload::DATABASES;
 
 /// `XAER_NOTA`: no such xid, or its session is not quite gone yet.
 const XAER_NOTA: u16 = 1397;
+/// A crash of the source may lose a prepared transaction, which nobody can decide then.
+const LOST_AFTER: Duration = Duration::from_secs(10);
 /// Prepared transactions that wait at a time, at most.
 const PENDING_MAX: usize = 12;
 
@@ -48,6 +51,7 @@ impl XaWork {
             free: Vec::new(),
             pending: VecDeque::new(),
             next: 0,
+            life: 0,
         };
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || worker.work(&stopped, &gate));
@@ -79,15 +83,17 @@ struct Worker {
     free: Vec<Row>,
     pending: VecDeque<Prepared>,
     next: u64,
+    /// Which life of the source this is, from 0.
+    life: u64,
 }
 
 impl Worker {
     fn work(&mut self, stop: &AtomicBool, gate: &Gate) -> usize {
-        let (mut prepared, mut life) = (0, 0);
+        let mut prepared = 0;
         while !stop.load(Ordering::Relaxed) {
             let entered = gate.enter();
-            if *entered != life {
-                (life, self.session) = (*entered, None);
+            if *entered != self.life {
+                (self.life, self.session) = (*entered, None);
             }
             self.prepare();
             prepared += 1;
@@ -182,13 +188,22 @@ impl Worker {
         let commits = self.random.percent(75);
         let word = if commits { "COMMIT" } else { "ROLLBACK" };
         let sql = format!("XA {word} {}", prepared.xid);
+        let since = Instant::now();
+        let mut is_lost = false;
         wait_for("the prepared transaction", || {
             match self.session().try_exec(&sql) {
                 Ok(()) => true,
-                Err(mysql_async::Error::Server(error)) if error.code == XAER_NOTA => false,
+                Err(mysql_async::Error::Server(error)) if error.code == XAER_NOTA => {
+                    is_lost = self.life > 0 && since.elapsed() > LOST_AFTER;
+                    is_lost
+                }
                 Err(error) => panic!("{sql}: {error}"),
             }
         });
+        if is_lost {
+            eprintln!("the source lost {} in its crash", prepared.xid);
+            return;
+        }
         self.free.extend(if commits {
             prepared.committed
         } else {
