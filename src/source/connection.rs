@@ -137,7 +137,7 @@ impl SourceConnection {
     }
 
     /// Whether a replica with our server id or uuid is registered at the source. This connection is not; false when the
-    /// source does not say.
+    /// source does not say (MariaDB wants REPLICATION MASTER ADMIN for that).
     pub async fn has_our_double(&mut self) -> bool {
         const NEW: &str = "SHOW REPLICAS";
         const OLD: &str = "SHOW SLAVE HOSTS";

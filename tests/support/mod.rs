@@ -35,6 +35,7 @@ macro_rules! on_all {
     };
 }
 
+pub(crate) mod certificates;
 pub(crate) mod compare;
 pub(crate) mod disk;
 pub(crate) mod fault_proxy;
