@@ -414,6 +414,7 @@ impl LaneWorker {
 
     fn make_durable(&mut self) -> Result<()> {
         self.lane.make_durable()?;
+        failpoints::hit(failpoints::LANE_DURABLE);
         self.progress.set_durable();
         Ok(())
     }

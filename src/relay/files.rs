@@ -21,6 +21,7 @@ use crate::binlog::position::Position;
 use crate::config::limits::{RELAY_ROOM_PATIENCE, RELAY_WAIT, ROOM_PROBE_BYTES};
 use crate::disk::check_room;
 use crate::error::{ErrorKind, Result};
+use crate::failpoints;
 
 /// What `st_blocks` counts in, whatever the file system's own block size (POSIX leaves it open, Linux does not).
 const STAT_BLOCK_BYTES: u64 = 512;
@@ -134,6 +135,7 @@ impl RelayFiles {
         let names = state.index.names();
         let gone: Vec<_> = names.iter().take(count).cloned().collect();
         let rest = state.index.without_oldest(count);
+        failpoints::hit(failpoints::PURGE_BEFORE_INDEX);
         let full_disk = match rest.store(&self.directory) {
             Ok(()) => false,
             Err(error) if error.kind() == ErrorKind::DiskFull => true,
@@ -156,9 +158,12 @@ impl RelayFiles {
     }
 
     fn remove_all(&self, names: &[Arc<str>]) -> Result<()> {
-        names
-            .iter()
-            .try_for_each(|name| super::recover::remove(&self.directory, name))
+        failpoints::hit(failpoints::PURGE_BEFORE_REMOVE);
+        names.iter().try_for_each(|name| {
+            super::recover::remove(&self.directory, name)?;
+            failpoints::hit(failpoints::PURGE_REMOVED);
+            Ok(())
+        })
     }
 
     /// Whether they take more than they may.

@@ -372,6 +372,7 @@ impl Dump<'_> {
         }
         failpoints::hit(failpoints::ACK_BEFORE_SEND);
         self.stream.acknowledge(&newest.at).await?;
+        failpoints::hit(failpoints::ACK_SENT);
         self.state.count_ack(&newest);
         Ok(())
     }

@@ -397,6 +397,7 @@ impl Round {
         let mut running = mem::take(&mut self.running).unwrap();
         assert!(!running.has_exited());
         assert_eq!(running.sigterm().0, 0);
+        self.replica.run_until_quiet(&self.server);
         let log = self.replica.log();
         assert!(!log.contains("panicked"), "{}", tail(&log));
         let copy = tempfile::tempdir().unwrap();
