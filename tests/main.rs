@@ -12,6 +12,7 @@
 mod support;
 
 mod alter_in_two_phases;
+mod another_history;
 mod cascades;
 mod chaos;
 mod classic_errors;

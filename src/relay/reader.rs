@@ -18,7 +18,7 @@ use super::end::{Durable, OpenFile, RelayEnd};
 use crate::binlog::checksum::{self, Checksum};
 use crate::binlog::format::FormatDescription;
 use crate::binlog::frame::{Frame, next_frame};
-use crate::binlog::header::Header;
+use crate::binlog::header::{HEADER_LEN, Header};
 use crate::binlog::kind;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, MAGIC, Position};
 use crate::config::limits::RELAY_READ_BYTES;
@@ -250,6 +250,14 @@ pub(super) fn open_file(directory: &Path, name: &Arc<str>) -> Result<(File, Form
     let format =
         read_head(&file).map_err(|error| error.at_pos(name.clone(), FIRST_EVENT_OFFSET))?;
     Ok((file, format))
+}
+
+/// The header of a relay file's first event.
+pub(super) fn head(directory: &Path, name: &Arc<str>) -> Result<Header> {
+    let mut bytes = [0; HEADER_LEN];
+    let file = File::open(directory.join(name.as_ref()))?;
+    file.read_exact_at(&mut bytes, FIRST_EVENT_OFFSET)?;
+    Header::parse(&bytes)
 }
 
 /// A FORMAT_DESCRIPTION has its CRC32 whatever the file's other events have, since there are checksums.
