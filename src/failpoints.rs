@@ -18,6 +18,8 @@ pub const RELAY_PUBLISHED: &str = "relay.published";
 pub const ACK_BEFORE_SEND: &str = "ack.before_send";
 /// Behind it.
 pub const ACK_SENT: &str = "ack.sent";
+/// A lane of a new run is open, others may not be.
+pub const LANE_OPENED: &str = "lane.opened";
 /// Before a lane commits rows and checkpoint.
 pub const LANE_BEFORE_COMMIT: &str = "lane.before_commit";
 /// Behind that commit, before anybody is told.
@@ -40,12 +42,13 @@ pub const FAILOVER_DRAINED: &str = "failover.drained";
 pub const FAILOVER_MARKED: &str = "failover.marked";
 
 /// All of them, for the test that goes through each.
-pub const ALL: [&str; 15] = [
+pub const ALL: [&str; 16] = [
     RELAY_BEFORE_SYNC,
     RELAY_SYNCED,
     RELAY_PUBLISHED,
     ACK_BEFORE_SEND,
     ACK_SENT,
+    LANE_OPENED,
     LANE_BEFORE_COMMIT,
     LANE_COMMITTED,
     LANE_DURABLE,

@@ -28,6 +28,7 @@ mod event_kinds;
 mod failover;
 mod filters;
 mod fixtures;
+mod labels;
 mod lag;
 mod large_transactions;
 mod large_values;

@@ -6,7 +6,7 @@ use super::filter::Filter;
 use crate::binlog::flavor::Flavor;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::xa_id::XaId;
-use crate::decode::charset::Charset;
+use crate::charset::Charset;
 use crate::decode::query::{AlterPhase, Query};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::statement::XaCommand;
