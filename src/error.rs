@@ -75,9 +75,12 @@ impl ErrorKind {
     pub fn retry(self) -> Retry {
         match self {
             Self::Network | Self::TargetBusy | Self::DiskFull | Self::Protocol => Retry::Backoff,
-            Self::Access | Self::Dump | Self::Double | Self::Preflight | Self::Locked | Self::Config => {
-                Retry::Operator
-            }
+            Self::Access
+            | Self::Dump
+            | Self::Double
+            | Self::Preflight
+            | Self::Locked
+            | Self::Config => Retry::Operator,
             _ => Retry::Never,
         }
     }

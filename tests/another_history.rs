@@ -31,7 +31,12 @@ fn rows(server: &Server, ids: std::ops::Range<u32>, value: &str) {
 
 /// Files say in seconds when they were begun.
 fn wait_for_another_second() {
-    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = || {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+    };
     let then = now();
     wait_for("another second", || now() > then);
 }
@@ -50,7 +55,9 @@ fn assert_refused(server: &Server, replica: &Replica, had: &[compare::Checkpoint
     assert_eq!(compare::checkpoints(&replica.target_dir()), had);
     let sqlite = compare::open(&compare::database_path(&replica.target_dir(), "d"));
     let others: u32 = sqlite
-        .query_row("SELECT count(*) FROM t WHERE v = 'other'", [], |row| row.get(0))
+        .query_row("SELECT count(*) FROM t WHERE v = 'other'", [], |row| {
+            row.get(0)
+        })
         .unwrap();
     assert_eq!(others, 0);
     let theirs = server.query_strings("SELECT count(*) FROM d.t WHERE v = 'other'");

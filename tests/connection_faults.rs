@@ -236,8 +236,7 @@ fn a_new_password_comes_from_the_password_file(flavor: Flavor) {
     let file = directory.path().join("password");
     fs::write(&file, format!("{REPL_PASSWORD}\n")).unwrap();
     let proxy = FaultProxy::to(server.port());
-    let replica =
-        replica_through(&proxy).arg(format!("--password-file={}", file.display()));
+    let replica = replica_through(&proxy).arg(format!("--password-file={}", file.display()));
     let mut running = replica.follow();
     replica.wait_until_caught_up(&server);
     server.exec("ALTER USER 'repl'@'%' IDENTIFIED BY 'another-one'");
@@ -247,7 +246,9 @@ fn a_new_password_comes_from_the_password_file(flavor: Flavor) {
     });
     fs::remove_file(&file).unwrap();
     let status = replica.wait_for_status("no file", |status| {
-        status.text("Last_IO_Error").contains("cannot read the password file")
+        status
+            .text("Last_IO_Error")
+            .contains("cannot read the password file")
     });
     assert_eq!(status.text("Replica_IO_Running"), "Connecting");
     fs::write(&file, "another-one").unwrap();
@@ -255,7 +256,10 @@ fn a_new_password_comes_from_the_password_file(flavor: Flavor) {
     replica.wait_until_caught_up(&server);
     assert_equal(&server, &replica.target_dir());
     assert_eq!(replica.status().number("Last_IO_Errno"), 0);
-    assert!(!replica.log().contains("another-one"), "nothing secret is printed");
+    assert!(
+        !replica.log().contains("another-one"),
+        "nothing secret is printed"
+    );
     assert!(!running.has_exited());
 }
 
@@ -273,7 +277,10 @@ fn a_certificate_expires_and_is_renewed(flavor: Flavor) {
     let proxy = FaultProxy::to(server.port());
     let replica = replica_through(&proxy)
         .arg("--ssl-mode=verify_identity")
-        .arg(format!("--ssl-ca={}", certificates.path("ca.pem").display()));
+        .arg(format!(
+            "--ssl-ca={}",
+            certificates.path("ca.pem").display()
+        ));
     let running = replica.follow();
     replica.wait_until_caught_up(&server);
     // MySQL takes none that is over already.

@@ -194,7 +194,10 @@ fn until_the_head_of_the_next_file(flavor: Flavor) {
     command.arg(format!("--until={file}:{end}"));
     assert_eq!(replica.spawn(command).wait(), 0);
     for checkpoint in compare::checkpoints(&replica.target_dir()) {
-        assert_eq!((checkpoint.file.as_str(), checkpoint.pos), (file.as_str(), end));
+        assert_eq!(
+            (checkpoint.file.as_str(), checkpoint.pos),
+            (file.as_str(), end)
+        );
     }
     // Nothing comes twice.
     server.exec("INSERT INTO new.t VALUES (30, 'c')");

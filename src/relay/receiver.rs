@@ -2,7 +2,8 @@
 //!
 //! # Retry
 //! Network trouble is retried every `connect_retry` without end; so is a refused login, because its cure is on the source
-//! and needs no restart here. A refused dump (1236) and a source that cannot serve a replica stop the I/O side: going on
+//! and needs no restart here. Where another replica with our server id took our place, the source is asked seldom whether it
+//! is still there: two that come back at once would throw each other out for ever. A refused dump (1236) and a source that cannot serve a replica stop the I/O side: going on
 //! would need a decision. A damaged event is asked for once more, then stops it too.
 //!
 //! # Threading

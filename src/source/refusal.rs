@@ -228,10 +228,7 @@ mod tests {
             (4052, "A slave with the same server_id is already connected"),
         ] {
             let error = refused(errno, text);
-            assert_eq!(
-                (error.kind(), error.errno()),
-                (ErrorKind::Double, errno)
-            );
+            assert_eq!((error.kind(), error.errno()), (ErrorKind::Double, errno));
             assert!(error.what().contains("another server_id"), "{error}");
             assert!(!error.what().contains("--start"));
         }

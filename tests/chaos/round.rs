@@ -382,7 +382,10 @@ impl Round {
         self.replica.wait_until_caught_up(&self.server);
         let caught_up = since.elapsed();
         self.replica.wait_until_sound();
-        eprintln!("caught up after {caught_up:?}, sound after {:?}", since.elapsed());
+        eprintln!(
+            "caught up after {caught_up:?}, sound after {:?}",
+            since.elapsed()
+        );
         self.replica.wait_until_caught_up(&self.server);
         let status = self.replica.wait_for_status("no error", |status| {
             status.text("Replica_IO_Running") == "Yes" && status.number("Last_IO_Errno") == 0

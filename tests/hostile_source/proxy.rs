@@ -53,6 +53,8 @@ pub(super) enum Attack {
     RandomEvents,
     /// Events whose headers claim another size than they have.
     LyingEvents,
+    /// What a source says whose limit is below an event's size.
+    EventTooLarge,
     /// The source's own events, a bit of some of them changed and their checksums right.
     ChangedEvents,
 }
@@ -370,6 +372,9 @@ impl Attacker<'_> {
                 })
             }
             Attack::HangUp | Attack::ChangedEvents => Ok(()),
+            Attack::EventTooLarge => self.packet(
+                b"\xff\xd4\x04#HY000log event entry exceeded max_allowed_packet; Increase max_allowed_packet on source",
+            ),
             Attack::RandomEvents => self.for_ever(|this| this.event(0)),
             Attack::LyingEvents => self.for_ever(|this| {
                 let lie = [1, 7, 4_000, 1 << 20, 1 << 30, u32::MAX][this.random.size(0..6)];

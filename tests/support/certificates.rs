@@ -77,7 +77,11 @@ impl Certificates {
         std::fs::write(path.join("index.txt"), "").unwrap();
         std::fs::write(path.join("serial.txt"), "1000\n").unwrap();
         std::fs::write(path.join("ext"), "subjectAltName=IP:127.0.0.1\n").unwrap();
-        std::fs::copy(path.join("server-key.pem"), path.join(format!("{name}-key.pem"))).unwrap();
+        std::fs::copy(
+            path.join("server-key.pem"),
+            path.join(format!("{name}-key.pem")),
+        )
+        .unwrap();
         openssl(
             path,
             &format!(
