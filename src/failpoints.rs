@@ -18,6 +18,16 @@ pub const RELAY_PUBLISHED: &str = "relay.published";
 pub const ACK_BEFORE_SEND: &str = "ack.before_send";
 /// Behind it.
 pub const ACK_SENT: &str = "ack.sent";
+/// Before a range of rows of a table that is rebuilt is copied; asked by [`is_held`] only.
+pub const ALTER_COPYING: &str = "alter.copying";
+/// Behind a range of rows of a table that is rebuilt.
+pub const ALTER_COPIED: &str = "alter.copied";
+/// Before a table read afresh takes its place on a MySQL target; its rows are committed.
+pub const COPY_BEFORE_SWAP: &str = "copy.before_swap";
+/// The former table is dropped, and the new one has not its name yet.
+pub const COPY_HALF_SWAPPED: &str = "copy.half_swapped";
+/// The new table has its name, and is still marked as set aside.
+pub const COPY_SWAPPED: &str = "copy.swapped";
 /// A lane of a new run is open, others may not be.
 pub const LANE_OPENED: &str = "lane.opened";
 /// Before a lane commits rows and checkpoint.
@@ -68,6 +78,19 @@ pub const COMPILED_IN: bool = cfg!(debug_assertions);
 #[cfg(debug_assertions)]
 pub fn hit(name: &str) {
     armed::hit(name);
+}
+
+/// Whether a test holds this place: for a thread that has to look about while it is held.
+#[cfg(debug_assertions)]
+pub fn is_held(name: &str) -> bool {
+    armed::is_held(name)
+}
+
+/// No, in a build that is not for tests.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn is_held(_name: &str) -> bool {
+    false
 }
 
 /// Nothing, in a build that is not for tests.
@@ -141,6 +164,12 @@ mod armed {
             }
             Action::Hold(path) => hold(path),
         }
+    }
+
+    pub(super) fn is_held(name: &str) -> bool {
+        armed()
+            .filter(|armed| armed.name == name)
+            .is_some_and(|armed| matches!(&armed.action, Action::Hold(path) if path.exists()))
     }
 
     fn hold(path: &Path) {

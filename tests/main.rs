@@ -34,6 +34,7 @@ mod lag;
 mod large_transactions;
 mod large_values;
 mod layers;
+mod long_statements;
 mod mysql_target;
 mod names;
 mod online_schema_change;

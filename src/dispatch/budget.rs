@@ -4,6 +4,7 @@
 //! [`Budget`] is a counting semaphore: `take` blocks, shares give back when dropped. Stopping wakes everybody.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -78,6 +79,31 @@ impl Budget {
         })
     }
 
+    /// As [`take`](Self::take), for so long; `None` when they did not come.
+    ///
+    /// # Errors
+    /// `Stopped` once [`stop`](Self::stop) was called.
+    pub fn take_within(&self, amount: usize, time: Duration) -> Result<Option<Share>> {
+        let amount = amount.min(self.shared.total);
+        let state = self.shared.lock();
+        let (mut state, _) = self
+            .shared
+            .changed
+            .wait_timeout_while(state, time, |state| !state.stopped && state.free < amount)
+            .unwrap_or_else(PoisonError::into_inner);
+        if state.stopped {
+            return Err(Error::new(ErrorKind::Stopped, "stopped"));
+        }
+        if state.free < amount {
+            return Ok(None);
+        }
+        state.free -= amount;
+        Ok(Some(Share {
+            shared: self.shared.clone(),
+            amount,
+        }))
+    }
+
     /// Units in use.
     pub fn used(&self) -> usize {
         self.shared.total - self.shared.lock().free
@@ -110,6 +136,9 @@ mod tests {
         let big = std::thread::spawn(move || waiting.take(1_000).map(|share| share.amount));
         drop(first);
         assert_eq!(big.join().unwrap().unwrap(), 10);
+        let half = budget.take_within(5, Duration::ZERO).unwrap();
+        assert!(budget.take_within(6, Duration::ZERO).unwrap().is_none());
+        assert_eq!(half.map(|share| share.amount), Some(5));
         assert_eq!(budget.used(), 0);
         budget.stop();
         assert_eq!(budget.take(1).unwrap_err().kind(), ErrorKind::Stopped);

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{SendTimeoutError, Sender, bounded};
 
 use super::batch::{CopyStep, EventBody, Item, LaneBatch};
-use super::budget::Budget;
+use super::budget::{Budget, Share};
 use super::lane::{LaneContext, LaneWorker};
 use super::progress::LaneProgress;
 use super::quarantine::{AsideTable, TableId};
@@ -139,7 +139,9 @@ impl Lanes {
         // What a killed process committed may not be durable yet, and the watermark relies on it.
         lane.make_durable()?;
         let has_until = checkpoint.as_ref().map(|at| at.position.clone());
-        let progress = Arc::new(LaneProgress::new(database, checkpoint));
+        let stop = self.context.stop.clone();
+        let progress = Arc::new(LaneProgress::new(database, checkpoint, stop));
+        lane.show_work(progress.work.clone());
         let (sender, queue) = bounded(LANE_QUEUE_BATCHES);
         let worker = LaneWorker::new(lane, marks, queue, progress.clone(), self.context.clone());
         let thread = std::thread::Builder::new()
@@ -252,7 +254,7 @@ impl Lanes {
         }
         let mut batch = std::mem::take(&mut handle.batch);
         let weight = batch.weight();
-        batch.share = Some(self.budget.take(weight)?);
+        batch.share = Some(self.room_for(weight)?);
         let handle = self.handle(lane)?;
         handle
             .progress
@@ -269,6 +271,18 @@ impl Lanes {
                     }
                     batch = unsent;
                 }
+            }
+        }
+    }
+
+    /// Memory for a batch. What stands in the queue of a lane that has failed is not given back before the run ends, so a
+    /// failure has to be noticed here.
+    fn room_for(&self, weight: usize) -> Result<Share> {
+        loop {
+            match self.budget.take_within(weight, SEND_CHECK_INTERVAL)? {
+                Some(share) => return Ok(share),
+                None if self.context.stop.is_failed() => return Err(stopped()),
+                None => {}
             }
         }
     }

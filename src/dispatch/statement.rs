@@ -207,6 +207,7 @@ fn context_of(query: &Query, format: &FormatDescription) -> SqlContext {
         default_collation_utf8mb4: query.default_collation_utf8mb4,
         character_set_collations: query.character_set_collations.clone(),
         explicit_defaults_for_timestamp: explicit_defaults,
+        time_zone: query.time_zone.clone(),
         ..SqlContext::new(format.flavor, format.version, query.database.as_str())
     }
 }

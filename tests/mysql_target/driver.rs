@@ -284,6 +284,7 @@ pub(crate) fn rows_of(server: &Server, database: &str, table: &str) -> Vec<Vec<O
             }
         })
         .collect();
+    // Sorted here: a server has too little memory to sort large values.
     let mut rows = session.query_strings(&format!(
         "SELECT {} FROM `{database}`.`{table}`",
         names.join(", ")

@@ -3,7 +3,7 @@
 //! # Invariants
 //! The definition is the target's own (`SHOW CREATE TABLE`), not the source's: generated columns are computed by the
 //! target and never written, keys are those that the target can look up. Columns are in the source's order; the
-//! hidden columns behind functional indexes follow them in row images and are left out.
+//! hidden columns behind functional indexes, and those of MariaDB's keys by hash, follow them in row images and are left out.
 
 use std::sync::Arc;
 
@@ -12,8 +12,10 @@ use super::statement::{Finder, Slot, TableSql, quote};
 use super::value;
 use crate::decode::value::Value;
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::check::hashed_keys;
 use crate::schema::ddl::{self, Flavor, SqlContext};
 use crate::schema::effect::{Catalog, Change, effect};
+use crate::schema::sqlite;
 use crate::schema::table::{Collation, Column, ColumnType, IndexKind, KeyPart, Table};
 
 /// MySQL: no such table.
@@ -34,6 +36,8 @@ pub(super) struct Definition {
     hidden_columns: usize,
     /// Whether the target deletes rows by itself when a parent's row goes.
     pub cascades_delete: bool,
+    /// Whether it is a copy on its way: rows that are not there are still to come.
+    pub is_copy: bool,
 }
 
 /// `SHOW CREATE TABLE` of a table; `None` when there is none.
@@ -119,7 +123,8 @@ impl Definition {
         let expressions = table.indexes.iter().flat_map(|index| &index.parts);
         let hidden_columns = expressions
             .filter(|p| matches!(p, KeyPart::Expression(_)))
-            .count();
+            .count()
+            + hashed_keys(&table);
         Self {
             sql: TableSql::new(database, &table.name, &table.columns),
             keys: usable_keys(&table),
@@ -128,8 +133,35 @@ impl Definition {
                 .foreign_keys
                 .iter()
                 .any(|fk| fk.on_delete == "CASCADE"),
+            is_copy: false,
             table,
         }
+    }
+
+    /// Of the shadow of a table that is read afresh; `table` has the table's name.
+    pub(super) fn of_copy(database: &str, shadow: &str, table: Table) -> Self {
+        let sql = TableSql::new(database, shadow, &table.columns);
+        Self {
+            sql,
+            is_copy: true,
+            ..Self::new(database, Arc::new(table))
+        }
+    }
+
+    /// The key by which a row of a copy is told from others.
+    pub(super) fn own_key(&self) -> Option<&[usize]> {
+        self.keys.first().map(Vec::as_slice)
+    }
+
+    /// Whether an UPDATE gives a row another key.
+    pub(super) fn changes_key(&self, before: &[Value<'_>], after: &[Value<'_>]) -> bool {
+        let lookup = sqlite::lookup_keys(&self.table);
+        let mut keys = self.keys.iter().chain(&lookup).flatten();
+        keys.any(|at| {
+            let now = after.get(*at).unwrap_or(&Value::Absent);
+            let was = before.get(*at).unwrap_or(&Value::Absent);
+            *now != Value::Absent && !value::same(was, now)
+        })
     }
 
     /// A column by its position.

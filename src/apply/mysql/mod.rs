@@ -26,6 +26,7 @@
 mod batch;
 mod checkpoint;
 mod connection;
+mod copy;
 mod create_table;
 mod ddl;
 mod definition;
@@ -34,7 +35,9 @@ mod lock;
 mod quarantine;
 mod row_writer;
 mod session;
+mod shadow;
 mod statement;
+mod unsure;
 mod value;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,6 +64,8 @@ struct Shared {
     connector: Connector,
     /// The connection that holds the target's lock.
     keeper: Mutex<Option<Connection>>,
+    /// Held while a copy with foreign keys takes its table's place.
+    swapping: Mutex<()>,
     /// Counts DDL, so that every lane forgets the definitions it read before.
     generation: AtomicU64,
 }
@@ -75,6 +80,7 @@ impl MysqlTarget {
         let shared = Arc::new(Shared {
             connector: Connector::new(config),
             keeper: Mutex::new(None),
+            swapping: Mutex::new(()),
             generation: AtomicU64::new(0),
         });
         shared.with_keeper(|keeper| {

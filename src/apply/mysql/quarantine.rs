@@ -3,18 +3,13 @@
 //! A statement that these servers refuse takes back what itself has done; the transaction stays open. What takes back the
 //! whole transaction (a deadlock, a lost connection) is no error of one table.
 
-use std::sync::Arc;
-
 use mysql_async::Value;
 
 use super::checkpoint::NAME;
 use super::connection::Connection;
 use super::lane::MysqlLane;
-use crate::apply::copy::TableCopy;
 use crate::apply::quarantine::{QuarantineStore, SetAside};
-use crate::error::{Error, ErrorKind, Result};
-use crate::schema::table::Table;
-use crate::snapshot::SnapshotRows;
+use crate::error::Result;
 
 type Row = (String, u16, String, String, u64, u64, u8);
 
@@ -70,6 +65,17 @@ pub(super) fn remove(connection: &mut Connection, database: &str, table: &str) -
         .map(drop)
 }
 
+/// Tables of the database whose keys act on their rows when rows of `table` change.
+fn children(connection: &mut Connection, database: &str, table: &str) -> Result<Vec<String>> {
+    connection.select(
+        "SELECT DISTINCT TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND \
+         UNIQUE_CONSTRAINT_SCHEMA = ? AND REFERENCED_TABLE_NAME = ? AND TABLE_NAME <> ? AND (DELETE_RULE IN ('CASCADE', \
+         'SET NULL') OR UPDATE_RULE IN ('CASCADE', 'SET NULL'))",
+        vec![database.into(), database.into(), table.into(), table.into()],
+        "looking for children of a table that is set aside",
+    )
+}
+
 impl QuarantineStore for MysqlLane {
     fn marks(&mut self) -> Result<Vec<SetAside>> {
         self.read_marks()
@@ -83,35 +89,20 @@ impl QuarantineStore for MysqlLane {
         self.with_marks(|connection, database| remove(connection, database, table))
     }
 
+    /// What the target's own keys would do is not done while changes of the parent are passed over.
+    fn dependents(&mut self, table: &str) -> Result<Vec<String>> {
+        self.forget_old_definitions();
+        if let Some(known) = self.dependents.get(table) {
+            return Ok(known.clone());
+        }
+        let children: Vec<String> =
+            self.with_marks(|connection, database| children(connection, database, table))?;
+        self.dependents.insert(table.to_owned(), children.clone());
+        Ok(children)
+    }
+
     fn recover(&mut self, table: &str) -> Result<()> {
         self.forgive(table);
         Ok(())
     }
-}
-
-/// Tables cannot be read afresh into a MySQL target yet.
-impl TableCopy for MysqlLane {
-    fn begin_copy(&mut self, _table: Table) -> Result<Arc<Table>> {
-        Err(unsupported())
-    }
-
-    fn copy_rows(&mut self, _table: &Arc<Table>, _rows: &SnapshotRows) -> Result<()> {
-        Err(unsupported())
-    }
-
-    fn end_copy(&mut self, _name: &str) -> Result<()> {
-        Err(unsupported())
-    }
-
-    fn abandon_copy(&mut self, _name: &str) -> Result<()> {
-        Ok(())
-    }
-}
-
-fn unsupported() -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        "a MySQL target cannot take in a table that is read afresh yet; stop relaylite, copy the table with mysqldump \
-         and begin behind its position",
-    )
 }

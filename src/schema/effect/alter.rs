@@ -166,12 +166,12 @@ fn altered(
     let origins = slots
         .iter()
         .zip(&after.columns)
-        .map(|(slot, column)| origin(slot, column, before))
+        .map(|(slot, column)| origin(slot, column, before, context))
         .collect();
     Ok((after, origins))
 }
 
-fn origin(slot: &Slot, column: &Column, before: &Table) -> ColumnOrigin {
+fn origin(slot: &Slot, column: &Column, before: &Table, context: &SqlContext) -> ColumnOrigin {
     match slot
         .from
         .and_then(|from| Some((from, before.columns.get(from)?)))
@@ -189,7 +189,9 @@ fn origin(slot: &Slot, column: &Column, before: &Table) -> ColumnOrigin {
                 fill: Fill::NeedsSource(reason),
             }
         }
-        None => ColumnOrigin::New { fill: fill(column) },
+        None => ColumnOrigin::New {
+            fill: fill(column, context),
+        },
     }
 }
 

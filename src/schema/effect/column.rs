@@ -1,6 +1,6 @@
 //! A column as written to a column as the server makes it.
 
-use super::default::normalised;
+use super::default::{in_utc, normalised};
 use super::resolve::column_type;
 use crate::error::Result;
 use crate::schema::ddl::context::SqlContext;
@@ -63,7 +63,12 @@ pub(super) fn default_value(
     match spec {
         DefaultSpec::Value(DefaultValue::Literal(_) | DefaultValue::Bytes(_)) if forgets => None,
         DefaultSpec::Value(value) | DefaultSpec::InParentheses(value) => {
-            Some(normalised(value, ty))
+            Some(match (normalised(value, ty), ty) {
+                (DefaultValue::Literal(text), ColumnType::Timestamp { .. }) => {
+                    DefaultValue::Literal(in_utc(text, context.utc_offset()))
+                }
+                (value, _) => value,
+            })
         }
         DefaultSpec::Null => None,
     }

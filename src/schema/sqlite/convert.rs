@@ -55,10 +55,12 @@ pub(super) fn conversion(
         Expression(value) => value.as_str(),
         _ => x,
     };
-    Expression(format!(
-        "coalesce({value}, {})",
-        literal(&implicit_default(&after.ty), &after.ty)
-    ))
+    let instead = match after.ty {
+        // The value without a label, where a new row would get the first one.
+        ColumnType::Enum { .. } => quote_text(""),
+        _ => literal(&implicit_default(&after.ty), &after.ty),
+    };
+    Expression(format!("coalesce({value}, {instead})"))
 }
 
 /// `None` where only the server knows.
