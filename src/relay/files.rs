@@ -32,8 +32,8 @@ struct State {
     bytes: HashMap<Arc<str>, u64>,
     total: u64,
     waiting: bool,
-    /// What was released when waiting had no use.
-    given_up: Option<Position>,
+    /// What was released (nothing, too) when waiting had no use.
+    given_up: Option<Option<Position>>,
     disk_full: bool,
     closing: bool,
 }
@@ -202,13 +202,13 @@ impl RelayFiles {
     fn may_shrink(&self, end: &RelayEnd, since: Instant) -> bool {
         let released = end.released();
         let mut state = self.lock();
-        if state.index.names().len() < 2 || (released.is_some() && state.given_up == released) {
+        if state.index.names().len() < 2 || state.given_up.as_ref() == Some(&released) {
             return false;
         }
         if since.elapsed() < RELAY_ROOM_PATIENCE {
             return true;
         }
-        state.given_up = released;
+        state.given_up = Some(released);
         false
     }
 
@@ -295,6 +295,10 @@ mod tests {
         files.purge_oldest(2).unwrap();
         waiter.join().unwrap();
         assert!(!files.room().waiting);
+        // The applier side waits for a file that comes again: nobody can make room before it is there.
+        let files = RelayFiles::open(dir.path(), files.index(), Some(5_000)).unwrap();
+        end.wait_beyond(&Position::new("b.000007", 700), RELAY_WAIT);
+        files.wait_for_room(&end);
         // Read to the end, and no older file that could go: it returns although the limit is passed.
         let files = RelayFiles::open(dir.path(), files.index(), Some(5_000)).unwrap();
         end.wait_beyond(&Position::new("b.000003", 10_000), RELAY_WAIT);
