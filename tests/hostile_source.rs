@@ -33,7 +33,7 @@ on_both!(
 
 /// Memory that a process may take at its peak, whatever its source sends: what one answer may take
 /// (`QUERY_RESULT_BYTES_MAX`), the packet under way, and what relaylite has anyway.
-const PEAK_KIB_MAX: u64 = 160 << 10;
+const PEAK_KIB_MAX: u64 = 192 << 10;
 
 const TABLE: &str =
     "CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY); INSERT INTO d.t VALUES (1)";

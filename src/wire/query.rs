@@ -92,8 +92,9 @@ impl Connection {
         let mut bytes = 0;
         while let Some(packet) = rows.next().await? {
             let row = row(&packet, result.columns.len())?;
-            // A NULL is one byte of the packet and many of the row.
-            bytes += packet.len() + size_of::<Row>() + size_of_val(row.as_slice());
+            // A NULL is one byte of the packet and many of the row; twice as many, for what the allocator adds and vectors
+            // keep free.
+            bytes += packet.len() + (row.len() + 2) * 2 * size_of::<Row>();
             if bytes > QUERY_RESULT_BYTES_MAX {
                 return Err(Error::new(
                     ErrorKind::Protocol,

@@ -268,6 +268,8 @@ impl Round {
     fn restart_the_source(&mut self) -> String {
         let gate = Arc::clone(&self.gate);
         let closed = gate.close();
+        // A source that is shut down waits for who does not take its events, as we may not on a full disk.
+        self.proxy.cut();
         self.server.restart();
         drop(closed);
         "restart of the source".to_owned()
