@@ -232,7 +232,7 @@ fn lies_cost_bounded_memory_and_no_storm(flavor: Flavor) {
     let mut plans: Vec<Plan> = attacks
         .flat_map(|attack| [(*attack, 0), (*attack, 1), (*attack, 2)])
         .map(|(attack, region)| Plan {
-            at: Moment::Packet([0, random.range(1..8), random.range(8..30)][region]),
+            at: Moment::Packet([0, random.range(1..3), random.range(3..8)][region]),
             attack,
             random: random.next_u64(),
         })
