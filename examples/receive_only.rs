@@ -55,7 +55,7 @@ async fn main() -> Result<()> {
         source,
         connect_retry: LOOK_INTERVAL,
         destination,
-        retry_access: false,
+        waits_for_operator: false,
         state: Arc::default(),
         stop: stop.clone(),
     };

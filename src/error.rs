@@ -22,8 +22,10 @@ pub enum ErrorKind {
     Network,
     /// The server refused the login or lacks a grant (MySQL 1045, 1227).
     Access,
-    /// The source ended the dump for good (MySQL 1236): purged file, impossible position, duplicate server id.
+    /// The source ended the dump for good (MySQL 1236): purged file, impossible position.
     Dump,
+    /// Another replica with our server id or uuid took our place at the source (MySQL 1236, MariaDB 4052).
+    Double,
     /// The source cannot serve a replica as it is configured (binary log off, STATEMENT format, same server id).
     Preflight,
     /// The server spoke something that is not its protocol.
@@ -73,9 +75,12 @@ impl ErrorKind {
     pub fn retry(self) -> Retry {
         match self {
             Self::Network | Self::TargetBusy | Self::DiskFull | Self::Protocol => Retry::Backoff,
-            Self::Access | Self::Dump | Self::Preflight | Self::Locked | Self::Config => {
-                Retry::Operator
-            }
+            Self::Access
+            | Self::Dump
+            | Self::Double
+            | Self::Preflight
+            | Self::Locked
+            | Self::Config => Retry::Operator,
             _ => Retry::Never,
         }
     }
@@ -85,7 +90,7 @@ impl ErrorKind {
         match self {
             Self::Network => 2003,
             Self::Access => 1045,
-            Self::Dump => 1236,
+            Self::Dump | Self::Double => 1236,
             Self::Preflight => 1593,
             Self::Protocol => 2027,
             Self::Corrupt => 1594,

@@ -12,8 +12,12 @@
 pub const RELAY_BEFORE_SYNC: &str = "relay.before_sync";
 /// Behind that fsync, before anybody is told.
 pub const RELAY_SYNCED: &str = "relay.synced";
+/// What was synced is visible to the applier.
+pub const RELAY_PUBLISHED: &str = "relay.published";
 /// Before a semi-synchronous acknowledgement is sent.
 pub const ACK_BEFORE_SEND: &str = "ack.before_send";
+/// Behind it.
+pub const ACK_SENT: &str = "ack.sent";
 /// Before a range of rows of a table that is rebuilt is copied; asked by [`is_held`] only.
 pub const ALTER_COPYING: &str = "alter.copying";
 /// Behind a range of rows of a table that is rebuilt.
@@ -30,25 +34,39 @@ pub const LANE_OPENED: &str = "lane.opened";
 pub const LANE_BEFORE_COMMIT: &str = "lane.before_commit";
 /// Behind that commit, before anybody is told.
 pub const LANE_COMMITTED: &str = "lane.committed";
+/// Behind the fsync of one database, before anybody is told.
+pub const LANE_DURABLE: &str = "lane.durable";
 /// Behind the fsync of the databases, before the watermark moves.
 pub const WATERMARK_BEFORE_STORE: &str = "watermark.before_store";
 /// Behind the watermark's move, before anything that only stood in for it goes.
 pub const WATERMARK_STORED: &str = "watermark.stored";
+/// Relay files are due, and still in the index.
+pub const PURGE_BEFORE_INDEX: &str = "purge.before_index";
+/// They are out of the index, and still on the disk.
+pub const PURGE_BEFORE_REMOVE: &str = "purge.before_remove";
+/// The first of them is gone.
+pub const PURGE_REMOVED: &str = "purge.removed";
 /// All that came from one source is applied, and the watermark still says so.
 pub const FAILOVER_DRAINED: &str = "failover.drained";
 /// The watermark says that the next event comes from another source.
 pub const FAILOVER_MARKED: &str = "failover.marked";
 
 /// All of them, for the test that goes through each.
-pub const ALL: [&str; 10] = [
+pub const ALL: [&str; 16] = [
     RELAY_BEFORE_SYNC,
     RELAY_SYNCED,
+    RELAY_PUBLISHED,
     ACK_BEFORE_SEND,
+    ACK_SENT,
     LANE_OPENED,
     LANE_BEFORE_COMMIT,
     LANE_COMMITTED,
+    LANE_DURABLE,
     WATERMARK_BEFORE_STORE,
     WATERMARK_STORED,
+    PURGE_BEFORE_INDEX,
+    PURGE_BEFORE_REMOVE,
+    PURGE_REMOVED,
     FAILOVER_DRAINED,
     FAILOVER_MARKED,
 ];

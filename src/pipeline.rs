@@ -171,7 +171,7 @@ impl Pipeline {
             connect_retry: self.config.connect_retry,
             destination: destination.clone(),
             state: self.published.io.clone(),
-            retry_access: !self.config.exit_on_error,
+            waits_for_operator: !self.config.exit_on_error,
             stop: stop_receiver.clone(),
         };
         let relay_log = destination.clone();

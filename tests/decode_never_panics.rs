@@ -20,7 +20,7 @@ use relaylite::decode::table_map::{TableMap, WireColumn, table_map_names};
 /// What cargo-fuzz runs, too: see `dev/fuzz`.
 #[path = "../fuzz/src/lib.rs"]
 #[allow(unreachable_pub, reason = "it is a library of its own, too")]
-mod fuzz;
+pub(crate) mod fuzz;
 
 use fuzz::{ddl, events, gtid, json, packets, payload, rows};
 
@@ -41,7 +41,7 @@ fn fixtures() -> &'static [Vec<u8>] {
     })
 }
 
-fn dump_bytes(bytes: &[u8], json: bool) {
+pub(crate) fn dump_bytes(bytes: &[u8], json: bool) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("binlog.000001");
     fs::write(&path, bytes).unwrap();

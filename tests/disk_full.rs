@@ -3,9 +3,11 @@
 
 use std::fs;
 
-use crate::support::compare::assert_equal;
+use relaylite::config::limits::QUEUE_BYTES_MAX;
+
+use crate::support::compare::{assert_equal, database_path};
 use crate::support::random;
-use crate::support::relaylite::Replica;
+use crate::support::relaylite::{Replica, wait_for};
 use crate::support::server::{Flavor, Server};
 use crate::support::workload;
 
@@ -14,6 +16,7 @@ on_both!(
     the_targets_disk_is_full,
     started_on_a_full_disk,
     a_read_only_directory_is_named,
+    a_database_fails_with_a_full_queue,
 );
 
 const DISK_BYTES: u64 = 64 << 20;
@@ -147,4 +150,41 @@ fn assert_target_equal(server: &Server, replica: &Replica) {
         fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
     }
     assert_equal(server, copy.path());
+}
+
+/// What waits for a database that cannot go on takes all memory that queues may take: the others must not wait for it.
+/// (A full disk fails so in several databases at once; a lock can be held for one.)
+fn a_database_fails_with_a_full_queue(flavor: Flavor) {
+    let server = Server::start(flavor);
+    for database in ["a", "b"] {
+        server.exec(&format!(
+            "CREATE DATABASE {database}; CREATE TABLE {database}.t (id INT PRIMARY KEY, body LONGBLOB); \
+             INSERT INTO {database}.t VALUES (0, 'x')"
+        ));
+    }
+    let replica = Replica::of(&server);
+    let running = replica.follow();
+    replica.wait_until_caught_up(&server);
+    let held = rusqlite::Connection::open(database_path(&replica.target_dir(), "a")).unwrap();
+    held.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // The lane holds the first one; the next three stay in its queue, and leave too little for the last one.
+    let third = QUEUE_BYTES_MAX * 3 / 10;
+    for (database, id, bytes) in [
+        ("a", 1, 1),
+        ("a", 2, third),
+        ("a", 3, third),
+        ("a", 4, third),
+        ("b", 1, QUEUE_BYTES_MAX / 2),
+    ] {
+        server.exec(&format!(
+            "INSERT INTO {database}.t VALUES ({id}, REPEAT('x', {bytes}))"
+        ));
+    }
+    wait_for("the failure", || {
+        replica.log().contains("applying was interrupted")
+    });
+    held.execute_batch("ROLLBACK").unwrap();
+    replica.wait_until_caught_up(&server);
+    assert_equal(&server, &replica.target_dir());
+    drop(running);
 }

@@ -2,7 +2,6 @@
 
 pub(crate) mod follower;
 mod logins;
-pub(crate) use logins::Certificates;
 mod preflight;
 mod refusals;
 

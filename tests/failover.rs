@@ -1,6 +1,8 @@
 //! Failover: the source dies, its real replica is promoted, and relaylite goes on there by GTID, with other files and
 //! other positions. Nothing is lost, nothing comes twice, and what cannot be right is refused.
 
+mod onto_server;
+
 use relaylite::failpoints;
 
 use crate::support::compare::{self, assert_equal};

@@ -12,7 +12,9 @@
 mod support;
 
 mod alter_in_two_phases;
+mod another_history;
 mod cascades;
+mod chaos;
 mod classic_errors;
 mod connection_faults;
 mod crafted_events;
@@ -28,6 +30,7 @@ mod failover;
 mod filters;
 mod fixtures;
 mod generated_columns;
+mod hostile_source;
 mod labels;
 mod lag;
 mod large_positions;

@@ -4,7 +4,7 @@
 //! A step is one statement. Which the server refuses, as it will, is passed over. `RELAYLITE_TEST_SEED` repeats a run,
 //! `RELAYLITE_TEST_DDL_STEPS` (60 by default) makes it longer.
 
-mod model;
+pub(crate) mod model;
 
 use model::Model;
 

@@ -15,6 +15,7 @@ on_both!(
     the_io_side_waits_for_room,
     a_transaction_larger_than_the_limit_passes,
     what_is_removed_by_hand_is_missed,
+    more_than_the_limit_is_fetched_again,
 );
 
 /// The binlog files in the relay directory, and those in its index.
@@ -268,4 +269,29 @@ fn what_is_removed_by_hand_is_missed(flavor: Flavor) {
     fs::remove_dir_all(replica.target_dir()).unwrap();
     replica.run_until_caught_up();
     assert_equal(&server, &replica.target_dir());
+}
+
+/// The newest file is lost, and an undecided XA transaction needs all from far before it: more than may be there at a time.
+fn more_than_the_limit_is_fetched_again(flavor: Flavor) {
+    let server = Server::start(flavor);
+    server.exec("CREATE DATABASE a; CREATE TABLE a.t (id INT PRIMARY KEY, b LONGBLOB)");
+    let mut xa = server.client();
+    xa.exec("XA START 'x'; INSERT INTO a.t VALUES (0, 'x'); XA END 'x'; XA PREPARE 'x'");
+    for id in 1..7 {
+        server.exec(&format!(
+            "INSERT INTO a.t VALUES ({id}, REPEAT('x', 1 << 20)); FLUSH BINARY LOGS"
+        ));
+    }
+    server.exec("INSERT INTO a.t VALUES (7, 'x')");
+    let replica = Replica::of(&server).arg(format!("--relay-log-space-limit={}", 2 << 20));
+    replica.run_until_quiet(&server);
+    let (newest, _) = server.position();
+    fs::remove_file(replica.source_dir().join(newest)).unwrap();
+    server.exec("INSERT INTO a.t VALUES (8, 'x')");
+    let running = replica.follow();
+    replica.wait_until_caught_up(&server);
+    xa.exec("XA COMMIT 'x'");
+    replica.wait_until_caught_up(&server);
+    assert_equal(&server, &replica.target_dir());
+    drop(running);
 }

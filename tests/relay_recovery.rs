@@ -112,8 +112,7 @@ fn read_from(
     loop {
         match reader.next_event() {
             Ok(Some(event)) => {
-                let end = event.end;
-                ends.push(Position::new(reader.file_name().clone(), end));
+                ends.push(Position::new(event.file.clone(), event.end));
             }
             Ok(None) => return (ends, None),
             Err(error) => return (ends, Some(error)),

@@ -22,6 +22,7 @@ on_both!(
     what_only_the_source_knows_is_read_from_it,
     what_cannot_be_read_is_said,
     nobody_runs,
+    null_that_becomes_a_time_is_asked_for,
 );
 
 /// Tables with keys of several kinds, `rows` rows each: more than one chunk.
@@ -377,4 +378,23 @@ fn nobody_runs(flavor: Flavor) {
     let (code, said) = replica.resync(&["d.t"]);
     assert_eq!(code, 2);
     assert!(said.contains("relaylite run"), "{said}");
+}
+
+/// In strict mode, where NULL in any other column would be an error.
+fn null_that_becomes_a_time_is_asked_for(flavor: Flavor) {
+    let server = Server::start(flavor);
+    let mut session = server.client();
+    session.exec(
+        "CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY, at TIMESTAMP(1) NULL); \
+         INSERT INTO d.t VALUES (1, NULL), (2, '2024-02-29 12:00:00.5'); \
+         SET sql_mode = 'STRICT_ALL_TABLES'",
+    );
+    let altered = session.try_exec("ALTER TABLE d.t MODIFY at TIMESTAMP(1) NOT NULL");
+    assert_eq!(altered.is_ok(), flavor.is_mariadb(), "{altered:?}");
+    let replica = Replica::of(&server);
+    let running = replica.follow();
+    replica.wait_until_caught_up(&server);
+    replica.wait_until_sound();
+    assert_equal(&server, &replica.target_dir());
+    drop(running);
 }

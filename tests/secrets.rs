@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::drivers::Certificates;
+use crate::support::certificates::Certificates;
 use crate::support::relaylite::{Replica, relaylite};
 use crate::support::server::{Flavor, REPL_PASSWORD, REPL_USER, Server};
 

@@ -14,12 +14,14 @@ use crate::support::process;
 use crate::support::random::{self, Random, budget};
 use crate::support::relaylite::{Replica, relaylite, wait_for};
 use crate::support::server::{Builder, Flavor, Server, Session};
+use crate::support::workload::{self, Load};
 
 on_both!(
     every_commit_is_acknowledged,
     a_commit_waits_for_a_stopped_replica,
     commits_that_returned_survive_the_sources_death,
     the_acknowledgement_comes_after_the_fsync,
+    killed_before_and_behind_an_acknowledgement,
     a_source_that_waits_for_nobody_is_noticed,
     a_name_that_begins_like_the_header,
 );
@@ -243,6 +245,30 @@ fn the_acknowledgement_comes_after_the_fsync(flavor: Flavor) {
     assert_eq!(replica.status().number("Semi_Sync_Acks"), acks);
     std::fs::remove_file(&hold).unwrap();
     returned.recv_timeout(RELEASED).unwrap();
+    drop(running);
+}
+
+/// Every commit that returned is there in the end, and nothing twice.
+fn killed_before_and_behind_an_acknowledgement(flavor: Flavor) {
+    let server = semi_sync_server(flavor).start();
+    let replica = replica(&server);
+    let running = replica.follow();
+    wait_for_the_client(&server);
+    workload::create(&server);
+    running.kill9();
+    let load = Load::start(&server, random::seed(), None);
+    for name in [failpoints::ACK_BEFORE_SEND, failpoints::ACK_SENT] {
+        for time in [1, 5] {
+            let command = replica.command_with_failpoint(name, &format!("crash:{time}"));
+            let mut running = replica.spawn(command);
+            wait_for(&format!("the crash at {name}"), || running.has_exited());
+        }
+    }
+    // Its commits wait for us.
+    let running = replica.follow();
+    load.finish();
+    replica.wait_until_caught_up(&server);
+    assert_equal(&server, &replica.target_dir());
     drop(running);
 }
 

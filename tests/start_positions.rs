@@ -1,6 +1,6 @@
 //! Where replication starts when there is no checkpoint.
 
-use crate::support::compare::{assert_database_equal, assert_equal, database_path, open};
+use crate::support::compare::{self, assert_database_equal, assert_equal, database_path, open};
 use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, Server};
 
@@ -11,6 +11,7 @@ on_both!(
     a_checkpoint_wins_over_start,
     killed_at_once_after_latest,
     until_a_position,
+    until_the_head_of_the_next_file,
     a_table_that_is_gone_is_read_from_full_metadata,
     a_position_within_an_event_is_refused,
     from_the_whole_gtid_set_of_a_quiet_source,
@@ -175,6 +176,31 @@ fn until_a_position(flavor: Flavor) {
     assert_eq!(replica.spawn(command).wait(), 0);
     assert_database_equal(&server, &replica.target_dir(), "old");
     assert!(!replica.target_dir().join("new.db").exists());
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+}
+
+/// The first event of a file is read while the reader is still at the end of the one before.
+fn until_the_head_of_the_next_file(flavor: Flavor) {
+    let server = Server::start(flavor);
+    server.exec(BEFORE);
+    server.exec(AFTER);
+    server.exec("FLUSH BINARY LOGS");
+    let (file, _) = server.position();
+    let head = &server.query_strings(&format!("SHOW BINLOG EVENTS IN '{file}' LIMIT 1"))[0];
+    let end: u64 = head[4].as_deref().unwrap().parse().unwrap();
+    let replica = Replica::of(&server);
+    let mut command = replica.run_command();
+    command.arg(format!("--until={file}:{end}"));
+    assert_eq!(replica.spawn(command).wait(), 0);
+    for checkpoint in compare::checkpoints(&replica.target_dir()) {
+        assert_eq!(
+            (checkpoint.file.as_str(), checkpoint.pos),
+            (file.as_str(), end)
+        );
+    }
+    // Nothing comes twice.
+    server.exec("INSERT INTO new.t VALUES (30, 'c')");
     replica.run_until_caught_up();
     assert_equal(&server, &replica.target_dir());
 }

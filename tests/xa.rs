@@ -1,7 +1,7 @@
 //! XA transactions: nothing of a prepared one is seen before the source commits it, and all of it is then, whatever was
 //! killed or restarted in between.
 
-mod work;
+pub(crate) mod work;
 
 use std::time::Duration;
 

@@ -141,17 +141,26 @@ pub const SQLITE_WAL_PAGES: i64 = 4_000;
 
 /// Different sets of changed columns for which a table keeps its UPDATE text.
 pub const SQLITE_UPDATE_SHAPES_MAX: usize = 128;
-/// Time for one answer to an ordinary query on the source.
+/// Time for one answer to an ordinary query on the source, from the question to its last byte.
 pub const QUERY_TIMEOUT_MS: u64 = 60_000;
 
 /// Time until the first event of a dump: with GTIDs the source may have to search all its files for it.
 pub const FIRST_EVENT_TIMEOUT_MS: u64 = 3_600_000;
 
-/// Largest packet of a login or of a query's answer; definitions of the largest tables fit many times over.
-pub const QUERY_PACKET_BYTES_MAX: usize = 64 << 20;
+/// Largest packet of a login: greetings, nonces and public keys have hundreds of bytes.
+pub const LOGIN_PACKET_BYTES_MAX: usize = 64 << 10;
 
-/// Largest answer to one query, all rows together.
-pub const QUERY_RESULT_BYTES_MAX: usize = 256 << 20;
+/// Largest definition of a column in front of an answer's rows: seven names of at most 256 characters.
+pub const COLUMN_DEFINITION_BYTES_MAX: usize = 16 << 10;
+
+/// Largest packet of a query's answer; definitions of the largest tables fit many times over.
+pub const QUERY_PACKET_BYTES_MAX: usize = 16 << 20;
+
+/// Memory for the answer to one query, all rows together.
+pub const QUERY_RESULT_BYTES_MAX: usize = 64 << 20;
+
+/// Text of a server's error that is kept; theirs have 512 bytes.
+pub const SERVER_ERROR_BYTES_MAX: usize = 4 << 10;
 
 /// Read buffer of a connection that is not dumping.
 pub const CONNECTION_BUFFER_BYTES: usize = 32 << 10;
@@ -161,6 +170,10 @@ pub const MYSQL_CDC_AHEAD_BYTES: usize = 4 << 20;
 
 /// Seconds between attempts to reach the source, when `connect_retry` is not set.
 pub const CONNECT_RETRY_DEFAULT: u64 = 5;
+
+/// How many times `connect_retry` to wait before the source is asked again whether another replica with our server id
+/// is still there: a minute by default. Two that come back at once would throw each other out for ever.
+pub const DOUBLE_RETRY_FACTOR: u32 = 12;
 
 /// Seconds between heartbeats, when `heartbeat_period` is not set.
 pub const HEARTBEAT_PERIOD_DEFAULT: u64 = 10;

@@ -18,7 +18,7 @@ use self::limits::{
     CONNECT_RETRY_DEFAULT, HEARTBEAT_PERIOD_DEFAULT, NET_TIMEOUT_DEFAULT, SECONDS_MAX, WORKERS_MAX,
 };
 use self::relay_log::RelayLogConfig;
-use self::source::{DriverKind, MySqlUrl, SourceConfig, Start, TlsConfig};
+use self::source::{DriverKind, MySqlUrl, SourceConfig, Start, TlsConfig, password_in};
 use self::target::TargetConfig;
 use crate::binlog::position::Position;
 use crate::error::{Error, ErrorKind, Result};
@@ -213,6 +213,13 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
         password: given
             .or(url.password)
             .unwrap_or_else(|| SecretString::from("")),
+        password_file: match layer.source_password {
+            Some(_) => None,
+            None => layer
+                .password_file
+                .clone()
+                .or_else(|| credential(&layer, "source_password")),
+        },
         tls: TlsConfig {
             mode: layer.ssl_mode.unwrap_or_default(),
             ca: layer.ssl_ca.clone(),
@@ -246,16 +253,7 @@ fn password(
     let Some(path) = file.or(credential) else {
         return Ok(None);
     };
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Error::new(
-            ErrorKind::Config,
-            format!("cannot read the password file {}", path.display()),
-        )
-        .with_source(error)
-    })?;
-    Ok(Some(SecretString::from(
-        text.trim_end_matches(['\r', '\n']),
-    )))
+    password_in(path).map(Some)
 }
 
 fn default_workers() -> usize {

@@ -1,7 +1,7 @@
 //! How to reach the source, and where to start in its history.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -63,6 +63,8 @@ pub struct SourceConfig {
     pub user: String,
     /// Password; never shown.
     pub password: SecretString,
+    /// Where it came from, when that was a file: read again for each connection, so that a new password needs no restart.
+    pub password_file: Option<PathBuf>,
     /// TLS.
     pub tls: TlsConfig,
     /// Our own server id, 1 to 2^32-1.
@@ -77,6 +79,32 @@ pub struct SourceConfig {
     pub driver: DriverKind,
     /// Whether the source is told that we acknowledge what is durable here (semi-synchronous replication).
     pub semi_sync: bool,
+}
+
+impl SourceConfig {
+    /// The password as it is now.
+    ///
+    /// # Errors
+    /// `Access` when its file cannot be read, which may pass by as other refused logins do.
+    pub fn current_password(&self) -> Result<SecretString> {
+        match &self.password_file {
+            None => Ok(self.password.clone()),
+            Some(path) => password_in(path)
+                .map_err(|error| Error::new(ErrorKind::Access, error.what()).with_source(error)),
+        }
+    }
+}
+
+/// The password that a file holds: all of it but the end of its line.
+pub(super) fn password_in(path: &Path) -> Result<SecretString> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Error::new(
+            ErrorKind::Config,
+            format!("cannot read the password file {}", path.display()),
+        )
+        .with_source(error)
+    })?;
+    Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
 }
 
 /// The parts of `mysql://USER[:PASSWORD]@HOST[:PORT]`, as `--source` and `--target` take it.

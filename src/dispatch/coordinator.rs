@@ -157,17 +157,15 @@ impl Coordinator {
     }
 
     fn read_step(&mut self) -> Result<()> {
-        let file = self.reader.file_name().clone();
         let hurry = self.reader.is_room_wanted();
         self.context.hurry.store(hurry, AtomicOrdering::Relaxed);
         let Some(event) = self.reader.next_event()? else {
             return self.caught_up();
         };
         self.context.behind.store(true, AtomicOrdering::Release);
-        let start = event.start;
         self.router
-            .event(&event, &file)
-            .map_err(|error| error.at_pos(file.clone(), start))?;
+            .event(&event)
+            .map_err(|error| error.at_pos(event.file.clone(), event.start))?;
         self.publish();
         Ok(())
     }

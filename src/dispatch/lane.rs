@@ -431,6 +431,7 @@ impl LaneWorker {
 
     fn make_durable(&mut self) -> Result<()> {
         self.lane.make_durable()?;
+        failpoints::hit(failpoints::LANE_DURABLE);
         self.progress.set_durable();
         Ok(())
     }

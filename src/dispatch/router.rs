@@ -145,18 +145,18 @@ impl Router {
         Ok(())
     }
 
-    /// Takes the next event of `file`.
+    /// Takes the next event.
     ///
     /// # Errors
     /// `Unsupported` for what cannot be applied, `Corrupt`, `Stopped` when a lane has failed.
-    pub fn event(&mut self, event: &RelayEvent<'_>, file: &Arc<str>) -> Result<()> {
-        self.step(Step::of(event, file))?;
+    pub fn event(&mut self, event: &RelayEvent<'_>) -> Result<()> {
+        self.step(Step::of(event))?;
         if event.header.kind == kind::FORMAT_DESCRIPTION {
             self.format = Arc::new(FormatDescription::parse(event.bytes)?);
         }
         if self.group.start.is_none() {
             self.position = Position {
-                file: file.clone(),
+                file: event.file.clone(),
                 offset: event.end,
             };
         }

@@ -198,10 +198,14 @@ impl RelayEnd {
         self.room_wanted.store(wanted, AtomicOrdering::Relaxed);
     }
 
-    /// Whether a reader waits at the durable end: it has read all there is.
+    /// Whether a reader waits at the durable end, having read all there is; or beyond it, for what was lost and comes again.
     pub fn is_read_to_end(&self) -> bool {
         let state = self.lock();
-        state.durable.end.is_none() || state.read_to == state.durable.end
+        let Some(end) = &state.durable.end else {
+            return true;
+        };
+        let order = state.read_to.as_ref().and_then(|at| at.order(end));
+        order.is_some_and(Ordering::is_ge)
     }
 
     /// The transactions that are durable now.

@@ -21,6 +21,7 @@ use crate::binlog::position::Position;
 use crate::config::limits::{RELAY_ROOM_PATIENCE, RELAY_WAIT, ROOM_PROBE_BYTES};
 use crate::disk::check_room;
 use crate::error::{ErrorKind, Result};
+use crate::failpoints;
 
 /// What `st_blocks` counts in, whatever the file system's own block size (POSIX leaves it open, Linux does not).
 const STAT_BLOCK_BYTES: u64 = 512;
@@ -31,8 +32,8 @@ struct State {
     bytes: HashMap<Arc<str>, u64>,
     total: u64,
     waiting: bool,
-    /// What was released when waiting had no use.
-    given_up: Option<Position>,
+    /// What was released (nothing, too) when waiting had no use.
+    given_up: Option<Option<Position>>,
     disk_full: bool,
     closing: bool,
 }
@@ -134,6 +135,7 @@ impl RelayFiles {
         let names = state.index.names();
         let gone: Vec<_> = names.iter().take(count).cloned().collect();
         let rest = state.index.without_oldest(count);
+        failpoints::hit(failpoints::PURGE_BEFORE_INDEX);
         let full_disk = match rest.store(&self.directory) {
             Ok(()) => false,
             Err(error) if error.kind() == ErrorKind::DiskFull => true,
@@ -156,9 +158,12 @@ impl RelayFiles {
     }
 
     fn remove_all(&self, names: &[Arc<str>]) -> Result<()> {
-        names
-            .iter()
-            .try_for_each(|name| super::recover::remove(&self.directory, name))
+        failpoints::hit(failpoints::PURGE_BEFORE_REMOVE);
+        names.iter().try_for_each(|name| {
+            super::recover::remove(&self.directory, name)?;
+            failpoints::hit(failpoints::PURGE_REMOVED);
+            Ok(())
+        })
     }
 
     /// Whether they take more than they may.
@@ -197,13 +202,13 @@ impl RelayFiles {
     fn may_shrink(&self, end: &RelayEnd, since: Instant) -> bool {
         let released = end.released();
         let mut state = self.lock();
-        if state.index.names().len() < 2 || (released.is_some() && state.given_up == released) {
+        if state.index.names().len() < 2 || state.given_up.as_ref() == Some(&released) {
             return false;
         }
         if since.elapsed() < RELAY_ROOM_PATIENCE {
             return true;
         }
-        state.given_up = released;
+        state.given_up = Some(released);
         false
     }
 
@@ -290,6 +295,10 @@ mod tests {
         files.purge_oldest(2).unwrap();
         waiter.join().unwrap();
         assert!(!files.room().waiting);
+        // The applier side waits for a file that comes again: nobody can make room before it is there.
+        let files = RelayFiles::open(dir.path(), files.index(), Some(5_000)).unwrap();
+        end.wait_beyond(&Position::new("b.000007", 700), RELAY_WAIT);
+        files.wait_for_room(&end);
         // Read to the end, and no older file that could go: it returns although the limit is passed.
         let files = RelayFiles::open(dir.path(), files.index(), Some(5_000)).unwrap();
         end.wait_beyond(&Position::new("b.000003", 10_000), RELAY_WAIT);

@@ -18,7 +18,7 @@ use super::end::{Durable, OpenFile, RelayEnd};
 use crate::binlog::checksum::{self, Checksum};
 use crate::binlog::format::FormatDescription;
 use crate::binlog::frame::{Frame, next_frame};
-use crate::binlog::header::Header;
+use crate::binlog::header::{HEADER_LEN, Header};
 use crate::binlog::kind;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, MAGIC, Position};
 use crate::config::limits::RELAY_READ_BYTES;
@@ -29,6 +29,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct RelayEvent<'a> {
     /// Its header.
     pub header: Header,
+    /// The file that it stands in, which may be another one than that of the event before.
+    pub file: &'a Arc<str>,
     /// Offset of its first byte in the file.
     pub start: u64,
     /// Offset behind its last byte.
@@ -105,11 +107,6 @@ impl RelayReader {
         }
     }
 
-    /// File of the next event.
-    pub fn file_name(&self) -> &Arc<str> {
-        &self.name
-    }
-
     /// The format that the current file declares.
     pub fn format(&self) -> &FormatDescription {
         &self.format
@@ -174,6 +171,7 @@ impl RelayReader {
         self.offset += size as u64;
         Ok(RelayEvent {
             header,
+            file: &self.name,
             start,
             end: start + size as u64,
             bytes,
@@ -252,6 +250,14 @@ pub(super) fn open_file(directory: &Path, name: &Arc<str>) -> Result<(File, Form
     let format =
         read_head(&file).map_err(|error| error.at_pos(name.clone(), FIRST_EVENT_OFFSET))?;
     Ok((file, format))
+}
+
+/// The header of a relay file's first event.
+pub(super) fn head(directory: &Path, name: &Arc<str>) -> Result<Header> {
+    let mut bytes = [0; HEADER_LEN];
+    let file = File::open(directory.join(name.as_ref()))?;
+    file.read_exact_at(&mut bytes, FIRST_EVENT_OFFSET)?;
+    Header::parse(&bytes)
 }
 
 /// A FORMAT_DESCRIPTION has its CRC32 whatever the file's other events have, since there are checksums.

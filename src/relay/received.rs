@@ -163,7 +163,6 @@ pub fn scan(
     let mut reader = RelayReader::open(directory, published, &start)?;
     received.end = Some(start);
     loop {
-        let file = reader.file_name().clone();
         let Some(event) = reader.next_event()? else {
             return Ok(received);
         };
@@ -172,7 +171,7 @@ pub fn scan(
             Arc::make_mut(&mut received.set).replace_domains(&list);
             replaces = false;
         }
-        let offset = event.end;
+        let (file, offset) = (event.file.clone(), event.end);
         received.event(&event.header, Some(event.body), || Position {
             file,
             offset,

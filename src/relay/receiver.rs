@@ -2,7 +2,8 @@
 //!
 //! # Retry
 //! Network trouble is retried every `connect_retry` without end; so is a refused login, because its cure is on the source
-//! and needs no restart here. A refused dump (1236) and a source that cannot serve a replica stop the I/O side: going on
+//! and needs no restart here. Where another replica with our server id took our place, the source is asked seldom whether it
+//! is still there: two that come back at once would throw each other out for ever. A refused dump (1236) and a source that cannot serve a replica stop the I/O side: going on
 //! would need a decision. A damaged event is asked for once more, then stops it too.
 //!
 //! # Threading
@@ -25,6 +26,7 @@ use super::writer::RelayWriter;
 use crate::binlog::flavor::Flavor;
 use crate::binlog::gtid::GtidSet;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
+use crate::config::limits::DOUBLE_RETRY_FACTOR;
 use crate::config::source::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoints;
@@ -88,8 +90,8 @@ pub struct Receiver {
     pub connect_retry: Duration,
     /// Where the events go.
     pub destination: Destination,
-    /// Whether a refused login is tried again.
-    pub retry_access: bool,
+    /// Whether what needs somebody at the source is tried again: a refused login, another replica with our server id.
+    pub waits_for_operator: bool,
     /// Published for `status`.
     pub state: Arc<IoState>,
     /// Ends it.
@@ -103,11 +105,16 @@ impl Receiver {
     /// What needs an operator.
     pub async fn run(&self) -> Result<Parted> {
         let mut damaged_at: Option<Position> = None;
+        let mut double: Option<Error> = None;
         // Where a torn file was left, and the head to go on at instead: each file is left once.
         let (mut left, mut resume_at) = (None, None);
         loop {
             self.state.set_phase(IoPhase::Connecting);
-            let error = match self.connect_and_receive(resume_at.take()).await {
+            let outcome = match double.take() {
+                Some(error) => self.after_a_double(error).await,
+                None => self.connect_and_receive(resume_at.take()).await,
+            };
+            let error = match outcome {
                 Ok(parted) => {
                     self.state.set_phase(IoPhase::No);
                     return Ok(parted);
@@ -127,7 +134,7 @@ impl Receiver {
             }
             let again = match error.kind() {
                 ErrorKind::Network | ErrorKind::DiskFull => true,
-                ErrorKind::Access => self.retry_access,
+                ErrorKind::Access | ErrorKind::Double => self.waits_for_operator,
                 ErrorKind::Corrupt | ErrorKind::Protocol => {
                     let first_time = damaged_at != end || end.is_none();
                     damaged_at = end;
@@ -139,14 +146,19 @@ impl Receiver {
                 self.state.set_phase(IoPhase::No);
                 return Err(error);
             }
+            let wait = match error.kind() {
+                ErrorKind::Double => self.connect_retry.saturating_mul(DOUBLE_RETRY_FACTOR),
+                _ => self.connect_retry,
+            };
             tracing::warn!(
                 errno = error.errno(),
                 error = %error.full_text(),
-                retry_seconds = self.connect_retry.as_secs(),
+                retry_seconds = wait.as_secs(),
                 "receiving was interrupted"
             );
             self.state.set_phase(IoPhase::Connecting);
-            if !pause(self.connect_retry, &self.stop).await {
+            double = (error.kind() == ErrorKind::Double).then_some(error);
+            if !pause(wait, &self.stop).await {
                 self.state.set_phase(IoPhase::No);
                 return Ok(Parted::Stopped);
             }
@@ -164,6 +176,24 @@ impl Receiver {
             .map(|(file, _)| Position::new(file, FIRST_EVENT_OFFSET));
         let mut later = heads.skip_while(|head| head.file != end.file).skip(1);
         later.next()
+    }
+
+    /// Connects again where another replica took our place, when it has gone; else the same error once more.
+    async fn after_a_double(&self, error: Error) -> Result<Parted> {
+        let asked = async {
+            let mut connection = crate::source::connect(&self.source).await?;
+            let is_there = connection.has_our_double().await;
+            connection.quit().await;
+            Ok::<_, Error>(is_there)
+        };
+        let is_there = tokio::select! {
+            is_there = asked => is_there?,
+            () = self.stop.cancelled() => return Ok(Parted::Stopped),
+        };
+        if is_there {
+            return Err(error);
+        }
+        self.connect_and_receive(None).await
     }
 
     async fn connect_and_receive(&self, resume_at: Option<Position>) -> Result<Parted> {
@@ -396,6 +426,7 @@ impl Dump<'_> {
         }
         failpoints::hit(failpoints::ACK_BEFORE_SEND);
         self.stream.acknowledge(&newest.at).await?;
+        failpoints::hit(failpoints::ACK_SENT);
         self.state.count_ack(&newest);
         Ok(())
     }

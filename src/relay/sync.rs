@@ -135,6 +135,7 @@ fn sync_loop(shared: &Shared, end: &RelayEnd) {
         if outcome.is_ok() {
             failpoints::hit(failpoints::RELAY_SYNCED);
             end.publish(written.end, written.index, written.received);
+            failpoints::hit(failpoints::RELAY_PUBLISHED);
             if let Some((wanted, acks)) = written.wanted {
                 // When the connection has gone, nobody waits for it any more.
                 let _ = acks.send(wanted);

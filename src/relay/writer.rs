@@ -23,6 +23,7 @@ use super::file::RelayFile;
 use super::files::RelayFiles;
 use super::index::{is_safe_file_name, order};
 use super::partial::Partial;
+use super::reader::head;
 use super::received::Received;
 use super::resent::{Resent, Sent};
 use super::sync::{Syncer, Written};
@@ -359,7 +360,7 @@ impl RelayWriter {
         checksum::verify(event, format.checksum)?;
         self.checksum = format.checksum;
         let Some((name, start)) = self.announced.take() else {
-            return Ok(());
+            return self.check_same_file(header);
         };
         self.close_file()?;
         let mut file = RelayFile::create(self.files.directory(), &name)?;
@@ -372,6 +373,28 @@ impl RelayWriter {
         // Where the source begins in 64 bits, its ROTATE may have said it in fewer.
         let known = self.resent.as_ref().map(|resent| resent.at().offset);
         self.cover_up_to(known.unwrap_or(start).max(FIRST_EVENT_OFFSET))
+    }
+
+    /// A connection that goes on within a file is told its head again: when the file was begun. Another time means another
+    /// file of that name: the source was reset, or restored from a copy of itself, and has grown beyond our position.
+    fn check_same_file(&self, header: &Header) -> Result<()> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let ours = head(self.files.directory(), file.name())?.timestamp;
+        if ours == header.timestamp {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Dump,
+            format!(
+                "the source's {} is not the file that was received under this name: it was begun at {}, that one at {ours} \
+                 (seconds since 1970); this is another history (RESET, or a server restored from a copy); empty the relay \
+                 directory and the target to start afresh",
+                file.name(),
+                header.timestamp
+            ),
+        ))
     }
 
     /// Makes the file before a switch durable: from then on the syncer sees only the next one.

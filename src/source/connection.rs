@@ -41,11 +41,12 @@ pub async fn connect(config: &SourceConfig) -> Result<SourceConnection> {
 
 /// Logs in.
 pub(super) async fn open(config: &SourceConfig) -> Result<Connection> {
+    let password = config.current_password()?;
     let endpoint = Endpoint {
         host: &config.host,
         port: config.port,
         user: &config.user,
-        password: &config.password,
+        password: &password,
         tls: &config.tls,
     };
     match wire::connect(&endpoint).await {
@@ -133,6 +134,30 @@ impl SourceConnection {
             Err(error) if error.errno() == PARSE_ERROR => self.query_as_replica(second).await,
             answer => answer,
         }
+    }
+
+    /// Whether a replica with our server id or uuid is registered at the source. This connection is not; false when the
+    /// source does not say (MariaDB wants REPLICATION MASTER ADMIN for that).
+    pub async fn has_our_double(&mut self) -> bool {
+        const NEW: &str = "SHOW REPLICAS";
+        const OLD: &str = "SHOW SLAVE HOSTS";
+        let answer = match self.query(OLD).await {
+            Err(error) if error.errno() == PARSE_ERROR => self.query(NEW).await,
+            answer => answer,
+        };
+        let Ok(replicas) = answer else {
+            return false;
+        };
+        let id = self.config.server_id.to_string();
+        replicas.rows.iter().any(|row| {
+            let has = |column, value: &str| {
+                let text = replicas.text(row, column);
+                text.is_some_and(|text| text.eq_ignore_ascii_case(value))
+            };
+            has("Server_id", &id)
+                || has("Replica_UUID", &self.config.replica_uuid)
+                || has("Slave_UUID", &self.config.replica_uuid)
+        })
     }
 
     /// The source's binlog files with their sizes in bytes, oldest first.

@@ -235,6 +235,7 @@ mod tests {
             port: 1,
             user: "u".into(),
             password: "p".into(),
+            password_file: None,
             tls: Default::default(),
             server_id: 0x0102_0304,
             replica_uuid: "5678eb41-e6a5-11f1-a27a-02fc00000001".into(),

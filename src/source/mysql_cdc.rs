@@ -82,7 +82,7 @@ pub(super) async fn dump(
     commands.push(dump::register_command(&config));
     let (packets, received) = unbounded_channel();
     let thread = Thread {
-        options: options(&config, start),
+        options: options(&config, start)?,
         commands,
         dump: command,
         peer: format!("{}:{}", config.host, config.port),
@@ -105,25 +105,25 @@ pub(super) async fn dump(
     }))
 }
 
-fn options(config: &SourceConfig, start: &StartAt) -> ReplicaOptions {
+fn options(config: &SourceConfig, start: &StartAt) -> Result<ReplicaOptions> {
     // The crate derives its only socket timeout from this, and does nothing else with it here. How long an event may
     // take is watched by the stream.
     let patience = match start {
         StartAt::Gtid(_) | StartAt::GtidAt(..) => Duration::from_millis(FIRST_EVENT_TIMEOUT_MS),
         StartAt::Position(_) => config.net_read_timeout,
     };
-    ReplicaOptions {
+    Ok(ReplicaOptions {
         port: config.port,
         hostname: config.host.clone(),
         ssl_mode: CrateSslMode::Disabled,
         username: config.user.clone(),
-        password: config.password.expose_secret().to_owned(),
+        password: config.current_password()?.expose_secret().to_owned(),
         database: None,
         server_id: config.server_id,
         blocking: true,
         heartbeat_interval: patience,
         binlog: BinlogOptions::from_start(),
-    }
+    })
 }
 
 /// What the crate's thread has and does.

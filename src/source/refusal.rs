@@ -100,10 +100,10 @@ pub(super) fn dump(
         let what = format!(
             "the source dropped this replica because another one came with the same server_id \
              ({}) or uuid ({}): {}; give one of them another server_id, and never copy a relay \
-             directory",
+             directory; this one waits until the other one has gone",
             config.server_id, config.replica_uuid, error.text
         );
-        return Error::new(ErrorKind::Dump, what).with_errno(error.errno);
+        return Error::new(ErrorKind::Double, what).with_errno(error.errno);
     }
     if error.kind() == ErrorKind::Access {
         return missing_grant(info, "read the binary log", error.into_error());
@@ -150,6 +150,7 @@ mod tests {
             port: 3306,
             user: "slave".into(),
             password: "top secret".into(),
+            password_file: None,
             tls: Default::default(),
             server_id: 101,
             replica_uuid: "u".into(),
@@ -227,7 +228,7 @@ mod tests {
             (4052, "A slave with the same server_id is already connected"),
         ] {
             let error = refused(errno, text);
-            assert_eq!((error.kind(), error.errno()), (ErrorKind::Dump, errno));
+            assert_eq!((error.kind(), error.errno()), (ErrorKind::Double, errno));
             assert!(error.what().contains("another server_id"), "{error}");
             assert!(!error.what().contains("--start"));
         }

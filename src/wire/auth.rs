@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::rsa;
 use super::server_error::check;
 use crate::binlog::bytes::Bytes;
-use crate::config::limits::QUERY_PACKET_BYTES_MAX;
+use crate::config::limits::LOGIN_PACKET_BYTES_MAX;
 use crate::error::{Error, ErrorKind, Result};
 
 /// `mysql_native_password`, the default of MariaDB and of MySQL before 8.0.
@@ -126,7 +126,7 @@ impl<'a> Proof<'a> {
     pub(super) async fn run(mut self, connection: &mut Connection) -> Result<()> {
         // Every plugin is done after a few packets; a server that never ends is none.
         for _ in 0..16 {
-            let packet = check(connection.read_packet(QUERY_PACKET_BYTES_MAX).await?)?;
+            let packet = check(connection.read_packet(LOGIN_PACKET_BYTES_MAX).await?)?;
             let mut r = Bytes::new(&packet);
             let answer = match r.u8()? {
                 OK => return Ok(()),

@@ -83,6 +83,11 @@ impl Connection {
         self.read_timeout = timeout;
     }
 
+    /// The time without any byte after which the server is taken for dead.
+    pub(super) fn read_timeout(&self) -> Duration {
+        self.read_timeout
+    }
+
     /// Makes the read buffer hold at least `bytes`.
     pub fn grow_buffer(&mut self, bytes: usize) {
         self.buffer.grow(bytes);
@@ -248,7 +253,7 @@ impl Connection {
         .with_source(cause)
     }
 
-    fn timed_out(&self, what: &str) -> Error {
+    pub(super) fn timed_out(&self, what: &str) -> Error {
         Error::new(
             ErrorKind::Network,
             format!(

@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::handshake::{self, Greeting};
 use super::server_error::check;
 use super::tls;
-use crate::config::limits::{CONNECT_TIMEOUT_MS, QUERY_PACKET_BYTES_MAX};
+use crate::config::limits::{CONNECT_TIMEOUT_MS, LOGIN_PACKET_BYTES_MAX};
 use crate::config::source::{SslMode, TlsConfig};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -88,7 +88,7 @@ pub async fn log_in(
     endpoint: &Endpoint<'_>,
 ) -> Result<(Connection, String)> {
     let greeting = connection
-        .read_packet(QUERY_PACKET_BYTES_MAX)
+        .read_packet(LOGIN_PACKET_BYTES_MAX)
         .await
         .map_err(|cause| {
             unreachable(endpoint, "something answers, but does not speak first").with_source(cause)

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use super::connection::Connection;
 use super::server_error::check;
 use crate::binlog::bytes::Bytes;
-use crate::config::limits::{QUERY_PACKET_BYTES_MAX, QUERY_RESULT_BYTES_MAX};
+use crate::config::limits::{
+    COLUMN_DEFINITION_BYTES_MAX, QUERY_PACKET_BYTES_MAX, QUERY_RESULT_BYTES_MAX,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Command code of a text query.
@@ -49,13 +51,19 @@ impl ResultSet {
 }
 
 impl Connection {
-    /// Runs a statement and reads all of its answer. Not cancel-safe: a cancelled connection is of no more use.
+    /// Runs a statement and reads all of its answer, within the read timeout as a whole: a server that sends a byte now and
+    /// then must not keep us. Not cancel-safe: a cancelled connection is of no more use.
     ///
     /// # Errors
     /// The server's error with its number; `Network` when the connection is lost.
     pub async fn query(&mut self, sql: &str) -> Result<ResultSet> {
-        self.send_query(sql).await?;
-        self.result_set().await
+        let time = self.read_timeout();
+        let answer = async {
+            self.send_query(sql).await?;
+            self.result_set().await
+        };
+        let answer = tokio::time::timeout(time, answer).await;
+        answer.unwrap_or_else(|_| Err(self.timed_out("did not end its answer")))
     }
 
     /// Runs a statement whose rows do not matter.
@@ -83,14 +91,17 @@ impl Connection {
         };
         let mut bytes = 0;
         while let Some(packet) = rows.next().await? {
-            bytes += packet.len();
+            let row = row(&packet, result.columns.len())?;
+            // A NULL is one byte of the packet and many of the row; twice as many, for what the allocator adds and vectors
+            // keep free.
+            bytes += packet.len() + (row.len() + 2) * 2 * size_of::<Row>();
             if bytes > QUERY_RESULT_BYTES_MAX {
                 return Err(Error::new(
                     ErrorKind::Protocol,
-                    format!("the answer to a query is over {QUERY_RESULT_BYTES_MAX} bytes"),
+                    format!("the answer to a query takes over {QUERY_RESULT_BYTES_MAX} bytes"),
                 ));
             }
-            result.rows.push(row(&packet, result.columns.len())?);
+            result.rows.push(row);
         }
         Ok(result)
     }
@@ -136,7 +147,8 @@ impl Connection {
             return Err(rows.connection.protocol_error(&what));
         }
         for _ in 0..width {
-            let packet = check(rows.connection.read_packet(QUERY_PACKET_BYTES_MAX).await?)?;
+            let packet = rows.connection.read_packet(COLUMN_DEFINITION_BYTES_MAX);
+            let packet = check(packet.await?)?;
             rows.columns.push(column_name(&packet)?);
         }
         if !is_eof(&check(
@@ -199,12 +211,13 @@ fn column_name(packet: &[u8]) -> Result<String> {
 /// A row of the width that was announced.
 fn row(packet: &[u8], width: usize) -> Result<Row> {
     let row: Row = cells(packet)
+        .take(width + 1)
         .map(|cell| cell.map(|cell| cell.map(<[u8]>::to_vec)))
         .collect::<Result<_>>()?;
     if row.len() != width {
         return Err(Error::new(
             ErrorKind::Protocol,
-            format!("a row of {} values where {width} were announced", row.len()),
+            format!("a row of other than the {width} values that were announced"),
         ));
     }
     Ok(row)
@@ -213,6 +226,33 @@ fn row(packet: &[u8], width: usize) -> Result<Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Each byte is in time, the answer is not.
+    #[tokio::test]
+    async fn an_answer_that_comes_byte_by_byte_is_given_up() {
+        use tokio::io::AsyncWriteExt as _;
+        let (near, mut far) = tokio::io::duplex(1 << 16);
+        let mut connection = Connection::new(Box::new(near), "a:1".into());
+        connection.set_read_timeout(std::time::Duration::from_millis(200));
+        let trickle = tokio::spawn(async move {
+            far.write_all(&[0xff, 0xff, 0, 1]).await.unwrap();
+            while far.write_all(&[0]).await.is_ok() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        });
+        let error = connection.query("SELECT 1").await.unwrap_err();
+        assert_eq!((error.kind(), error.errno()), (ErrorKind::Network, 2013));
+        drop(connection);
+        trickle.await.unwrap();
+    }
+
+    /// Of one byte each on the wire.
+    #[test]
+    fn a_row_is_no_wider_than_its_columns() {
+        let error = row(&[NULL; 1 << 20], 3).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert_eq!(row(&[NULL; 3], 3).unwrap().len(), 3);
+    }
 
     #[test]
     fn reads_rows_and_names() {

@@ -1,6 +1,7 @@
 //! ERR packets: the server's number, state and words.
 
 use crate::binlog::bytes::Bytes;
+use crate::config::limits::SERVER_ERROR_BYTES_MAX;
 use crate::error::{Error, ErrorKind, Result};
 
 /// First byte of an ERR packet.
@@ -33,10 +34,11 @@ impl ServerError {
             state = String::from_utf8_lossy(five).into_owned();
             rest = text;
         }
+        let text = rest.get(..SERVER_ERROR_BYTES_MAX).unwrap_or(rest);
         Some(Self {
             errno,
             state,
-            text: String::from_utf8_lossy(rest).into_owned(),
+            text: String::from_utf8_lossy(text).into_owned(),
         })
     }
 

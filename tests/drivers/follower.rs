@@ -36,6 +36,7 @@ pub(crate) fn config(server: &Server, driver: DriverKind) -> SourceConfig {
         port: url.port,
         user: url.user,
         password: url.password.unwrap(),
+        password_file: None,
         tls: TlsConfig::default(),
         server_id: 4711,
         replica_uuid: "0badcafe-0000-4000-8000-00000000cafe".to_owned(),

@@ -1,12 +1,10 @@
 //! Every way into a server: authentication plugins, with and without TLS.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
 use relaylite::config::source::{DriverKind, SourceConfig, SslMode};
 use relaylite::error::ErrorKind;
 
 use super::follower::{Follower, Start, ask, config, log_in};
+use crate::support::certificates::Certificates;
 use crate::support::server::{Flavor, Server};
 
 fn as_user(server: &Server, user: &str, password: &str, mode: SslMode) -> SourceConfig {
@@ -109,96 +107,10 @@ fn mysql_cdc_logs_in_and_refuses_tls() {
     assert!(error.what().contains("driver = \"native\""), "{error}");
 }
 
-/// A CA, a server certificate for 127.0.0.1 and one for another name, and a client certificate.
-pub(crate) struct Certificates {
-    directory: tempfile::TempDir,
-}
-
-impl Certificates {
-    pub(crate) fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path();
-        openssl(
-            path,
-            "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca -keyout ca-key.pem -out ca.pem",
-        );
-        openssl(
-            path,
-            "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout x-key.pem -out other-ca.pem",
-        );
-        for (name, alternative) in [
-            ("server", "IP:127.0.0.1"),
-            ("elsewhere", "DNS:elsewhere.example"),
-            ("client", "DNS:client"),
-        ] {
-            openssl(
-                path,
-                &format!(
-                    "req -newkey rsa:2048 -nodes -subj /CN={name} -keyout {name}-key.pem -out {name}.csr"
-                ),
-            );
-            std::fs::write(path.join("ext"), format!("subjectAltName={alternative}\n")).unwrap();
-            openssl(
-                path,
-                &format!(
-                    "x509 -req -days 2 -in {name}.csr -CA ca.pem -CAkey ca-key.pem -CAcreateserial -extfile ext \
-                     -out {name}.pem"
-                ),
-            );
-        }
-        Self { directory }
-    }
-
-    /// A certificate for 127.0.0.1 that was good for a year, long ago.
-    fn add_expired(&self) {
-        let path = self.directory.path();
-        let settings = "[ca]\ndefault_ca = here\n[here]\ndatabase = index.txt\nserial = serial.txt\n\
-                        new_certs_dir = .\ndefault_md = sha256\npolicy = policy\nunique_subject = no\n\
-                        [policy]\ncommonName = supplied\n";
-        std::fs::write(path.join("ca.cnf"), settings).unwrap();
-        std::fs::write(path.join("index.txt"), "").unwrap();
-        std::fs::write(path.join("serial.txt"), "1000\n").unwrap();
-        std::fs::write(path.join("ext"), "subjectAltName=IP:127.0.0.1\n").unwrap();
-        std::fs::copy(path.join("server-key.pem"), path.join("expired-key.pem")).unwrap();
-        openssl(
-            path,
-            "ca -batch -notext -config ca.cnf -cert ca.pem -keyfile ca-key.pem -in server.csr -out expired.pem \
-             -extfile ext -startdate 20200101000000Z -enddate 20210101000000Z",
-        );
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    pub(crate) fn server(&self, name: &str) -> Server {
-        let file = |file: String| self.path(&file).display().to_string();
-        Server::builder(Flavor::MariaDb)
-            .arg(format!("--ssl-ca={}", file("ca.pem".to_owned())))
-            .arg(format!("--ssl-cert={}", file(format!("{name}.pem"))))
-            .arg(format!("--ssl-key={}", file(format!("{name}-key.pem"))))
-            .start()
-    }
-}
-
-fn openssl(directory: &Path, args: &str) {
-    let output = Command::new("openssl")
-        .args(args.split_whitespace())
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
 #[test]
 fn each_ssl_mode_checks_what_it_says() {
     let certificates = Certificates::new();
-    let server = certificates.server("server");
+    let server = certificates.server(Flavor::MariaDb, "server");
     let mut config = config(&server, DriverKind::Native);
     for (mode, encrypted) in [
         (SslMode::Disabled, false),
@@ -232,7 +144,7 @@ fn each_ssl_mode_checks_what_it_says() {
 #[test]
 fn the_name_counts_only_for_verify_identity() {
     let certificates = Certificates::new();
-    let server = certificates.server("elsewhere");
+    let server = certificates.server(Flavor::MariaDb, "elsewhere");
     let mut config = config(&server, DriverKind::Native);
     config.tls.ca = Some(certificates.path("ca.pem"));
     config.tls.mode = SslMode::VerifyCa;
@@ -245,7 +157,7 @@ fn the_name_counts_only_for_verify_identity() {
 fn an_expired_certificate_is_named_as_such() {
     let certificates = Certificates::new();
     certificates.add_expired();
-    let server = certificates.server("expired");
+    let server = certificates.server(Flavor::MariaDb, "expired");
     let mut config = config(&server, DriverKind::Native);
     config.tls.ca = Some(certificates.path("ca.pem"));
     for mode in [SslMode::VerifyCa, SslMode::VerifyIdentity] {
@@ -266,7 +178,7 @@ fn an_expired_certificate_is_named_as_such() {
 #[test]
 fn a_client_certificate_is_shown() {
     let certificates = Certificates::new();
-    let server = certificates.server("server");
+    let server = certificates.server(Flavor::MariaDb, "server");
     server.exec("CREATE USER x509 IDENTIFIED BY 'p' REQUIRE X509");
     let mut config = as_user(&server, "x509", "p", SslMode::Required);
     assert_eq!(log_in(&config).unwrap_err().errno(), 1045);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::oracle::column_kind::{self, ColumnKind};
 use crate::support::random::Random;
-use crate::support::server::{Server, Session};
+use crate::support::server::{Flavor, Server, Session};
 
 const DATABASES: [&str; 2] = ["one", "two words"];
 /// Not ucs2: MySQL reads the bytes of ENUM and SET labels that are given anew as if they were in it.
@@ -37,7 +37,7 @@ struct Table {
 }
 
 /// The tables, and the session that changes them.
-pub(super) struct Model {
+pub(crate) struct Model {
     session: Session,
     random: Random,
     kinds: Vec<ColumnKind>,
@@ -59,25 +59,40 @@ fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
+fn session(url: &str) -> Session {
+    let mut session = Session::connect(url).unwrap();
+    session.exec("SET NAMES utf8mb4, time_zone = '+02:00'");
+    session
+}
+
 impl Model {
     /// Two databases with nothing in them.
-    pub(super) fn new(server: &Server, random: Random) -> Self {
-        let mut session = server.client();
-        session.exec("SET NAMES utf8mb4, time_zone = '+02:00'");
+    pub(crate) fn new(server: &Server, random: Random) -> Self {
+        Self::at(&server.root_url(), server.flavor(), random)
+    }
+
+    /// As [`Self::new`], of the server at this URL.
+    pub(crate) fn at(url: &str, flavor: Flavor, random: Random) -> Self {
+        let mut session = session(url);
         for database in DATABASES {
             session.exec(&format!("CREATE DATABASE {}", quoted(database)));
         }
         Self {
             session,
             random,
-            kinds: column_kind::all(server.flavor()),
+            kinds: column_kind::all(flavor),
             tables: Vec::new(),
             names: 0,
         }
     }
 
+    /// Logs in again, after a restart of the server between two steps.
+    pub(crate) fn log_in_again(&mut self, url: &str) {
+        self.session = session(url);
+    }
+
     /// One statement.
-    pub(super) fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         if self.random.percent(10) {
             let mode = self.random.pick(&SQL_MODES);
             self.session.exec(&format!("SET sql_mode = '{mode}'"));

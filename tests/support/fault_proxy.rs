@@ -29,6 +29,13 @@ impl Fault {
     const ALL: [Self; 4] = [Self::None, Self::Delay, Self::Blackhole, Self::Refuse];
 }
 
+/// Where bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    ToSource,
+    ToReplica,
+}
+
 #[derive(Debug, Default)]
 struct Shared {
     /// Where new connections go.
@@ -36,14 +43,41 @@ struct Shared {
     fault: AtomicU8,
     /// Raised by each cut: connections of an older one are closed.
     cuts: AtomicU64,
+    /// Bytes that the source may still send before the next cut; 0 when none is set.
+    bytes_to_cut: AtomicU64,
     accepted: AtomicU64,
-    corrupt_next: AtomicBool,
+    /// What to change next, for each direction: 0 for nothing. Odd, and the rest says which byte.
+    corrupt: [AtomicU64; 2],
     stop: AtomicBool,
 }
 
 impl Shared {
     fn fault(&self) -> Fault {
         Fault::ALL[usize::from(self.fault.load(Ordering::Acquire))]
+    }
+
+    /// Changes a byte that was asked for.
+    fn corrupt(&self, way: Way, bytes: &mut [u8]) {
+        let random = self.corrupt[way as usize].swap(0, Ordering::AcqRel);
+        if random != 0 {
+            let at = usize::try_from((random >> 8) % bytes.len() as u64).unwrap();
+            bytes[at] ^= 1 << ((random >> 4) % 8);
+        }
+    }
+
+    /// How many of these bytes pass before a cut that was asked for.
+    fn passes_before_cut(&self, bytes: usize) -> usize {
+        let left = self.bytes_to_cut.load(Ordering::Acquire);
+        if left == 0 {
+            return bytes;
+        }
+        let after = left.saturating_sub(bytes as u64);
+        self.bytes_to_cut.store(after, Ordering::Release);
+        if after == 0 {
+            usize::try_from(left).unwrap().min(bytes) - 1
+        } else {
+            bytes
+        }
     }
 
     fn is_over(&self, cuts: u64) -> bool {
@@ -99,14 +133,23 @@ impl FaultProxy {
         self.shared.cuts.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Changes one byte of what the source sends next.
-    pub(crate) fn corrupt_next(&self) {
-        self.shared.corrupt_next.store(true, Ordering::Release);
+    /// Closes all connections when the source has sent so many more bytes, wherever that is.
+    pub(crate) fn cut_after(&self, bytes: u64) {
+        self.shared.bytes_to_cut.store(bytes, Ordering::Release);
     }
 
-    /// Whether that byte has come by.
-    pub(crate) fn has_corrupted(&self) -> bool {
-        !self.shared.corrupt_next.load(Ordering::Acquire)
+    /// Changes one byte of what comes next one way, where somebody can notice it: in a dump (events have checksums), or
+    /// in any connection under TLS. `random` says which one of what comes at once.
+    pub(crate) fn corrupt_next(&self, way: Way, random: u64) {
+        self.shared.corrupt[way as usize].store(random | 1, Ordering::Release);
+    }
+
+    /// Changes nothing any more, if that byte has not come by.
+    pub(crate) fn spare(&self) {
+        for corrupt in &self.shared.corrupt {
+            corrupt.store(0, Ordering::Release);
+        }
+        self.shared.bytes_to_cut.store(0, Ordering::Release);
     }
 
     /// Connections accepted so far.
@@ -137,11 +180,12 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
             continue; // dropped, so closed
         };
         let cuts = shared.cuts.load(Ordering::Acquire);
-        for (from, to, is_source) in [(&near, &far, false), (&far, &near, true)] {
+        let guarded = Arc::new(AtomicBool::new(false));
+        for (from, to, way) in [(&near, &far, Way::ToSource), (&far, &near, Way::ToReplica)] {
             let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-            let shared = shared.clone();
+            let (shared, guarded) = (shared.clone(), guarded.clone());
             thread::spawn(move || {
-                pump(&from, &to, is_source, cuts, &shared);
+                pump(&from, &to, way, cuts, &guarded, &shared);
                 from.shutdown(Shutdown::Both).ok();
                 to.shutdown(Shutdown::Both).ok();
             });
@@ -150,7 +194,14 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
 }
 
 /// Moves bytes one way until an end closes or the connection is cut.
-fn pump(mut from: &TcpStream, mut to: &TcpStream, is_source: bool, cuts: u64, shared: &Shared) {
+fn pump(
+    mut from: &TcpStream,
+    mut to: &TcpStream,
+    way: Way,
+    cuts: u64,
+    guarded: &AtomicBool,
+    shared: &Shared,
+) {
     from.set_nonblocking(false).unwrap();
     from.set_read_timeout(Some(LOOK_INTERVAL)).unwrap();
     let mut buffer = vec![0u8; 64 << 10];
@@ -172,11 +223,30 @@ fn pump(mut from: &TcpStream, mut to: &TcpStream, is_source: bool, cuts: u64, sh
             }
             thread::sleep(LOOK_INTERVAL);
         }
-        if is_source && shared.corrupt_next.swap(false, Ordering::AcqRel) {
-            buffer[read / 2] ^= 0x10;
+        if guarded.load(Ordering::Acquire) {
+            shared.corrupt(way, &mut buffer[..read]);
+        } else if way == Way::ToSource && begins_guard(&buffer[..read]) {
+            guarded.store(true, Ordering::Release);
         }
-        if to.write_all(&buffer[..read]).is_err() {
+        let passes = match way {
+            Way::ToReplica => shared.passes_before_cut(read),
+            Way::ToSource => read,
+        };
+        if to.write_all(&buffer[..passes]).is_err() {
             return;
         }
+        if passes < read {
+            shared.cuts.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// Whether from here on a changed byte is noticed: the client begins TLS, or asks for a dump.
+fn begins_guard(sent: &[u8]) -> bool {
+    const DUMPS: [u8; 2] = [0x12, 0x1e];
+    match sent {
+        [0x16, 3, ..] => true,
+        [_, _, 0, 0, command, ..] => DUMPS.contains(command),
+        _ => false,
     }
 }

@@ -35,9 +35,11 @@ macro_rules! on_all {
     };
 }
 
+pub(crate) mod certificates;
 pub(crate) mod compare;
 pub(crate) mod disk;
 pub(crate) mod fault_proxy;
+pub(crate) mod gate;
 pub(crate) mod power_loss;
 pub(crate) mod process;
 pub(crate) mod random;

@@ -58,16 +58,28 @@ struct Shared {
     stop: AtomicBool,
     done: AtomicU64,
     limit: Option<u64>,
+    pause: Duration,
 }
 
 impl Load {
     /// Starts writing; without `limit` until [`Self::finish`].
     pub(crate) fn start(server: &Server, seed: u64, limit: Option<u64>) -> Self {
+        Self::start_paced(server, seed, limit, Duration::ZERO)
+    }
+
+    /// As [`Self::start`], with a pause between two transactions of a session.
+    pub(crate) fn start_paced(
+        server: &Server,
+        seed: u64,
+        limit: Option<u64>,
+        pause: Duration,
+    ) -> Self {
         let shared = Arc::new(Shared {
             url: server.root_url(),
             stop: AtomicBool::new(false),
             done: AtomicU64::new(0),
             limit,
+            pause,
         });
         let session = |stream| {
             let shared = Arc::clone(&shared);
@@ -129,7 +141,7 @@ fn write(shared: &Shared, mut random: Random) {
             return;
         };
         match send(current, &statements) {
-            Outcome::Done => {}
+            Outcome::Done => std::thread::sleep(shared.pause),
             Outcome::ConnectionLost => session = connect(shared),
         }
     }
@@ -166,14 +178,15 @@ fn send(session: &mut Session, statements: &[String]) -> Outcome {
 fn connect(shared: &Shared) -> Option<Session> {
     let deadline = Instant::now() + wait_timeout();
     while !shared.stop.load(Ordering::Relaxed) {
-        match Session::connect(&shared.url) {
-            Ok(mut session) => {
-                session.exec(
-                    "SET SESSION innodb_lock_wait_timeout = 1, time_zone = '+05:30',
-                     sql_mode = 'ALLOW_INVALID_DATES'",
-                );
-                return Some(session);
-            }
+        let session = Session::connect(&shared.url).and_then(|mut session| {
+            session.try_exec(
+                "SET SESSION innodb_lock_wait_timeout = 1, time_zone = '+05:30',
+                 sql_mode = 'ALLOW_INVALID_DATES'",
+            )?;
+            Ok(session)
+        });
+        match session {
+            Ok(session) => return Some(session),
             Err(error) => assert!(Instant::now() < deadline, "the server stays away: {error}"),
         }
         std::thread::sleep(RECONNECT_INTERVAL);

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use crate::support::gate::Gate;
 use crate::support::random::Random;
 use crate::support::relaylite::wait_for;
 use crate::support::server::{Server, Session};
@@ -13,11 +15,13 @@ use crate::support::workload::DATABASES;
 
 /// `XAER_NOTA`: no such xid, or its session is not quite gone yet.
 const XAER_NOTA: u16 = 1397;
+/// A crash of the source may lose a prepared transaction, which nobody can decide then.
+const LOST_AFTER: Duration = Duration::from_secs(10);
 /// Prepared transactions that wait at a time, at most.
 const PENDING_MAX: usize = 12;
 
 /// Makes a table for XA in each database of the workload.
-pub(super) fn create(server: &Server) {
+pub(crate) fn create(server: &Server) {
     for database in DATABASES {
         server.exec(&format!(
             "CREATE TABLE `{database}`.xa (id INT PRIMARY KEY, v VARCHAR(300), b MEDIUMBLOB, n DECIMAL(20,4))"
@@ -26,13 +30,19 @@ pub(super) fn create(server: &Server) {
 }
 
 /// A thread that works until it is finished.
-pub(super) struct XaWork {
+pub(crate) struct XaWork {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<usize>,
 }
 
 impl XaWork {
-    pub(super) fn start(server: &Server, seed: u64) -> Self {
+    pub(crate) fn start(server: &Server, seed: u64) -> Self {
+        Self::start_between(server, seed, &Arc::default())
+    }
+
+    /// As [`Self::start`], with each step behind `gate`: the source restarts between two steps only.
+    pub(crate) fn start_between(server: &Server, seed: u64, gate: &Arc<Gate>) -> Self {
+        let gate = Arc::clone(gate);
         let stop = Arc::new(AtomicBool::new(false));
         let mut worker = Worker {
             url: server.root_url(),
@@ -41,14 +51,15 @@ impl XaWork {
             free: Vec::new(),
             pending: VecDeque::new(),
             next: 0,
+            life: 0,
         };
         let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || worker.work(&stopped));
+        let thread = std::thread::spawn(move || worker.work(&stopped, &gate));
         Self { stop, thread }
     }
 
     /// Stops it, with what is prepared then decided or left as it is; returns how many were prepared.
-    pub(super) fn finish(self) -> usize {
+    pub(crate) fn finish(self) -> usize {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
     }
@@ -72,12 +83,18 @@ struct Worker {
     free: Vec<Row>,
     pending: VecDeque<Prepared>,
     next: u64,
+    /// Which life of the source this is, from 0.
+    life: u64,
 }
 
 impl Worker {
-    fn work(&mut self, stop: &AtomicBool) -> usize {
+    fn work(&mut self, stop: &AtomicBool, gate: &Gate) -> usize {
         let mut prepared = 0;
         while !stop.load(Ordering::Relaxed) {
+            let entered = gate.enter();
+            if *entered != self.life {
+                (self.life, self.session) = (*entered, None);
+            }
             self.prepare();
             prepared += 1;
             // Left alone it can be decided by any session; the session that prepared it can do nothing else before.
@@ -171,13 +188,22 @@ impl Worker {
         let commits = self.random.percent(75);
         let word = if commits { "COMMIT" } else { "ROLLBACK" };
         let sql = format!("XA {word} {}", prepared.xid);
+        let since = Instant::now();
+        let mut is_lost = false;
         wait_for("the prepared transaction", || {
             match self.session().try_exec(&sql) {
                 Ok(()) => true,
-                Err(mysql_async::Error::Server(error)) if error.code == XAER_NOTA => false,
+                Err(mysql_async::Error::Server(error)) if error.code == XAER_NOTA => {
+                    is_lost = self.life > 0 && since.elapsed() > LOST_AFTER;
+                    is_lost
+                }
                 Err(error) => panic!("{sql}: {error}"),
             }
         });
+        if is_lost {
+            eprintln!("the source lost {} in its crash", prepared.xid);
+            return;
+        }
         self.free.extend(if commits {
             prepared.committed
         } else {

@@ -20,14 +20,14 @@ pub(super) struct Step<'a> {
 
 impl<'a> Step<'a> {
     /// An event of the relay log.
-    pub(super) fn of(event: &RelayEvent<'a>, file: &'a Arc<str>) -> Self {
+    pub(super) fn of(event: &RelayEvent<'a>) -> Self {
         Self {
             kind: event.header.kind,
             flags: event.header.flags,
             server_id: event.header.server_id,
             timestamp: event.header.timestamp,
             body: event.body,
-            file,
+            file: event.file,
             start: event.start,
             end: event.end,
         }

@@ -45,16 +45,14 @@ impl Router {
     /// # Errors
     /// As for other rows; `Corrupt` when the relay log does not hold the transaction there.
     pub fn replay(&mut self, reader: &mut RelayReader) -> Result<bool> {
-        let file = reader.file_name().clone();
         if *reader.format() != *self.format {
             self.format = reader.format().clone().into();
         }
         let Some(event) = reader.next_event()? else {
             return self.replayed(&reader.position()).map(|()| false);
         };
-        let start = event.start;
-        self.replay_step(Step::of(&event, &file))
-            .map_err(|error| error.at_pos(file.clone(), start))?;
+        self.replay_step(Step::of(&event))
+            .map_err(|error| error.at_pos(event.file.clone(), event.start))?;
         Ok(true)
     }
 

@@ -12,6 +12,7 @@ use super::fill::{ColumnOrigin, Fill, fill, is_converted};
 use super::resolve::{collation, converted, recollated, relabels};
 use super::versioning::{add_versioning, extend_keys, make_not_null};
 use super::{Catalog, Change};
+use crate::binlog::flavor::Flavor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::CONVERT_TABLE;
 use crate::schema::ddl::context::SqlContext;
@@ -252,7 +253,7 @@ fn collations(
     context: &SqlContext,
 ) -> Result<(Collation, Option<Collation>)> {
     let mut default = before.collation.clone();
-    let mut convert = None;
+    let (mut convert, mut option) = (None, None);
     let resolve = |spec: &CharsetSpec, own: &Collation| match spec.charset.as_deref() {
         Some("default") => collation(spec, &database_collation(), context),
         _ => collation(spec, own, context),
@@ -261,6 +262,7 @@ fn collations(
         match action {
             AlterAction::Options(options) if !options.charset.is_empty() => {
                 default = resolve(&options.charset, &default)?;
+                option = Some(default.clone());
             }
             AlterAction::ConvertCharset(spec) => {
                 default = resolve(spec, &default)?;
@@ -269,7 +271,11 @@ fn collations(
             _ => {}
         }
     }
-    Ok((default, convert))
+    // MariaDB lets a statement convert the columns to one charset and make another one the default; MySQL refuses it.
+    match option {
+        Some(option) if context.flavor == Flavor::MariaDb => Ok((option, convert)),
+        _ => Ok((default, convert)),
+    }
 }
 
 /// What happens to the columns.

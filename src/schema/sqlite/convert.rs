@@ -47,8 +47,8 @@ pub(super) fn conversion(
         // MariaDB gives the column's former default, if it alters in place.
         return needs_source("gets another value in place of NULL".to_owned());
     }
-    let is_timestamp = matches!(after.ty, ColumnType::Timestamp { .. });
-    if is_timestamp && !session.strict {
+    // MariaDB does so in strict mode, too, where any other type would be an error.
+    if matches!(after.ty, ColumnType::Timestamp { .. }) {
         return needs_source("gets times in place of NULL".to_owned());
     }
     if matches!(after.ty, ColumnType::Vector { .. }) {
