@@ -165,12 +165,12 @@ fn altered(
     let origins = slots
         .iter()
         .zip(&after.columns)
-        .map(|(slot, column)| origin(slot, column, before, context))
+        .map(|(slot, column)| origin(slot, column, before))
         .collect();
     Ok((after, origins))
 }
 
-fn origin(slot: &Slot, column: &Column, before: &Table, context: &SqlContext) -> ColumnOrigin {
+fn origin(slot: &Slot, column: &Column, before: &Table) -> ColumnOrigin {
     match slot
         .from
         .and_then(|from| Some((from, before.columns.get(from)?)))
@@ -188,9 +188,7 @@ fn origin(slot: &Slot, column: &Column, before: &Table, context: &SqlContext) ->
                 fill: Fill::NeedsSource(reason),
             }
         }
-        None => ColumnOrigin::New {
-            fill: fill(column, context),
-        },
+        None => ColumnOrigin::New { fill: fill(column) },
     }
 }
 
