@@ -18,17 +18,22 @@ use crate::schema::sqlite::{Effort, Step, quote_identifier};
 const HOLD_LOOK: Duration = Duration::from_millis(2);
 
 impl SqliteLane {
-    /// Runs `work` with an eye on its statements.
+    /// Runs `work` with an eye on its statements; within itself, it is part of what is being watched.
     pub(super) fn with_progress<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
+        if self.is_watched {
+            return work(self);
+        }
         let hand = self.work.clone();
         let steps = u64::from(SQLITE_PROGRESS_STEPS);
         let interval = c_int::try_from(SQLITE_PROGRESS_STEPS).unwrap_or(c_int::MAX);
         self.connection
             .progress_handler(interval, Some(move || !hand.add_steps(steps)))?;
+        self.is_watched = true;
         let done = work(self);
+        self.is_watched = false;
         let removed = self.connection.progress_handler(0, None::<fn() -> bool>);
         self.work.end();
         let done = done?;
