@@ -63,6 +63,8 @@ pub struct LaneProgress {
     pub commits: AtomicU64,
     /// Text values kept as BLOB because they were not valid in their charset, in this run.
     pub invalid_texts: AtomicU64,
+    /// Row events of sequences that were passed over in this run.
+    pub sequence_events: AtomicU64,
     /// Bytes queued and not yet applied.
     pub queued_bytes: AtomicU64,
     /// Row changes of the source transaction that is being applied, so far.
@@ -88,6 +90,7 @@ impl LaneProgress {
             rows: AtomicU64::new(0),
             commits: AtomicU64::new(0),
             invalid_texts: AtomicU64::new(0),
+            sequence_events: AtomicU64::new(0),
             queued_bytes: AtomicU64::new(0),
             open_rows: AtomicU64::new(0),
             searches: AtomicBool::new(false),

@@ -149,6 +149,10 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     report.clock_difference_seconds = io.source_id.as_ref().map(|_| io.clock_difference);
     report.relay_log_space = room.bytes;
     report.replica_state = sentence(room, &io, applier.running, caught_up, received.as_ref());
+    let sequence_events = lanes
+        .iter()
+        .map(|lane| lane.sequence_events.load(Ordering::Relaxed));
+    report.sequence_row_events = sequence_events.sum();
     report.lanes = lanes.iter().map(|lane| lane_report(lane)).collect();
     fill_quarantine(&mut report, published);
     report

@@ -6,6 +6,7 @@ use rusqlite::{CachedStatement, Connection};
 use super::binder::{Bound, Scratch};
 use super::cascade::{Cascade, returned_row};
 use super::foreign_keys::Parent;
+use super::generated::unknown;
 use super::row_change::{Shape, Way, changed_columns, shape_of};
 use super::table::{TableWriter, Written, rewind};
 use crate::config::limits::SQLITE_UPDATE_SHAPES_MAX;
@@ -19,6 +20,8 @@ use crate::error::{Error, ErrorKind, Result};
 struct Change<'a> {
     /// The columns that it sets.
     columns: &'a [usize],
+    /// Generated columns that follow, and are not in the image.
+    computed: &'a [usize],
     /// How the row is found.
     way: &'a Way,
     /// The table as a parent, when foreign keys act on its children.
@@ -43,7 +46,7 @@ impl TableWriter {
         let foreign = keys.as_ref().map(|cascade| cascade.keys);
         let parent = foreign.and_then(|keys| keys.acting_parent(&self.table.name, rows.flags()));
         let mut prepared: Option<(Shape, CachedStatement<'_>)> = None;
-        let (mut changed, mut shape) = (Vec::new(), Shape::new());
+        let (mut changed, mut computed, mut shape) = (Vec::new(), Vec::new(), Shape::new());
         let way = self.way(rows)?;
         while rows.next(images)? {
             if self.key_is_too_large(&images.after) {
@@ -51,14 +54,19 @@ impl TableWriter {
             }
             changed_columns(images, self.binders.len(), &mut changed);
             if !changed.is_empty() {
-                self.generated.check(&images.after, &changed)?;
+                self.generated
+                    .missing(&images.after, &changed, &mut computed);
                 let change = Change {
                     columns: &changed,
+                    computed: &computed,
                     way: &way,
-                    parent: parent.filter(|parent| parent.is_referenced(&changed)),
+                    parent: parent.filter(|parent| {
+                        parent.is_referenced(&changed) || parent.is_referenced(&computed)
+                    }),
                 };
                 let returns = change.parent.is_some();
                 shape_of(&changed, &way, self.binders.len(), returns, &mut shape);
+                shape.extend(computed.iter().map(|at| *at as u64));
                 if prepared.as_ref().is_none_or(|(known, _)| *known != shape) {
                     let sql = self.update_sql(&shape, &change)?;
                     prepared = Some((shape.clone(), connection.prepare_cached(sql)?));
@@ -67,7 +75,9 @@ impl TableWriter {
                     let updated = self.update_row(connection, statement, &change, images, scratch);
                     let moved = match updated {
                         Err(error)
-                            if self.while_copied && error.kind() == ErrorKind::RowMissing =>
+                            if self.while_copied
+                                && computed.is_empty()
+                                && error.kind() == ErrorKind::RowMissing =>
                         {
                             self.update_ahead(connection, &changed, images, scratch, error)?;
                             None
@@ -125,9 +135,19 @@ impl TableWriter {
                 None => Err(self.missing("update", &images.before)),
             };
         }
-        let count = statement
-            .raw_execute()
-            .map_err(|error| self.at_row(error.into(), &images.after))?;
+        let count = statement.raw_execute().map_err(|error| {
+            let error = self.at_row(error.into(), &images.after);
+            let first = change
+                .computed
+                .first()
+                .and_then(|at| self.table.columns.get(*at));
+            match first {
+                Some(column) if error.kind() == ErrorKind::Refused => {
+                    unknown(&column.name).with_source(error)
+                }
+                _ => error,
+            }
+        })?;
         match count {
             1 => Ok(None),
             _ => Err(self.missing("update", &images.before)),
@@ -192,7 +212,10 @@ impl TableWriter {
             self.updates.clear();
         }
         if !self.updates.contains_key(shape) {
-            let mut sql = self.sql.update(change.columns);
+            let computed =
+                self.generated
+                    .assignments(&self.table, change.computed, change.columns)?;
+            let mut sql = self.sql.update(change.columns, &computed);
             let first = change.columns.len() + 1;
             match change.way {
                 Way::Key(_, key) => self.sql.push_key_condition(&mut sql, key, first),

@@ -1,7 +1,7 @@
 //! What existing rows hold in the columns of a changed table.
 
 use super::default::{implicit_default, may_be_printed_otherwise};
-use crate::schema::table::{Column, DefaultValue};
+use crate::schema::table::{Column, ColumnType, DefaultValue};
 
 /// Where a column of a changed table comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +56,9 @@ pub(super) fn fill(column: &Column) -> Fill {
         }
         Some(constant) => Fill::Value(constant.clone()),
         None if column.nullable => Fill::Null,
+        None if matches!(column.ty, ColumnType::Vector { .. }) => {
+            Fill::NeedsSource(format!("{} is a vector that is not NULL", column.name))
+        }
         None => Fill::Value(implicit_default(&column.ty)),
     }
 }
