@@ -177,7 +177,8 @@ mod tests {
         lane.show_work(hand);
         for step in steps() {
             seen.store(0, Ordering::Relaxed);
-            let done = lane.with_progress(|lane| lane.run_steps(&[step.clone()], "t", "t"));
+            let done =
+                lane.with_progress(|lane| lane.run_steps(std::slice::from_ref(&step), "t", "t"));
             done.unwrap();
             // The last look comes some steps before the end.
             let seen = seen.load(Ordering::Relaxed);
