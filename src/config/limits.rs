@@ -53,7 +53,10 @@ pub const MYSQL_TARGET_PING_AFTER_MS: u64 = 10_000;
 pub const MYSQL_TARGET_LOCK_WAIT_S: u32 = 60;
 
 /// Time that a copy waits at once for those who read the table that it is to replace: others queue up behind it meanwhile.
-pub const MYSQL_TARGET_SWAP_WAIT_S: u32 = 2;
+pub const MYSQL_TARGET_SWAP_WAIT_S: u32 = 1;
+
+/// Time that it then leaves to the others.
+pub const MYSQL_TARGET_SWAP_PAUSE: Duration = Duration::from_secs(3);
 
 /// Largest ignorable event that covers a gap in a relay file; stock mysqlbinlog reads events of this size.
 pub const RELAY_FILLER_BYTES_MAX: u64 = 1 << 20;

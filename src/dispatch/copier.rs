@@ -163,6 +163,7 @@ impl Copier {
             // By the lane, which has asked for another where one is wanted.
             return Ok(());
         }
+        copy.fail();
         let is_aside = self.quarantine.mark(&copy.id).is_some();
         let again = match error.kind() {
             ErrorKind::Schema => is_aside,
@@ -178,7 +179,8 @@ impl Copier {
             self.resyncs.fail(&copy.id, &text);
             tracing::error!(table = %copy.id, errno = error.errno(), error = text, "the table cannot be read afresh");
         }
-        if is_aside {
+        // The lane may have the beginning in its queue still, and set a sound table aside for it.
+        if is_aside || router.lanes().is_open(&copy.id.database) {
             let lane = router.lanes().lane(&copy.id.database)?;
             let failure = CopyStep::Failed(CopyFailure { again });
             router.lanes().push_copy(lane, copy, failure)?;

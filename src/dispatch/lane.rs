@@ -444,7 +444,6 @@ impl LaneWorker {
 
     fn ddl(&mut self, task: &DdlTask) -> Result<()> {
         self.current.file = Some(task.at.position.file.clone());
-        self.progress.set_oldest(task.at.timestamp);
         let outcome = self.ddl_halves(task);
         self.publish_aside();
         outcome
@@ -486,6 +485,7 @@ impl LaneWorker {
             }
             self.prepare_marks(task)?;
         }
+        self.progress.set_oldest(task.at.timestamp);
         let outcome = loop {
             let set_aside = self.passed_over_names();
             let ddl = Ddl {

@@ -23,6 +23,7 @@ pub struct Copy {
     /// The table.
     pub id: TableId,
     ended: AtomicBool,
+    failed: AtomicBool,
 }
 
 impl Copy {
@@ -31,12 +32,22 @@ impl Copy {
         Arc::new(Self {
             id,
             ended: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
         })
     }
 
     /// It is complete, or given up: what is still on its way is of no use.
     pub fn end(&self) {
         self.ended.store(true, Ordering::Release);
+    }
+
+    /// The source could not give the rest: what the lane has not seen of it yet says nothing of how far it is.
+    pub fn fail(&self) {
+        self.failed.store(true, Ordering::Release);
+    }
+
+    fn is_under_way(&self) -> bool {
+        !self.has_ended() && !self.failed.load(Ordering::Acquire)
     }
 
     /// Whether it is complete or given up.
@@ -159,10 +170,11 @@ impl ResyncQueue {
         }
     }
 
-    /// Rows of the table are on their way. Nothing changes when the copy has ended: the lane may have asked for another.
+    /// Rows of the table are on their way. Nothing changes when the copy has ended or failed: the lane may have asked for another, or
+    /// is told of a beginning whose end is known already.
     pub fn set_copying(&self, copy: &Copy, rows: u64, rows_estimate: u64) {
         self.change(&copy.id, |request| {
-            if !copy.has_ended() {
+            if copy.is_under_way() {
                 request.state = ResyncState::Copying;
                 request.rows = rows;
                 request.rows_estimate = rows_estimate;
@@ -237,6 +249,10 @@ mod tests {
         assert!(!queue.put_back(&copy, "no"), "nothing new");
         queue.set_copying(&Copy::new(b.clone()), 5, 10);
         assert_eq!(queue.next(), Some(a.clone()));
+        let failed = Copy::new(a.clone());
+        failed.fail();
+        queue.set_copying(&failed, 5, 10);
+        assert_eq!(queue.next(), Some(a.clone()), "of a copy that has failed");
         queue.reset();
         assert_eq!(queue.next(), Some(b.clone()));
         queue.remove(&b);

@@ -61,6 +61,7 @@ pub fn table_from_show_create(
     let context = SqlContext {
         // The answer spells NULL and defaults out.
         explicit_defaults_for_timestamp: Some(true),
+        time_zone: Some("+00:00".to_owned()),
         ..SqlContext::new(
             context.flavor,
             context.version,

@@ -64,6 +64,30 @@ fn points_in_time_of_another_clock() {
     }
 }
 
+/// SQLite's functions see no character behind a NUL.
+#[test]
+fn texts_with_a_nul_that_get_another_length() {
+    for flavor in Flavor::both() {
+        let server = Server::start(flavor);
+        server.exec(
+            "CREATE DATABASE d CHARACTER SET utf8mb4; USE d; CREATE TABLE t (id INT PRIMARY KEY, a TEXT, b VARCHAR(40)); CREATE TABLE u LIKE t;
+             INSERT INTO t VALUES (1, x'610062', x'61006220'), (2, x'c3a900c3a92020', 'plain'), (3, NULL, REPEAT('ä', 40));
+             INSERT INTO u VALUES (1, CONCAT(REPEAT('ä', 5), x'00', REPEAT('ä', 5), '    '), 'b')",
+        );
+        let replica = Replica::of(&server);
+        let _running = replica.follow();
+        replica.wait_until_caught_up(&server);
+        server.exec(
+            "USE d; ALTER TABLE t MODIFY a CHAR(20); ALTER TABLE t MODIFY b CHAR(40); ALTER TABLE t MODIFY a VARCHAR(12);
+             ALTER TABLE u MODIFY a CHAR(12)",
+        );
+        replica.wait_until_caught_up(&server);
+        replica.wait_until_sound();
+        assert_equal(&server, &replica.target_dir());
+        assert!(replica.log().contains("table set aside"), "of u");
+    }
+}
+
 /// What an ALTER TABLE puts where NULL was is not what a new row would get.
 #[test]
 fn null_that_is_not_allowed_any_more() {

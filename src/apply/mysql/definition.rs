@@ -84,7 +84,11 @@ pub(super) fn read(
     } else {
         Flavor::MySql
     };
-    let context = SqlContext::new(flavor, connection.server.version_number, database);
+    let context = SqlContext {
+        // All sessions that read definitions are in UTC.
+        time_zone: Some("+00:00".to_owned()),
+        ..SqlContext::new(flavor, connection.server.version_number, database)
+    };
     understand(&text, &context)
         .map(Some)
         .map_err(|error| error.at_table(database, table))

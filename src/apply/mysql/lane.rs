@@ -270,7 +270,7 @@ impl MysqlLane {
             .query("COMMIT", "noting a DDL statement")?;
         let table = passage.table().unwrap_or_default();
         self.work
-            .begin(Work::new("waiting for the source's statement", table));
+            .begin(Work::new("running the source's statement", table));
         let result = passage.run(&mut worker, progress);
         self.work.end();
         worker.close();

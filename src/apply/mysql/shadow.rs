@@ -19,6 +19,8 @@
 //! One that was cut off from its client may still run a RENAME. All this is done under the lock of the database's DDL
 //! ([`lock`]), which waits for it.
 
+use std::time::Instant;
+
 use mysql_async::Value;
 
 use super::checkpoint::{DATABASE, NAME};
@@ -28,7 +30,9 @@ use super::definition::{self, Definition};
 use super::lock::{self, Role};
 use super::statement::quote;
 use crate::apply::work::{Work, WorkInHand};
-use crate::config::limits::MYSQL_TARGET_SWAP_WAIT_S;
+use crate::config::limits::{
+    MYSQL_TARGET_LOCK_WAIT_S, MYSQL_TARGET_SWAP_PAUSE, MYSQL_TARGET_SWAP_WAIT_S, RELAY_WAIT,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoints;
 use crate::schema::table::Table;
@@ -72,11 +76,11 @@ fn full_name(database: &str, table: &str) -> String {
 }
 
 /// A connection for this work on the copies of a database.
-fn set_up(worker: &mut Connection, database: &str) -> Result<()> {
+fn set_up(worker: &mut Connection, database: &str, lock_wait_s: u32) -> Result<()> {
     lock::take(worker, Role::Ddl, database)?;
     worker.query(
         &format!(
-            "SET SESSION sql_mode = '', time_zone = '+00:00', foreign_key_checks = 0, lock_wait_timeout = {MYSQL_TARGET_SWAP_WAIT_S}, \
+            "SET SESSION sql_mode = '', time_zone = '+00:00', foreign_key_checks = 0, lock_wait_timeout = {lock_wait_s}, \
              character_set_client = utf8mb4, character_set_connection = utf8mb4"
         ),
         "setting up a session for a copy",
@@ -100,7 +104,7 @@ pub(super) fn make(
         )
         .at_table(database, &source.name));
     }
-    set_up(worker, database)?;
+    set_up(worker, database, MYSQL_TARGET_LOCK_WAIT_S)?;
     refuse_triggers(worker, database, &source.name)?;
     let number = register(worker, database, &source.name)?;
     let shadow = Shadow { source, number };
@@ -209,7 +213,7 @@ fn forget(worker: &mut Connection, number: u64) -> Result<()> {
 
 /// Drops a shadow that is of no more use.
 pub(super) fn discard(worker: &mut Connection, database: &str, shadow: &Shadow) -> Result<()> {
-    set_up(worker, database)?;
+    set_up(worker, database, MYSQL_TARGET_LOCK_WAIT_S)?;
     forget(worker, shadow.number)
 }
 
@@ -222,7 +226,7 @@ pub(super) fn swap(
     work: &WorkInHand,
 ) -> Result<()> {
     let name = &shadow.source.name;
-    set_up(worker, database)?;
+    set_up(worker, database, MYSQL_TARGET_SWAP_WAIT_S)?;
     refuse_triggers(worker, database, name)?;
     work.begin(Work::new("replacing by the fresh copy", name));
     let swapped = exchange(worker, database, shadow, work);
@@ -298,10 +302,11 @@ fn patiently(worker: &mut Connection, sql: &str, table: &str, work: &WorkInHand)
                     "waiting for a lock, to replace by the fresh copy",
                     table,
                 ));
-                work.check()?;
-                std::thread::sleep(std::time::Duration::from_secs(
-                    MYSQL_TARGET_SWAP_WAIT_S.into(),
-                ));
+                let until = Instant::now() + MYSQL_TARGET_SWAP_PAUSE;
+                while Instant::now() < until {
+                    work.check()?;
+                    std::thread::sleep(RELAY_WAIT);
+                }
             }
             result => return result,
         }
@@ -325,7 +330,7 @@ pub(super) fn clean_up(
         return Ok(());
     }
     let mut worker = connect()?;
-    set_up(&mut worker, database)?;
+    set_up(&mut worker, database, MYSQL_TARGET_LOCK_WAIT_S)?;
     for (number, table, is_complete) in left {
         if is_complete != 0 && finish(&mut worker, database, &table, number)? {
             tracing::info!(database, table, "a table's copy takes its place");

@@ -72,6 +72,7 @@ pub(super) fn candidate<'a>(ddl: &Ddl<'a>, database: &str) -> Option<&'a str> {
 pub(super) fn reason(ddl: &Ddl<'_>, table: Arc<Table>) -> Option<Error> {
     let has_key = !table.primary_key.is_empty();
     // What is not understood here, the target judges.
+    let before = table.clone();
     let changes = effect(ddl.statement, ddl.context, &One(table)).ok()?;
     let altered = changes.into_iter().find_map(|change| match change {
         Change::AlterTable { after, origins, .. } => Some((after, origins)),
@@ -81,7 +82,14 @@ pub(super) fn reason(ddl: &Ddl<'_>, table: Arc<Table>) -> Option<Error> {
     let columns = after.columns.iter().zip(&origins);
     let mut reasons = columns.filter_map(|(column, origin)| match origin {
         ColumnOrigin::New { fill } => why(column, fill, has_key),
-        ColumnOrigin::Kept { .. } => None,
+        ColumnOrigin::Kept { from, .. } => {
+            let was_numbered = before
+                .columns
+                .get(*from)
+                .is_some_and(|old| old.auto_increment);
+            let is_numbered = column.auto_increment && !was_numbered;
+            (is_numbered && !has_key).then(|| numbers_rows(column))
+        }
     });
     let why = reasons.next()?;
     let what = format!("only the source knows what this ALTER makes of the stored rows: {why}");
@@ -90,16 +98,18 @@ pub(super) fn reason(ddl: &Ddl<'_>, table: Arc<Table>) -> Option<Error> {
 
 fn why(column: &Column, fill: &Fill, has_key: bool) -> Option<String> {
     match (fill, &column.default) {
-        (Fill::AutoIncrement, _) if !has_key => Some(format!(
-            "column `{}` numbers the rows of a table without a primary key",
-            column.name
-        )),
+        (Fill::AutoIncrement, _) if !has_key => Some(numbers_rows(column)),
         (_, Some(DefaultValue::Expression(expression))) if is_unsure(expression) => Some(format!(
             "the default of column `{}` is {expression}",
             column.name
         )),
         _ => None,
     }
+}
+
+fn numbers_rows(column: &Column) -> String {
+    let name = &column.name;
+    format!("column `{name}` numbers the rows of a table without a primary key")
 }
 
 fn is_unsure(expression: &str) -> bool {

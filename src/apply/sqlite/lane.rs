@@ -45,6 +45,8 @@ pub(super) struct SqliteLane {
     images: RowImages<'static>,
     pub(super) scratch: Scratch,
     pub(super) work: Arc<WorkInHand>,
+    /// Whether [`Self::with_progress`] is at work.
+    pub(super) is_watched: bool,
 }
 
 impl SqliteLane {
@@ -82,6 +84,7 @@ impl SqliteLane {
             images: RowImages::default(),
             scratch: Scratch::default(),
             work: Arc::default(),
+            is_watched: false,
         })
     }
 
@@ -180,7 +183,7 @@ impl SqliteLane {
         row_finder::drop_all(&self.connection)?;
         let (table, sqlite_name) = (&entry.table, &entry.sqlite_name);
         let steps = sqlite::rebuild_without_rowid_alias(table, sqlite_name);
-        self.run_steps(&steps, name, sqlite_name)?;
+        self.with_progress(|lane| lane.run_steps(&steps, name, sqlite_name))?;
         self.catalog.put(
             &self.connection,
             Entry {

@@ -18,17 +18,22 @@ use crate::schema::sqlite::{Effort, Step, quote_identifier};
 const HOLD_LOOK: Duration = Duration::from_millis(2);
 
 impl SqliteLane {
-    /// Runs `work` with an eye on its statements.
+    /// Runs `work` with an eye on its statements; within itself, it is part of what is being watched.
     pub(super) fn with_progress<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
+        if self.is_watched {
+            return work(self);
+        }
         let hand = self.work.clone();
         let steps = u64::from(SQLITE_PROGRESS_STEPS);
         let interval = c_int::try_from(SQLITE_PROGRESS_STEPS).unwrap_or(c_int::MAX);
         self.connection
             .progress_handler(interval, Some(move || !hand.add_steps(steps)))?;
+        self.is_watched = true;
         let done = work(self);
+        self.is_watched = false;
         let removed = self.connection.progress_handler(0, None::<fn() -> bool>);
         self.work.end();
         let done = done?;
@@ -118,5 +123,120 @@ impl SqliteLane {
             std::thread::sleep(HOLD_LOOK);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::{Arc, OnceLock, Weak};
+
+    use super::*;
+    use crate::apply::Lane;
+    use crate::apply::work::WorkInHand;
+    use crate::error::ErrorKind;
+
+    const ROWS: u64 = 100_000;
+
+    /// A file with a table `t` of [`ROWS`] rows.
+    fn with_rows(directory: &tempfile::TempDir) -> SqliteLane {
+        let path = directory.path().join("d.db");
+        let lane = SqliteLane::open(path, "d", Arc::default()).unwrap();
+        let sql = format!(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT, b TEXT, c TEXT, d REAL);
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})
+             INSERT INTO t SELECT i, i * 7 % 1000, 'text ' || i, 'more ' || i, i * 0.5 FROM n"
+        );
+        lane.connection.execute_batch(&sql).unwrap();
+        lane
+    }
+
+    fn steps() -> [Step; 3] {
+        let index = |sql: &str, columns, unique| Step::index(sql.to_owned(), columns, unique);
+        [
+            index("CREATE INDEX one ON t (a)", 1, false),
+            index("CREATE UNIQUE INDEX two ON t (b, a)", 2, true),
+            Step::drop_column("t", "c", 5),
+        ]
+    }
+
+    #[test]
+    fn steps_tell_how_many_rows_are_done() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut lane = with_rows(&directory);
+        let slot: Arc<OnceLock<Weak<WorkInHand>>> = Arc::default();
+        let seen = Arc::new(AtomicU64::new(0));
+        let (from, to) = (slot.clone(), seen.clone());
+        let hand = Arc::new(WorkInHand::new(move || {
+            let hand = from.get().and_then(Weak::upgrade);
+            let rows = hand.and_then(|hand| hand.done()).and_then(|done| done.rows);
+            to.fetch_max(rows.unwrap_or_default(), Ordering::Relaxed);
+            false
+        }));
+        slot.set(Arc::downgrade(&hand)).unwrap();
+        lane.show_work(hand);
+        for step in steps() {
+            seen.store(0, Ordering::Relaxed);
+            let done =
+                lane.with_progress(|lane| lane.run_steps(std::slice::from_ref(&step), "t", "t"));
+            done.unwrap();
+            // The last look comes some steps before the end.
+            let seen = seen.load(Ordering::Relaxed);
+            assert!(seen > ROWS / 100 * 95, "{seen} of {ROWS}: {step:?}");
+        }
+        // Were the steps of a row fewer than it is said, all rows would be done too early.
+        for step in steps() {
+            let (Effort::Index { steps } | Effort::DropColumn { steps }) = step.effort else {
+                panic!("{step:?}");
+            };
+            let sql = step.sql.replace("one", "three").replace("two", "four");
+            let sql = sql.replace("DROP COLUMN \"c\"", "DROP COLUMN \"d\"");
+            lane.connection.execute_batch("SAVEPOINT s").unwrap();
+            let hand = Arc::new(AtomicU64::new(0));
+            let counted = hand.clone();
+            let interval = c_int::try_from(SQLITE_PROGRESS_STEPS).unwrap();
+            let handler = move || {
+                counted.fetch_add(u64::from(SQLITE_PROGRESS_STEPS), Ordering::Relaxed);
+                false
+            };
+            lane.connection
+                .progress_handler(interval, Some(handler))
+                .unwrap();
+            lane.connection.execute_batch(&sql).unwrap();
+            lane.connection
+                .progress_handler(0, None::<fn() -> bool>)
+                .unwrap();
+            lane.connection
+                .execute_batch("ROLLBACK TO s; RELEASE s")
+                .unwrap();
+            // DROP COLUMN has one column less to write here.
+            let counted = hand.load(Ordering::Relaxed);
+            assert!(counted < (steps + 1) * ROWS, "{counted}: {sql}");
+        }
+    }
+
+    #[test]
+    fn a_statement_that_is_given_up_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut lane = with_rows(&directory);
+        lane.show_work(Arc::new(WorkInHand::new(|| true)));
+        for step in steps() {
+            lane.begin().unwrap();
+            let ended = lane.with_progress(|lane| {
+                lane.within_savepoint(|lane| lane.run_steps(&[step], "t", "t"))
+            });
+            assert_eq!(ended.unwrap_err().kind(), ErrorKind::Stopped);
+            lane.rollback().unwrap();
+        }
+        let left: i64 = lane
+            .connection
+            .query_row(
+                "SELECT (SELECT count(*) FROM sqlite_schema WHERE name IN ('one', 'two')) + 10 * (SELECT count(*) FROM \
+                 pragma_table_info('t'))",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(left, 50);
     }
 }

@@ -209,18 +209,12 @@ fn altered(
     let origins = slots
         .iter()
         .zip(&after.columns)
-        .map(|(slot, column)| origin(slot, column, before, &after, context))
+        .map(|(slot, column)| origin(slot, column, before, &after))
         .collect();
     Ok((after, origins))
 }
 
-fn origin(
-    slot: &Slot,
-    column: &Column,
-    before: &Table,
-    after: &Table,
-    context: &SqlContext,
-) -> ColumnOrigin {
+fn origin(slot: &Slot, column: &Column, before: &Table, after: &Table) -> ColumnOrigin {
     let is_of_period = after
         .system_period
         .as_ref()
@@ -239,9 +233,7 @@ fn origin(
                 fill: Fill::NeedsSource(reason),
             }
         }
-        None => ColumnOrigin::New {
-            fill: fill(column, context),
-        },
+        None => ColumnOrigin::New { fill: fill(column) },
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) fn default_value(
         DefaultSpec::Value(value) | DefaultSpec::InParentheses(value) => {
             Some(match (normalised(value, ty), ty) {
                 (DefaultValue::Literal(text), ColumnType::Timestamp { .. }) => {
-                    DefaultValue::Literal(in_utc(text, context.utc_offset()))
+                    in_utc(text, context.utc_offset())
                 }
                 (value, _) => value,
             })

@@ -79,15 +79,21 @@ pub(super) fn normalised(value: &DefaultValue, ty: &ColumnType) -> DefaultValue 
     }
 }
 
-/// A point in time as a session writes it, in UTC; as it is where the session's clock is not known, and where it is no point in time.
-pub(super) fn in_utc(text: String, offset: Option<i32>) -> String {
-    let moved = offset.filter(|offset| *offset != 0).and_then(|offset| {
+/// A point in time as a session writes it, in UTC. Where the session's clock is not known, only the source knows what it means.
+pub(super) fn in_utc(text: String, offset: Option<i32>) -> DefaultValue {
+    if text.starts_with("0000-00-00") || offset == Some(0) {
+        return DefaultValue::Literal(text);
+    }
+    let moved = offset.and_then(|offset| {
         let (time, fraction) = text.split_at_checked(19)?;
         let time: jiff::civil::DateTime = time.replacen(' ', "T", 1).parse().ok()?;
         let time = time.checked_sub(jiff::Span::new().seconds(offset)).ok()?;
         Some(format!("{}{fraction}", time.strftime("%Y-%m-%d %H:%M:%S")))
     });
-    moved.unwrap_or(text)
+    moved.map_or_else(
+        || DefaultValue::Expression(format!("'{text}' in the session's time zone")),
+        DefaultValue::Literal,
+    )
 }
 
 fn literal(text: &str, ty: &ColumnType) -> DefaultValue {
@@ -379,12 +385,18 @@ mod tests {
     #[test]
     fn points_in_time_are_kept_in_utc() {
         let moved = |text: &str, offset| in_utc(text.to_owned(), offset);
+        let literal = |text: &str| DefaultValue::Literal(text.to_owned());
         let written = "2024-03-01 01:30:00.25";
-        assert_eq!(moved(written, Some(7_200)), "2024-02-29 23:30:00.25");
-        assert_eq!(moved(written, Some(-1_800)), "2024-03-01 02:00:00.25");
-        assert_eq!(moved(written, None), written);
+        let earlier = literal("2024-02-29 23:30:00.25");
+        assert_eq!(moved(written, Some(7_200)), earlier);
+        assert_eq!(
+            moved(written, Some(-1_800)),
+            literal("2024-03-01 02:00:00.25")
+        );
+        assert_eq!(moved(written, Some(0)), literal(written));
+        assert!(matches!(moved(written, None), DefaultValue::Expression(_)));
         let zero = "0000-00-00 00:00:00";
-        assert_eq!(moved(zero, Some(7_200)), zero);
+        assert_eq!(moved(zero, None), literal(zero));
     }
 
     #[test]

@@ -251,10 +251,20 @@ fn cut(value: String, longest: u32, to: &ColumnType, strict: bool) -> Conversion
         (false, true) => Same,
         (false, false) => Expression(value),
         (true, true) => Expression(format!(
-            "CASE WHEN typeof({value}) = 'text' THEN substr({value}, 1, {limit}) ELSE {value} END"
+            "CASE WHEN typeof({value}) = 'text' AND length(CAST({value} AS BLOB)) > {limit} THEN {} ELSE {value} END",
+            first_characters(&value, limit)
         )),
         (true, false) => Expression(format!("substr({value}, 1, {limit})")),
     }
+}
+
+/// SQLite sees no character behind a NUL: a text with one that may have to be cut is an error (an integer overflow), so that the
+/// table is read from the source.
+fn first_characters(value: &str, limit: u32) -> String {
+    let nul = format!("(instr({value}, char(0)) > 0)");
+    format!(
+        "CASE WHEN {nul} THEN abs(-9223372036854775807 - {nul}) ELSE substr({value}, 1, {limit}) END"
+    )
 }
 
 /// printf makes text of NULL.

@@ -13,7 +13,7 @@ const INDEX_STEPS: u64 = 8;
 /// More of them for a UNIQUE index: each key is compared with the one before.
 const UNIQUE_STEPS: u64 = 2;
 /// Steps for a row of DROP COLUMN.
-const DROP_COLUMN_STEPS: u64 = 5;
+const DROP_COLUMN_STEPS: u64 = 4;
 
 /// A statement, to be run in order with the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,13 +51,13 @@ pub enum Effort {
 
 impl Step {
     /// A statement whose time does not depend on the number of rows.
-    pub(super) fn quick(sql: String) -> Self {
+    pub(crate) fn quick(sql: String) -> Self {
         let effort = Effort::None;
         Self { sql, effort }
     }
 
     /// CREATE INDEX over so many columns.
-    pub(super) fn index(sql: String, columns: usize, unique: bool) -> Self {
+    pub(crate) fn index(sql: String, columns: usize, unique: bool) -> Self {
         let columns = u64::try_from(columns).unwrap_or_default();
         let more = if unique { UNIQUE_STEPS } else { 0 };
         let effort = Effort::Index {
@@ -67,7 +67,7 @@ impl Step {
     }
 
     /// ALTER TABLE ... DROP COLUMN of a table of so many columns.
-    pub(super) fn drop_column(sqlite_name: &str, column: &str, columns: usize) -> Self {
+    pub(crate) fn drop_column(sqlite_name: &str, column: &str, columns: usize) -> Self {
         let sql = format!(
             "ALTER TABLE {} DROP COLUMN {}",
             quote_identifier(sqlite_name),
@@ -81,7 +81,7 @@ impl Step {
     }
 
     /// DROP TABLE.
-    pub(super) fn drop_table(sqlite_name: &str) -> Self {
+    pub(crate) fn drop_table(sqlite_name: &str) -> Self {
         let sql = format!("DROP TABLE {}", quote_identifier(sqlite_name));
         let effort = Effort::DropTable;
         Self { sql, effort }
