@@ -259,7 +259,7 @@ fn run_refuses_a_source_that_is_not_the_one() {
         ("elsewhere", "verify_ca", "ca.pem", None),
         ("server", "verify_identity", "ca.pem", None),
     ] {
-        let server = certificates.server(name);
+        let server = certificates.server(Flavor::MariaDb, name);
         server.exec(TABLE);
         let replica = Replica::of(&server)
             .arg("--connect-retry=1")
