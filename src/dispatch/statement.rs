@@ -12,7 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::statement::XaCommand;
 use crate::schema::ddl::{self, SqlContext, Statement};
 
-/// Databases of the server itself: what happens in them is not replicated.
+/// Databases of the server itself: what happens in them is not replicated. Servers know them in lower case only: where names
+/// tell cases apart, `SYS` is somebody's own database (and a server that does not writes its names in lower case).
 const SYSTEM_DATABASES: [&str; 4] = ["mysql", "information_schema", "performance_schema", "sys"];
 
 /// Longest part of a statement that an error shows, in characters.
@@ -50,9 +51,7 @@ pub enum Meaning {
 
 /// Whether a database belongs to the server itself.
 pub fn is_system_database(name: &str) -> bool {
-    SYSTEM_DATABASES
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known))
+    SYSTEM_DATABASES.contains(&name)
 }
 
 /// The databases that a statement reads or changes, without the server's own; sorted.

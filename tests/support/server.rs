@@ -74,10 +74,18 @@ pub(crate) struct Builder {
     flavor: Flavor,
     server_id: u32,
     gtid_mode: bool,
+    names_in_lower_case: bool,
     args: Vec<String>,
 }
 
 impl Builder {
+    /// `lower_case_table_names` is 1, which a `MySQL` server learns when its data directory is made.
+    #[must_use]
+    pub(crate) fn names_in_lower_case(mut self) -> Self {
+        self.names_in_lower_case = true;
+        self.arg(datadir::LOWER_CASE)
+    }
+
     /// Adds a server option, such as `--binlog-row-image=MINIMAL`. It wins over the defaults.
     #[must_use]
     pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
@@ -126,6 +134,7 @@ impl Builder {
             &program,
             version,
             &directory.path().join("data"),
+            self.names_in_lower_case,
         );
         Server {
             process: None,
@@ -182,6 +191,7 @@ impl Server {
             flavor,
             server_id: 100,
             gtid_mode: true,
+            names_in_lower_case: false,
             args: Vec::new(),
         }
     }
