@@ -2,6 +2,7 @@
 //! does unless it is started with `innodb_native_foreign_keys`, as MySQL did before. All with FULL and MINIMAL images.
 
 mod graph;
+mod spellings;
 
 use crate::support::compare::{self, assert_equal};
 use crate::support::random::{self, Random, budget};
@@ -32,7 +33,14 @@ macro_rules! on_all_sources {
     )+};
 }
 
+use spellings::{
+    only_odd_spellings_are_kept, spellings_of_all_sorts, what_nobody_can_tell_is_read_afresh,
+};
+
 on_all_sources!(
+    spellings_of_all_sorts,
+    what_nobody_can_tell_is_read_afresh,
+    only_odd_spellings_are_kept,
     every_action_on_every_kind_of_key,
     definitions_are_followed,
     random_changes_on_random_graphs,

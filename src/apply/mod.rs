@@ -23,7 +23,8 @@ use self::quarantine::QuarantineStore;
 use crate::checkpoint::{Checkpoint, Watermark};
 use crate::decode::query::Query;
 use crate::decode::rows::RowReader;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::collation::TextPair;
 use crate::schema::ddl::{SqlContext, Statement};
 use crate::schema::table::Table;
 
@@ -98,6 +99,17 @@ pub trait SourceSchema: Send + Sync {
         Ok(false)
     }
 
+    /// Which pairs of texts the source holds for equal. Blocks; asked only where nobody else can tell.
+    ///
+    /// # Errors
+    /// `SourceOnly` when it cannot compare them; those of a connection.
+    fn are_equal(&self, _pairs: &[TextPair]) -> Result<Vec<bool>> {
+        Err(Error::new(
+            ErrorKind::SourceOnly,
+            "nobody can be asked whether two texts are equal",
+        ))
+    }
+
     /// Default collation of a database as the source has it now. `database` is its name in the target.
     fn database_collation(&self, database: &str)
     -> Result<Option<crate::schema::table::Collation>>;
@@ -125,7 +137,12 @@ pub trait Lane: QuarantineStore + TableCopy + Send {
     ///
     /// # Errors
     /// `RowMissing` (1032) and `DuplicateRow` (1062) when target and event disagree.
-    fn rows(&mut self, table: &Arc<Table>, rows: &mut RowReader<'_>) -> Result<u64>;
+    fn rows(
+        &mut self,
+        table: &Arc<Table>,
+        rows: &mut RowReader<'_>,
+        source: &dyn SourceSchema,
+    ) -> Result<u64>;
 
     /// Whether DDL commits by itself here. What is open must then be committed before [`Lane::ddl`].
     fn commits_ddl(&self) -> bool {

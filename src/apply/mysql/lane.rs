@@ -357,7 +357,12 @@ impl Lane for MysqlLane {
         Ok(())
     }
 
-    fn rows(&mut self, table: &Arc<Table>, rows: &mut RowReader<'_>) -> Result<u64> {
+    fn rows(
+        &mut self,
+        table: &Arc<Table>,
+        rows: &mut RowReader<'_>,
+        _source: &dyn SourceSchema,
+    ) -> Result<u64> {
         let database = self.database.clone();
         self.guarded(|lane| lane.apply_rows(&table.name, rows))
             .map_err(|error| error.at_table(&database, &table.name))

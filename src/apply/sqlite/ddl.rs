@@ -17,6 +17,7 @@ use super::file_name::file_name;
 use super::foreign_keys;
 use super::lane::SqliteLane;
 use super::renamed_keys::{FullName, after_column_rename, after_rename, renamed};
+use super::spellings;
 use super::store;
 use crate::apply::{Ddl, DdlOutcome};
 use crate::error::{Error, ErrorKind, Result};
@@ -166,6 +167,7 @@ impl SqliteLane {
                         sqlite::quote_identifier(&entry.sqlite_name)
                     );
                     self.connection.execute_batch(&sql)?;
+                    spellings::forget(&self.connection, &entry.table.name)?;
                 }
             }
             Change::Unsupported {
