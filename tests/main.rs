@@ -12,6 +12,7 @@
 mod support;
 
 mod alter_in_two_phases;
+mod binary_defaults;
 mod cascades;
 mod classic_errors;
 mod connection_faults;

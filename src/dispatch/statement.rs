@@ -90,13 +90,13 @@ pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
     }
     let context = context_of(query, format);
     let mut scratch = String::new();
-    let text = match text_of(query, &mut scratch) {
+    let text = match text_of(query, &context, &mut scratch) {
         Ok(text) => text,
         // Routines and triggers may hold raw bytes (`_binary'…'`); what changes no table need not be read.
         Err(_) if changes_no_table(&query.sql, &context) => return Ok(Meaning::PassOver),
         Err(error) => return Err(error),
     };
-    Ok(match ddl::parse(text, &context)? {
+    Ok(match ddl::parse(&text, &context)? {
         Statement::Begin => Meaning::Begin,
         Statement::Xa(XaCommand::Start(_)) => Meaning::XaBegin,
         Statement::Commit => Meaning::End,
@@ -137,7 +137,7 @@ pub fn in_names_here(
     }
     let context = context_of(&query, format);
     let mut scratch = String::new();
-    let text = filter.rewritten(text_of(&query, &mut scratch)?, &context)?;
+    let text = filter.rewritten(&text_of(&query, &context, &mut scratch)?, &context)?;
     query.database = filter.name_here(&query.database)?.to_owned();
     Ok(match text {
         Some(text) => with_text(query, text),
@@ -161,8 +161,8 @@ pub fn with_text(query: Query, text: String) -> Query {
 pub fn named_table(query: &Query, format: &FormatDescription) -> Option<(String, String)> {
     let context = context_of(query, format);
     let mut scratch = String::new();
-    let text = match text_of(query, &mut scratch) {
-        Ok(text) => Cow::Borrowed(text),
+    let text = match text_of(query, &context, &mut scratch) {
+        Ok(text) => text,
         Err(_) => String::from_utf8_lossy(&query.sql),
     };
     let table = ddl::named_table(&text, &context)?;
@@ -203,6 +203,7 @@ fn context_of(query: &Query, format: &FormatDescription) -> SqlContext {
     SqlContext {
         sql_mode: query.sql_mode,
         collation_server: query.charsets.map(|(_, _, server)| server),
+        collation_connection: query.charsets.map(|(_, connection, _)| connection),
         default_collation_utf8mb4: query.default_collation_utf8mb4,
         character_set_collations: query.character_set_collations.clone(),
         explicit_defaults_for_timestamp: explicit_defaults,
@@ -210,8 +211,12 @@ fn context_of(query: &Query, format: &FormatDescription) -> SqlContext {
     }
 }
 
-/// The statement as text, from the charset that the session sent it in.
-fn text_of<'q>(query: &'q Query, scratch: &'q mut String) -> Result<&'q str> {
+/// The statement as text, from the charset that the session sent it in; strings that are bytes as hexadecimal literals.
+fn text_of<'q>(
+    query: &'q Query,
+    context: &SqlContext,
+    scratch: &'q mut String,
+) -> Result<Cow<'q, str>> {
     let charset = match query.charsets {
         Some((client, _, _)) => Charset::by_collation_id(client).ok_or_else(|| {
             let what = format!("the session's charset (collation id {client}) is not known");
@@ -219,13 +224,24 @@ fn text_of<'q>(query: &'q Query, scratch: &'q mut String) -> Result<&'q str> {
         })?,
         None => Charset::UTF8MB4,
     };
-    if charset.is_binary() {
-        return std::str::from_utf8(&query.sql)
-            .map_err(|error| bad_text(charset, query).with_source(error));
+    if !query.sql.is_ascii() && (charset.is_binary() || charset.has_ascii_as_it_is()) {
+        let is_text = |bytes: &[u8]| decoded(charset, bytes, &mut String::new()).is_some();
+        if let Some(sql) = ddl::with_hex_literals(&query.sql, context, is_text) {
+            let text = decoded(charset, &sql, scratch).ok_or_else(|| bad_text(charset, query))?;
+            return Ok(Cow::Owned(text.to_owned()));
+        }
     }
-    charset
-        .decode(&query.sql, scratch)
-        .map_err(|_| bad_text(charset, query))
+    match decoded(charset, &query.sql, scratch) {
+        Some(text) => Ok(Cow::Borrowed(text)),
+        None => Err(bad_text(charset, query)),
+    }
+}
+
+fn decoded<'q>(charset: Charset, bytes: &'q [u8], scratch: &'q mut String) -> Option<&'q str> {
+    match charset.is_binary() {
+        true => std::str::from_utf8(bytes).ok(),
+        false => charset.decode(bytes, scratch).ok(),
+    }
 }
 
 fn bad_text(charset: Charset, query: &Query) -> Error {

@@ -12,7 +12,7 @@ use super::statement::{Finder, Slot, TableSql, quote};
 use super::value;
 use crate::decode::value::Value;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::ddl::{self, Flavor, SqlContext};
+use crate::schema::ddl::{self, Flavor, SqlContext, with_hex_literals};
 use crate::schema::effect::{Catalog, Change, effect};
 use crate::schema::table::{Collation, Column, ColumnType, IndexKind, KeyPart, Table};
 
@@ -49,9 +49,9 @@ pub(super) fn show_create(
             let text = rows
                 .into_iter()
                 .next()
-                .and_then(|row| row.get_opt::<String, _>(1));
+                .and_then(|row| row.get_opt::<Vec<u8>, _>(1));
             match text {
-                Some(Ok(text)) => Ok(Some(text)),
+                Some(Ok(text)) => Ok(Some(readable(&text, &context_of(connection, database)))),
                 _ => Err(
                     Error::new(ErrorKind::Schema, "the target does not show its definition")
                         .at_table(database, table),
@@ -61,6 +61,21 @@ pub(super) fn show_create(
         Err(error) if matches!(error.errno(), ER_NO_SUCH_TABLE | ER_BAD_DB) => Ok(None),
         Err(error) => Err(error.at_table(database, table)),
     }
+}
+
+/// What a target shows of a table. Defaults of binary columns may be printed as they are.
+fn readable(text: &[u8], context: &SqlContext) -> String {
+    let sql = with_hex_literals(text, context, |bytes| std::str::from_utf8(bytes).is_ok());
+    String::from_utf8_lossy(sql.as_deref().unwrap_or(text)).into_owned()
+}
+
+fn context_of(connection: &Connection, database: &str) -> SqlContext {
+    let flavor = if connection.server.mariadb {
+        Flavor::MariaDb
+    } else {
+        Flavor::MySql
+    };
+    SqlContext::new(flavor, connection.server.version_number, database)
 }
 
 /// A table's definition; `None` when the target has no such table.
@@ -75,12 +90,7 @@ pub(super) fn read(
     let Some(text) = show_create(connection, database, table)? else {
         return Ok(None);
     };
-    let flavor = if connection.server.mariadb {
-        Flavor::MariaDb
-    } else {
-        Flavor::MySql
-    };
-    let context = SqlContext::new(flavor, connection.server.version_number, database);
+    let context = context_of(connection, database);
     understand(&text, &context)
         .map(Some)
         .map_err(|error| error.at_table(database, table))
