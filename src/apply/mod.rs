@@ -10,6 +10,7 @@
 //! - `commit` need not be durable against power loss; [`Lane::make_durable`] is, for all commits before it. Relay
 //!   files are purged by what is durable.
 
+mod apart;
 pub mod copy;
 pub mod mysql;
 pub mod quarantine;
@@ -49,6 +50,12 @@ pub trait Target: Send + Sync {
     /// `DiskFull`.
     fn check_room(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// The databases whose lanes have to meet for a DDL statement about `databases`, these among them; its foreign keys refer to
+    /// `referred`. Called from one thread, in the source's order.
+    fn met_by_ddl(&self, databases: Vec<String>, _referred: Vec<String>) -> Result<Vec<String>> {
+        Ok(databases)
     }
 
     /// Removes what is left of databases that the source dropped before `watermark`: no restart can need it any more.

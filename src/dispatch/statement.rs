@@ -10,6 +10,7 @@ use crate::decode::charset::Charset;
 use crate::decode::query::{AlterPhase, Query};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::statement::XaCommand;
+use crate::schema::ddl::statement::{AlterAction, ForeignKeyDef, TableElement};
 use crate::schema::ddl::{self, SqlContext, Statement};
 
 /// Databases of the server itself: what happens in them is not replicated. Servers know them in lower case only: where names
@@ -70,6 +71,34 @@ pub fn databases(statement: &Statement, default: &str) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// The databases that the foreign keys of a statement refer to.
+pub fn referred_databases(statement: &Statement, default: &str) -> Vec<String> {
+    let mut keys: Vec<&ForeignKeyDef> = Vec::new();
+    match statement {
+        Statement::CreateTable(create) => {
+            for element in &create.elements {
+                if let TableElement::ForeignKey(key) = element {
+                    keys.push(key);
+                }
+            }
+        }
+        Statement::AlterTable(alter) => {
+            for action in &alter.actions {
+                if let AlterAction::AddForeignKey(key) = action {
+                    keys.push(key);
+                }
+            }
+        }
+        _ => {}
+    }
+    let parents = keys.into_iter().map(|key| &key.parent);
+    // Without a database the parent is in the child's.
+    let named = parents.filter(|parent| parent.database.is_some());
+    named
+        .map(|parent| parent.database(default).to_owned())
+        .collect()
 }
 
 /// The database that a statement drops.

@@ -5,6 +5,7 @@
 //! target and never written, keys are those that the target can look up. Columns are in the source's order; the
 //! hidden columns behind functional indexes follow them in row images and are left out.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::connection::Connection;
@@ -34,6 +35,8 @@ pub(super) struct Definition {
     hidden_columns: usize,
     /// Whether the target deletes rows by itself when a parent's row goes.
     pub cascades_delete: bool,
+    /// Whether foreign keys change rows of other tables when rows of this one change.
+    pub has_acting_keys: bool,
 }
 
 /// `SHOW CREATE TABLE` of a table; `None` when there is none.
@@ -61,6 +64,21 @@ pub(super) fn show_create(
         Err(error) if matches!(error.errno(), ER_NO_SUCH_TABLE | ER_BAD_DB) => Ok(None),
         Err(error) => Err(error.at_table(database, table)),
     }
+}
+
+/// The tables of a database whose foreign keys change rows of others in it, as the target has them.
+pub(super) fn acting_parents(
+    connection: &mut Connection,
+    database: &str,
+) -> Result<HashSet<String>> {
+    let names: Vec<String> = connection.select(
+        "SELECT DISTINCT REFERENCED_TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS \
+         WHERE CONSTRAINT_SCHEMA = ? AND UNIQUE_CONSTRAINT_SCHEMA = ? \
+         AND (DELETE_RULE IN ('CASCADE', 'SET NULL') OR UPDATE_RULE IN ('CASCADE', 'SET NULL'))",
+        vec![database.into(), database.into()],
+        "reading foreign keys",
+    )?;
+    Ok(names.into_iter().collect())
 }
 
 /// What a target shows of a table. Defaults of binary columns may be printed as they are.
@@ -138,6 +156,7 @@ impl Definition {
                 .foreign_keys
                 .iter()
                 .any(|fk| fk.on_delete == "CASCADE"),
+            has_acting_keys: false,
             table,
         }
     }

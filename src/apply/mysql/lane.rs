@@ -15,7 +15,7 @@
 //! # Limits
 //! One batch (see `batch`), one definition per table until the next DDL.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use super::quarantine;
 use super::row_writer::RowWriter;
 use super::session::Session;
 use crate::apply::quarantine::{SetAside, is_of_one_table};
-use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
+use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema, apart};
 use crate::checkpoint::Checkpoint;
 use crate::config::limits;
 use crate::decode::rows::RowReader;
@@ -52,6 +52,8 @@ pub(super) struct MysqlLane {
     /// Whether something failed, so that only `rollback` may come next.
     failed: bool,
     definitions: HashMap<String, Arc<Definition>>,
+    /// Tables whose foreign keys change rows of others in this database; `None` until they are asked for.
+    acting_parents: Option<HashSet<String>>,
     /// Of which schema generation `definitions` are.
     generation: u64,
     writer: RowWriter,
@@ -71,6 +73,7 @@ impl MysqlLane {
             dirty: false,
             failed: false,
             definitions: HashMap::new(),
+            acting_parents: None,
             writer: RowWriter::new(database),
         };
         lane.connect()?;
@@ -141,12 +144,19 @@ impl MysqlLane {
             return Err(lost_connection());
         };
         let read = definition::read(&mut session.connection, &self.database, name);
+        if self.acting_parents.is_none() {
+            let acting = definition::acting_parents(&mut session.connection, &self.database)?;
+            self.acting_parents = Some(acting);
+        }
         if !open {
             // Gives up the metadata lock that reading took.
             session.connection.query("COMMIT", "ending a read")?;
         }
         let Some(table) = read? else { return Ok(None) };
-        let definition = Arc::new(Definition::new(&self.database, Arc::new(table)));
+        let mut definition = Definition::new(&self.database, Arc::new(table));
+        let mut acting = self.acting_parents.iter().flatten();
+        definition.has_acting_keys = acting.any(|parent| parent == name);
+        let definition = Arc::new(definition);
         self.definitions
             .insert(name.to_owned(), Arc::clone(&definition));
         Ok(Some(definition))
@@ -157,6 +167,7 @@ impl MysqlLane {
         let generation = self.shared.generation();
         if generation != self.generation {
             self.definitions.clear();
+            self.acting_parents = None;
             self.writer.forget_tables();
             self.generation = generation;
         }
@@ -179,6 +190,7 @@ impl MysqlLane {
                 "the target has no such table",
             ));
         };
+        apart::check(&definition.table, rows.flags())?;
         self.dirty = true;
         let (session, writer) = self.session_and_writer()?;
         writer.apply(session, &definition, rows)
@@ -337,6 +349,12 @@ impl Lane for MysqlLane {
 
     fn adopt(&mut self, table: Table) -> Result<Arc<Table>> {
         self.create_table(&table)?;
+        let parents = table
+            .foreign_keys
+            .iter()
+            .filter_map(|key| key.parent_database.clone());
+        let tied = parents.chain([self.database.clone()]).collect();
+        self.shared.with_ties(|ties| ties.tie(tied))?;
         self.shared.schema_changed();
         let database = self.database.clone();
         let lost = || {

@@ -35,6 +35,7 @@ mod quarantine;
 mod row_writer;
 mod session;
 mod statement;
+mod ties;
 mod value;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,6 +43,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use connection::{Connection, Connector};
 use lane::MysqlLane;
+use ties::Ties;
 
 use super::{Lane, Target};
 use crate::checkpoint::{Checkpoint, Watermark};
@@ -61,6 +63,8 @@ struct Shared {
     connector: Connector,
     /// The connection that holds the target's lock.
     keeper: Mutex<Option<Connection>>,
+    /// Databases that foreign keys tie; `None` until they are read.
+    ties: Mutex<Option<Ties>>,
     /// Counts DDL, so that every lane forgets the definitions it read before.
     generation: AtomicU64,
 }
@@ -75,6 +79,7 @@ impl MysqlTarget {
         let shared = Arc::new(Shared {
             connector: Connector::new(config),
             keeper: Mutex::new(None),
+            ties: Mutex::new(None),
             generation: AtomicU64::new(0),
         });
         shared.with_keeper(|keeper| {
@@ -115,6 +120,13 @@ impl Target for MysqlTarget {
         )?))
     }
 
+    fn met_by_ddl(&self, databases: Vec<String>, referred: Vec<String>) -> Result<Vec<String>> {
+        self.shared.with_ties(|ties| {
+            ties.tie(databases.iter().cloned().chain(referred).collect());
+            ties.with_tied(&databases).into_iter().collect()
+        })
+    }
+
     fn purge_dropped(&self, watermark: &Checkpoint, is_open: &dyn Fn(&str) -> bool) -> Result<()> {
         let gone = self.shared.with_keeper(checkpoint::read_dropped)?;
         for (database, at) in gone {
@@ -128,6 +140,14 @@ impl Target for MysqlTarget {
 }
 
 impl Shared {
+    fn with_ties<T>(&self, work: impl FnOnce(&mut Ties) -> T) -> Result<T> {
+        let mut ties = self.ties.lock().unwrap_or_else(PoisonError::into_inner);
+        if ties.is_none() {
+            *ties = Some(self.with_keeper(Ties::read)?);
+        }
+        Ok(work(ties.get_or_insert_default()))
+    }
+
     fn connect(&self) -> Result<Connection> {
         self.connector.connect()
     }

@@ -13,8 +13,9 @@ use super::generated::GeneratedColumns;
 use super::key_match::KeyMatch;
 use super::link_sql::{LinkSql, Refusal};
 use super::spellings::SpelledKey;
+use crate::apply::apart::{self, acts};
 use crate::decode::rows::{FLAG_SQL_FOREIGN_KEYS, FLAG_STMT_END, keys_act_silently};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::schema::sqlite;
 use crate::schema::table::{ForeignKey, KeyPart, Table};
 
@@ -243,8 +244,8 @@ impl ForeignKeys {
     /// Refuses a row event of a child whose parent is in another database, unless the source logs what foreign keys do:
     /// else rows of the child may have been changed without a word in its lane.
     pub(super) fn check_apart(&self, table: &str, flags: u16) -> Result<()> {
-        if flags & FLAG_SQL_FOREIGN_KEYS == 0 && self.apart.contains(table) {
-            return Err(apart_error());
+        if apart::is_silent(flags) && self.apart.contains(table) {
+            return Err(apart::error());
         }
         Ok(())
     }
@@ -276,23 +277,6 @@ pub(super) fn outgrowing(catalog: &Catalog) -> Vec<String> {
     found.map(|entry| entry.table.name.clone()).collect()
 }
 
-/// Whether a key of the table acts on rows that refer to another database.
-pub(super) fn is_apart(table: &Table) -> bool {
-    let keys = table.foreign_keys.iter();
-    keys.filter(|key| acts(key))
-        .any(|key| key.parent_database.is_some())
-}
-
-/// Why a table is refused that [`is_apart`].
-pub(super) fn apart_error() -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        "a foreign key of this table (ON DELETE or ON UPDATE, CASCADE or SET NULL) refers to another database, and the \
-         source does not log what such a key does to rows; on the source, make it RESTRICT, or on MySQL 9.6 or later set \
-         innodb_native_foreign_keys=OFF",
-    )
-}
-
 /// The tables whose rows keys change along with those of `table`, level by level, itself aside.
 pub(super) fn dependents(catalog: &Catalog, table: &str) -> Vec<String> {
     let refers = |child: &Table, parent: &str| {
@@ -311,12 +295,6 @@ pub(super) fn dependents(catalog: &Catalog, table: &str) -> Vec<String> {
         found.extend(new);
     }
     found.split_off(1)
-}
-
-/// Whether a key changes child rows.
-fn acts(key: &ForeignKey) -> bool {
-    let acts = |action: &str| Action::of(action) != Action::Restrict;
-    acts(&key.on_delete) || acts(&key.on_update)
 }
 
 /// The columns that tell a row of this table from others, for [`super::taken_rows`].
