@@ -51,3 +51,13 @@ CREATE TABLE IF NOT EXISTS relaylite.quarantine (
   resync TINYINT UNSIGNED NOT NULL COMMENT '1: it is to be read afresh',
   PRIMARY KEY (source_database, table_name)
 ) ENGINE=InnoDB;
+
+-- Tables that are being read afresh: the rows are in relaylite.copy_N, where N is `id`, until they are complete. What is here at a
+-- start was left by a killed process.
+CREATE TABLE IF NOT EXISTS relaylite.copy (
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  source_database VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  table_name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  is_complete TINYINT UNSIGNED NOT NULL COMMENT '1: it takes the place of the table, which may be gone',
+  KEY (source_database)
+) ENGINE=InnoDB;

@@ -14,6 +14,18 @@ pub const RELAY_BEFORE_SYNC: &str = "relay.before_sync";
 pub const RELAY_SYNCED: &str = "relay.synced";
 /// Before a semi-synchronous acknowledgement is sent.
 pub const ACK_BEFORE_SEND: &str = "ack.before_send";
+/// Before a range of rows of a table that is rebuilt is copied; asked by [`is_held`] only.
+pub const ALTER_COPYING: &str = "alter.copying";
+/// Behind a range of rows of a table that is rebuilt.
+pub const ALTER_COPIED: &str = "alter.copied";
+/// Before a table read afresh takes its place on a MySQL target; its rows are committed.
+pub const COPY_BEFORE_SWAP: &str = "copy.before_swap";
+/// The former table is dropped, and the new one has not its name yet.
+pub const COPY_HALF_SWAPPED: &str = "copy.half_swapped";
+/// The new table has its name, and is still marked as set aside.
+pub const COPY_SWAPPED: &str = "copy.swapped";
+/// A lane of a new run is open, others may not be.
+pub const LANE_OPENED: &str = "lane.opened";
 /// Before a lane commits rows and checkpoint.
 pub const LANE_BEFORE_COMMIT: &str = "lane.before_commit";
 /// Behind that commit, before anybody is told.
@@ -28,10 +40,11 @@ pub const FAILOVER_DRAINED: &str = "failover.drained";
 pub const FAILOVER_MARKED: &str = "failover.marked";
 
 /// All of them, for the test that goes through each.
-pub const ALL: [&str; 9] = [
+pub const ALL: [&str; 10] = [
     RELAY_BEFORE_SYNC,
     RELAY_SYNCED,
     ACK_BEFORE_SEND,
+    LANE_OPENED,
     LANE_BEFORE_COMMIT,
     LANE_COMMITTED,
     WATERMARK_BEFORE_STORE,
@@ -47,6 +60,19 @@ pub const COMPILED_IN: bool = cfg!(debug_assertions);
 #[cfg(debug_assertions)]
 pub fn hit(name: &str) {
     armed::hit(name);
+}
+
+/// Whether a test holds this place: for a thread that has to look about while it is held.
+#[cfg(debug_assertions)]
+pub fn is_held(name: &str) -> bool {
+    armed::is_held(name)
+}
+
+/// No, in a build that is not for tests.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn is_held(_name: &str) -> bool {
+    false
 }
 
 /// Nothing, in a build that is not for tests.
@@ -120,6 +146,12 @@ mod armed {
             }
             Action::Hold(path) => hold(path),
         }
+    }
+
+    pub(super) fn is_held(name: &str) -> bool {
+        armed()
+            .filter(|armed| armed.name == name)
+            .is_some_and(|armed| matches!(&armed.action, Action::Hold(path) if path.exists()))
     }
 
     fn hold(path: &Path) {

@@ -1,10 +1,11 @@
 //! relaylite: a lightweight MySQL/MariaDB replica.
 //!
 //! A transaction's life: `source` → `relay` → `decode` (with `schema`) → `dispatch` → `apply` → `checkpoint`; `serve`
-//! shows published state. `wire` and `binlog` know nothing of the rest. See docs/architecture.md.
+//! shows published state. `wire`, `binlog` and `charset` know nothing of the rest. See docs/architecture.md.
 
 pub mod apply;
 pub mod binlog;
+pub mod charset;
 pub mod checkpoint;
 pub mod cli;
 pub mod config;

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use relaylite::binlog::flavor::Flavor;
 use relaylite::binlog::header::Header;
-use relaylite::decode::charset::Charset;
+use relaylite::charset::Charset;
 use relaylite::decode::compressed_column;
 use relaylite::decode::dump::{DumpOptions, dump};
 use relaylite::decode::plan::RowPlan;

@@ -8,26 +8,27 @@ use std::path::{Path, PathBuf};
 const FOR_ALL: [&str; 3] = ["error", "config", "failpoints"];
 
 /// Module, and what else it may use.
-const MAY_USE: [(&str, &str); 17] = [
+const MAY_USE: [(&str, &str); 18] = [
     ("error", ""),
     ("failpoints", ""),
     ("disk", ""),
     ("binlog", ""),
+    ("charset", ""),
     ("wire", "binlog"),
     ("config", "binlog"),
-    ("schema", "binlog"),
+    ("schema", "charset binlog"),
     ("checkpoint", "binlog"),
     ("source", "wire binlog"),
     ("relay", "source binlog disk"),
-    ("decode", "schema binlog"),
-    ("snapshot", "source wire decode schema binlog"),
+    ("decode", "charset schema binlog"),
+    ("snapshot", "source wire decode schema charset binlog"),
     (
         "dispatch",
-        "relay decode snapshot apply checkpoint schema binlog",
+        "relay decode snapshot apply checkpoint schema charset binlog",
     ),
     (
         "apply",
-        "decode snapshot checkpoint schema wire binlog disk",
+        "decode snapshot checkpoint schema charset wire binlog disk",
     ),
     (
         "serve",

@@ -1,6 +1,6 @@
 //! The MySQL target, driven lane by lane with the binary logs of real servers.
 
-mod driver;
+pub(crate) mod driver;
 
 use relaylite::ErrorKind;
 use relaylite::apply::Target;

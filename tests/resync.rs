@@ -1,5 +1,7 @@
 //! Tables read afresh while replication runs and while they are written to: equal in the end, whatever happens meanwhile.
 
+mod onto_server;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;

@@ -119,7 +119,8 @@ fn check_table(table: &Table) {
     let sqlite_name = sqlite::sqlite_name(&table.name);
     let create = sqlite::create_table_sql(table, &sqlite_name, sqlite::has_rowid_alias(table));
     let connection = Connection::open_in_memory().unwrap();
-    for sql in std::iter::once(create).chain(sqlite::create_index_sql(table, &sqlite_name)) {
+    let indexes = sqlite::create_indexes(table, &sqlite_name).into_iter();
+    for sql in std::iter::once(create).chain(indexes.map(|step| step.sql)) {
         if let Err(error) = connection.execute_batch(&sql) {
             assert!(is_beyond_any_server(table), "{error}: {sql}");
             return;

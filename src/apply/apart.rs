@@ -1,4 +1,6 @@
-//! Foreign keys that change rows of one database when those of another change. Each database has a lane of its own, which neither
+//! Foreign keys that change rows by themselves, as far as it is the same for all targets.
+//!
+//! Some change rows of one database when those of another change. Each database has a lane of its own, which neither
 //! sees the other's rows nor keeps its pace: where the source does not log what such a key does, its child is set aside.
 
 use crate::decode::rows::FLAG_SQL_FOREIGN_KEYS;
@@ -41,4 +43,19 @@ pub(super) fn error() -> Error {
          source does not log what such a key does to rows; on the source, make it RESTRICT, or on MySQL 9.6 or later set \
          innodb_native_foreign_keys=OFF; then read the table afresh",
     )
+}
+
+/// The tables whose rows such keys change along with those of `table`, level by level, itself aside.
+pub(super) fn below(table: &str, children: impl Fn(&str) -> Vec<String>) -> Vec<String> {
+    let mut found = vec![table.to_owned()];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).cloned() {
+        next += 1;
+        for child in children(&parent) {
+            if !found.contains(&child) {
+                found.push(child);
+            }
+        }
+    }
+    found.split_off(1)
 }

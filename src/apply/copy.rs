@@ -2,7 +2,8 @@
 //!
 //! # Contract
 //! `begin_copy`, `copy_rows` for each piece, `end_copy`; or `abandon_copy` at any time. All work in the open
-//! transaction, and may be committed in between: the checkpoint is then the position that the copy has reached.
+//! transaction, and may be committed in between: the checkpoint is then the position that the copy has reached. Where DDL commits
+//! by itself ([`super::Lane::commits_ddl`]), everything must be committed before `end_copy`.
 //!
 //! From `begin_copy` on, [`super::Lane::table`] is the copy, and row events go into it as `crate::snapshot` says: a row that is
 //! not there yet is no error. Only a changed key whose row is neither there nor in the event as a whole is one
@@ -20,7 +21,7 @@ pub trait TableCopy {
     /// Begins the copy of a table; one that was begun before is dropped.
     ///
     /// # Errors
-    /// `Unsupported` when this target cannot.
+    /// `Unsupported` or `Refused` when this target cannot.
     fn begin_copy(&mut self, table: Table) -> Result<Arc<Table>>;
 
     /// Writes rows of the copy, in place of those with the same key.

@@ -15,12 +15,14 @@ pub mod copy;
 pub mod mysql;
 pub mod quarantine;
 pub mod sqlite;
+pub mod work;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use self::copy::TableCopy;
 use self::quarantine::QuarantineStore;
+use self::work::WorkInHand;
 use crate::checkpoint::{Checkpoint, Watermark};
 use crate::decode::query::Query;
 use crate::decode::rows::RowReader;
@@ -127,6 +129,9 @@ pub trait SourceSchema: Send + Sync {
 /// # Threading
 /// Used by one thread at a time, blocking.
 pub trait Lane: QuarantineStore + TableCopy + Send {
+    /// From now on shows in `work` what takes long, and ends it there when it is given up.
+    fn show_work(&mut self, work: Arc<WorkInHand>);
+
     /// The last committed checkpoint; `None` when nothing was ever committed.
     fn checkpoint(&self) -> Option<Checkpoint>;
 

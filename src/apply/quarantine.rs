@@ -67,9 +67,7 @@ pub trait QuarantineStore {
     fn remove_mark(&mut self, table: &str) -> Result<()>;
 
     /// The tables whose rows this target changes along with those of `table`, because of foreign keys.
-    fn dependents(&self, _table: &str) -> Vec<String> {
-        Vec::new()
-    }
+    fn dependents(&mut self, table: &str) -> Result<Vec<String>>;
 
     /// After an error of `table` that [`is_of_one_table`]: makes the open transaction usable again. What other tables
     /// changed in it stays; what the failing one did may stay in part.

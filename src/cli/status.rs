@@ -10,6 +10,7 @@ use super::{of_relay_dir, print_line};
 use crate::config::DEFAULT_TARGET;
 use crate::config::target::TargetConfig;
 use crate::error::{Error, ErrorKind, Result};
+use crate::relay::receiver::unix_now;
 use crate::serve::status::StatusReport;
 use crate::serve::{control, offline};
 
@@ -164,5 +165,32 @@ fn print_lanes(report: &StatusReport) -> Result<()> {
             lane.queued_bytes.to_string(),
         ]);
     }
-    print_line(&format!("\n{table}"))
+    print_line(&format!("\n{table}"))?;
+    print_statements(report)
+}
+
+/// The statements that take as long as their tables are large.
+fn print_statements(report: &StatusReport) -> Result<()> {
+    let statements = report
+        .lanes
+        .iter()
+        .filter_map(|lane| lane.statement.as_ref());
+    let statements: Vec<_> = statements.collect();
+    if statements.is_empty() {
+        return Ok(());
+    }
+    print_line("\nIn one statement:")?;
+    let mut table = new_table(["Table", "Work", "Rows", "Of", "Seconds"]);
+    let number = |number: Option<u64>| number.map_or_else(String::new, |n| n.to_string());
+    for statement in statements {
+        let seconds = unix_now().saturating_sub(statement.since);
+        table.add_row([
+            statement.table.clone(),
+            statement.work.clone(),
+            number(statement.rows),
+            number(statement.rows_total),
+            seconds.to_string(),
+        ]);
+    }
+    print_line(&table.to_string())
 }

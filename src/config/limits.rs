@@ -58,6 +58,10 @@ pub const MYSQL_TARGET_PING_AFTER_MS: u64 = 10_000;
 
 /// Time that a lane waits for what another session of the MySQL target holds: a table, or the lock of an old session.
 pub const MYSQL_TARGET_LOCK_WAIT_S: u32 = 60;
+
+/// Time that a copy waits at once for those who read the table that it is to replace: others queue up behind it meanwhile.
+pub const MYSQL_TARGET_SWAP_WAIT_S: u32 = 2;
+
 /// Largest ignorable event that covers a gap in a relay file; stock mysqlbinlog reads events of this size.
 pub const RELAY_FILLER_BYTES_MAX: u64 = 1 << 20;
 
@@ -109,6 +113,9 @@ pub const WATERMARK_INTERVAL: Duration = Duration::from_millis(2_000);
 /// Time that SIGTERM leaves for applying what is queued.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_millis(4_000);
 
+/// Time of [`DRAIN_TIMEOUT`] that a statement on a large table may use; past it, it is rolled back, and comes again.
+pub const STATEMENT_GRACE: Duration = Duration::from_millis(2_500);
+
 /// Databases with an open lane (a thread and a connection each).
 pub const LANES_MAX: usize = 4_096;
 
@@ -126,6 +133,12 @@ pub const SQLITE_CACHE_KIB: i64 = 4 << 10;
 
 /// Prepared statements that a lane keeps.
 pub const SQLITE_STATEMENT_CACHE: usize = 256;
+
+/// Rows of a table that is rebuilt, about, that are copied at once, before it is said how many are done.
+pub const SQLITE_COPY_ROWS: i64 = 10_000;
+
+/// Steps of SQLite's virtual machine between two looks at how far a long statement is, and whether it is to end.
+pub const SQLITE_PROGRESS_STEPS: u32 = 10_000;
 
 /// Pages in the write-ahead log before they are moved into the database file (4 KiB each).
 pub const SQLITE_WAL_PAGES: i64 = 4_000;

@@ -32,6 +32,41 @@ pub fn push_uuid(text: &mut ShortText, stored: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// The bytes that a UUID is stored as, from its text: the reverse of [`push_uuid`].
+///
+/// # Errors
+/// `Corrupt` when it is none.
+pub fn uuid_bytes(text: &[u8]) -> Result<[u8; 16]> {
+    let digits: Vec<u8> = text.iter().copied().filter(|c| *c != b'-').collect();
+    let wrong = || Error::corrupt("a text that is no UUID");
+    let number = std::str::from_utf8(&digits)
+        .ok()
+        .filter(|digits| digits.len() == 32)
+        .and_then(|digits| u128::from_str_radix(digits, 16).ok());
+    let [m, n, o, p, k, l, i, j, g, h, a, b, c, d, e, f] = number.ok_or_else(wrong)?.to_be_bytes();
+    Ok(if i >> 4 != 0 && i >> 4 < 6 && g & 0x80 != 0 {
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+    } else {
+        number.ok_or_else(wrong)?.to_be_bytes()
+    })
+}
+
+/// The bytes that an INET4 or INET6 address is stored as, from its text.
+///
+/// # Errors
+/// `Corrupt` when it is none.
+pub fn inet_bytes(text: &[u8], is_v6: bool) -> Result<Vec<u8>> {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    let bytes = if is_v6 {
+        let address = text.parse::<Ipv6Addr>();
+        address.map(|address| address.octets().to_vec())
+    } else {
+        let address = text.parse::<Ipv4Addr>();
+        address.map(|address| address.octets().to_vec())
+    };
+    bytes.map_err(|_| Error::corrupt("a text that is no address"))
+}
+
 /// Appends an INET4 (4 bytes) or INET6 (16 bytes) address as SELECT prints it.
 ///
 /// # Errors
@@ -99,6 +134,26 @@ mod tests {
         let address: Ipv6Addr = address.parse().unwrap();
         push_inet(&mut text, &address.octets(), true).unwrap();
         text.to_string()
+    }
+
+    #[test]
+    fn texts_give_the_stored_bytes_back() {
+        for uuid in [
+            "123e4567-e89b-12d3-a456-426655440000",
+            "00112233-4455-6677-8899-aabbccddeeff",
+            "0190163d-8694-739b-aea5-966c26f8ad91",
+            "00000000-0000-0000-0000-000000000000",
+        ] {
+            let stored = uuid_bytes(uuid.as_bytes()).unwrap();
+            let mut text = ShortText::new();
+            push_uuid(&mut text, &stored).unwrap();
+            assert_eq!(text.to_string(), uuid);
+        }
+        assert!(uuid_bytes(b"123e4567").is_err());
+        assert_eq!(inet_bytes(b"10.0.0.1", false).unwrap(), [10, 0, 0, 1]);
+        let address = inet_bytes(b"::ffff:1.2.3.4", true).unwrap();
+        assert_eq!(address.get(10..), Some(&[255, 255, 1, 2, 3, 4][..]));
+        assert!(inet_bytes(b"x", true).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! What the event does not say is left out: secondary indexes, foreign keys, defaults. Values do not depend on them.
 
 use crate::binlog::flavor::Flavor;
-use crate::decode::charset::Charset;
+use crate::charset::Charset;
 use crate::decode::metadata::ColumnMetadata;
 use crate::decode::table_map::{TableMap, WireColumn};
 use crate::decode::wire_type as wt;

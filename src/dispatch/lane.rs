@@ -427,6 +427,7 @@ impl LaneWorker {
 
     fn ddl(&mut self, task: &DdlTask) -> Result<()> {
         self.current.file = Some(task.at.position.file.clone());
+        self.progress.set_oldest(task.at.timestamp);
         let outcome = self.ddl_halves(task);
         self.publish_aside();
         outcome

@@ -23,6 +23,7 @@ use crate::config::limits::{
     LANE_BATCH_BYTES, LANE_QUEUE_BATCHES, LANES_MAX, QUEUE_BYTES_MAX, SEND_CHECK_INTERVAL,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoints;
 
 /// The lanes' progress, shared with `status`.
 pub type Roster = Arc<Mutex<Vec<Arc<LaneProgress>>>>;
@@ -70,14 +71,13 @@ impl Lanes {
         };
         lanes.context.quarantine.clear();
         lanes.context.resyncs.reset();
-        lanes
-            .roster
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        let mut opened = Vec::new();
         for (database, _) in known {
-            lanes.lane(&database)?;
+            opened.push(lanes.open_lane(&database)?);
+            failpoints::hit(failpoints::LANE_OPENED);
         }
+        // All at once: of some lanes nobody could tell how far the slowest of all is. Until then the former run's count.
+        *lanes.roster.lock().unwrap_or_else(PoisonError::into_inner) = opened;
         Ok(lanes)
     }
 
@@ -121,6 +121,16 @@ impl Lanes {
         if let Some(lane) = self.by_name.get(database) {
             return Ok(*lane);
         }
+        let progress = self.open_lane(database)?;
+        self.roster
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(progress);
+        Ok(self.handles.len() - 1)
+    }
+
+    /// Opens the lane of a database, which gets the next number.
+    fn open_lane(&mut self, database: &str) -> Result<Arc<LaneProgress>> {
         if self.by_name.len() >= LANES_MAX {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -142,27 +152,25 @@ impl Lanes {
         // What a killed process committed may not be durable yet, and the watermark relies on it.
         lane.make_durable()?;
         let has_until = checkpoint.as_ref().map(|at| at.position.clone());
-        let progress = Arc::new(LaneProgress::new(database, checkpoint));
+        let stop = self.context.stop.clone();
+        let progress = Arc::new(LaneProgress::new(database, checkpoint, stop));
+        lane.show_work(progress.work.clone());
         let (sender, queue) = bounded(LANE_QUEUE_BATCHES);
         let worker = LaneWorker::new(lane, marks, queue, progress.clone(), self.context.clone());
         let thread = std::thread::Builder::new()
             .name("lane".into())
             .spawn(move || worker.run())?;
         let number = self.handles.len();
-        self.roster
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(progress.clone());
         self.handles.push(Some(Handle {
             sender,
             batch: LaneBatch::default(),
-            progress,
+            progress: progress.clone(),
             thread,
             has_until,
             format: None,
         }));
         self.by_name.insert(database.to_owned(), number);
-        Ok(number)
+        Ok(progress)
     }
 
     /// What is set aside, before the lane itself publishes it: other lanes ask for it, and for a fresh copy of what needs one.

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::stop::StopFlag;
+use crate::apply::work::WorkInHand;
 use crate::checkpoint::Checkpoint;
 
 /// What a lane is doing.
@@ -67,13 +69,15 @@ pub struct LaneProgress {
     pub open_rows: AtomicU64,
     /// Whether rows of a table without a key are being looked for.
     pub searches: AtomicBool,
+    /// The statement that takes long.
+    pub work: Arc<WorkInHand>,
     /// Source timestamp of the oldest transaction that is begun and not committed here; 0 when there is none.
     oldest_timestamp: AtomicU64,
 }
 
 impl LaneProgress {
-    /// A lane that starts at `checkpoint`.
-    pub fn new(database: &str, checkpoint: Option<Checkpoint>) -> Self {
+    /// A lane that starts at `checkpoint`; `stop` ends its long statements.
+    pub fn new(database: &str, checkpoint: Option<Checkpoint>, stop: Arc<StopFlag>) -> Self {
         let checkpoint = checkpoint.map(Arc::new);
         Self {
             database: database.to_owned(),
@@ -87,6 +91,7 @@ impl LaneProgress {
             queued_bytes: AtomicU64::new(0),
             open_rows: AtomicU64::new(0),
             searches: AtomicBool::new(false),
+            work: Arc::new(WorkInHand::new(move || stop.gives_up_statements())),
             oldest_timestamp: AtomicU64::new(0),
         }
     }

@@ -6,7 +6,7 @@ use super::filter::Filter;
 use crate::binlog::flavor::Flavor;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::xa_id::XaId;
-use crate::decode::charset::Charset;
+use crate::charset::Charset;
 use crate::decode::query::{AlterPhase, Query};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::statement::XaCommand;
@@ -236,6 +236,7 @@ fn context_of(query: &Query, format: &FormatDescription) -> SqlContext {
         default_collation_utf8mb4: query.default_collation_utf8mb4,
         character_set_collations: query.character_set_collations.clone(),
         explicit_defaults_for_timestamp: explicit_defaults,
+        time_zone: query.time_zone.clone(),
         ..SqlContext::new(format.flavor, format.version, query.database.as_str())
     }
 }

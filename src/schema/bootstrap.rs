@@ -16,7 +16,8 @@ const GENERATED_KEYS_SINCE: u32 = 80_030;
 pub fn session_statements(flavor: Flavor, version: u32) -> Vec<&'static str> {
     let mut statements = vec![
         "SET NAMES utf8mb4",
-        "SET SESSION sql_mode = '', sql_quote_show_create = 1",
+        // Defaults of TIMESTAMP columns are shown in the session's time.
+        "SET SESSION sql_mode = '', sql_quote_show_create = 1, time_zone = '+00:00'",
     ];
     if flavor == Flavor::MySql && version >= GENERATED_KEYS_SINCE {
         statements.push("SET SESSION show_gipk_in_create_table_and_information_schema = ON");

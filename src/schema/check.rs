@@ -75,7 +75,7 @@ pub fn fits(table: &Table, map: &impl WireTable) -> Result<()> {
 
 /// Unique keys that MariaDB keeps by a hash, because they are too long for an index: each has a hidden BIGINT column behind all
 /// others, which row images hold too.
-fn hashed_keys(table: &Table) -> usize {
+pub fn hashed_keys(table: &Table) -> usize {
     let is_long = |index: &&Index| {
         let columns = index.parts.iter().map(|part| match part {
             KeyPart::Column { name, .. } => {
@@ -94,7 +94,7 @@ const KEY_BYTES_MAX: u32 = 3072;
 /// Bytes of a column in a key, where they matter.
 fn key_bytes(ty: &ColumnType) -> u32 {
     match ty {
-        ColumnType::Text { .. } | ColumnType::Blob { .. } => u32::MAX,
+        ColumnType::Text { .. } | ColumnType::Blob { .. } | ColumnType::Geometry { .. } => u32::MAX,
         ColumnType::Char { length, collation } | ColumnType::VarChar { length, collation } => {
             text_bytes(*length, collation)
         }

@@ -105,23 +105,29 @@ impl Observed<'_> {
     fn slowness(&self) -> Option<&'static str> {
         let behind = self.behind().filter(|behind| *behind >= LAG_CAUSE_S)?;
         let received = self.receive_lag().unwrap_or_default();
-        Some(
-            if self.any(|lane| lane.state() == LaneState::WaitingForTarget) {
-                "lock in the target"
-            } else if self.any(|lane| lane.searches.load(Ordering::Relaxed)) {
-                "table without a key"
-            } else if self.is_large_transaction() {
-                "large transaction"
-            } else if self.caught_up || received > behind - received {
-                "network"
-            } else {
-                "apply speed"
-            },
-        )
+        Some(if self.any(waits_for_target) {
+            "lock in the target"
+        } else if self.any(|lane| self.is_long(lane)) {
+            "long statement"
+        } else if self.any(|lane| lane.searches.load(Ordering::Relaxed)) {
+            "table without a key"
+        } else if self.is_large_transaction() {
+            "large transaction"
+        } else if self.caught_up || received > behind - received {
+            "network"
+        } else {
+            "apply speed"
+        })
     }
 
     fn any(&self, seen: impl Fn(&LaneProgress) -> bool) -> bool {
         !self.caught_up && self.lanes.iter().any(|lane| seen(lane))
+    }
+
+    /// Whether a lane has had one statement in hand for so long that it explains the lag.
+    fn is_long(&self, lane: &LaneProgress) -> bool {
+        let done = lane.work.done();
+        done.is_some_and(|done| self.now.saturating_sub(done.since) >= LAG_CAUSE_S)
     }
 
     /// Whether one transaction is being applied, or received, that alone takes long.
@@ -137,9 +143,15 @@ impl Observed<'_> {
     }
 }
 
+fn waits_for_target(lane: &LaneProgress) -> bool {
+    let waits = || lane.work.done().is_some_and(|done| done.work.waits);
+    lane.state() == LaneState::WaitingForTarget || waits()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apply::work::Work;
     use crate::checkpoint::Checkpoint;
     use std::time::Instant;
 
@@ -158,7 +170,7 @@ mod tests {
     impl Scene {
         /// Received at once, 100 seconds ago, and not applied yet.
         fn new() -> Self {
-            let lane = Arc::new(LaneProgress::new("d", None));
+            let lane = Arc::new(LaneProgress::new("d", None, Arc::default()));
             lane.set_oldest(AGO_100);
             lane.set_oldest(AGO_100 + 50);
             Self {
@@ -249,6 +261,28 @@ mod tests {
             Some(30),
             "a transaction that waits in a queue"
         );
+    }
+
+    #[test]
+    fn a_statement_explains_the_lag_once_it_has_taken_long() {
+        let scene = Scene::with(|s| s.lane.searches.store(true, Ordering::Relaxed));
+        scene.lane.work.begin(Work::new("rebuilding", "t"));
+        let since = scene.lane.work.done().unwrap().since;
+        scene.lane.clear_oldest();
+        scene
+            .lane
+            .set_oldest(u32::try_from(since).unwrap_or(u32::MAX) - 100);
+        let cause_at = |now| {
+            let mut observed = scene.observed();
+            observed.now = now;
+            observed.cause()
+        };
+        assert_eq!(cause_at(since), Some("table without a key"));
+        assert_eq!(cause_at(since + LAG_CAUSE_S), Some("long statement"));
+        scene.lane.work.begin(Work::waiting("waiting", "t"));
+        assert_eq!(cause_at(since), Some("lock in the target"));
+        scene.lane.work.end();
+        assert_eq!(cause_at(since + LAG_CAUSE_S), Some("table without a key"));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::lag::Observed;
 use super::published::{Published, RelayLog};
-use super::status::{LaneReport, QuarantineReport, ResyncReport, StatusReport};
+use super::status::{LaneReport, QuarantineReport, ResyncReport, StatementReport, StatusReport};
 use crate::apply::quarantine::SetAside;
+use crate::apply::work::WorkDone;
 use crate::binlog::position::Position;
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
@@ -302,5 +303,23 @@ fn lane_report(lane: &LaneProgress) -> LaneReport {
         commits: lane.commits.load(Ordering::Relaxed),
         invalid_texts: lane.invalid_texts.load(Ordering::Relaxed),
         queued_bytes: lane.queued_bytes.load(Ordering::Relaxed),
+        statement: lane
+            .work
+            .done()
+            .map(|done| statement_report(&lane.database, done)),
+    }
+}
+
+fn statement_report(database: &str, done: WorkDone) -> StatementReport {
+    let table = match done.work.table.as_str() {
+        "" => database.to_owned(),
+        table => format!("{database}.{table}"),
+    };
+    StatementReport {
+        work: done.work.what.to_owned(),
+        table,
+        rows: done.rows,
+        rows_total: done.work.rows,
+        since: done.since,
     }
 }

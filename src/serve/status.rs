@@ -40,6 +40,29 @@ pub struct LaneReport {
     /// Bytes queued for this lane.
     #[serde(rename = "Queued_Bytes")]
     pub queued_bytes: u64,
+    /// The statement on a table's rows that it has in hand; null when there is none.
+    #[serde(rename = "Statement")]
+    pub statement: Option<StatementReport>,
+}
+
+/// A statement that takes as long as its table is large.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StatementReport {
+    /// What is being done.
+    #[serde(rename = "Work")]
+    pub work: String,
+    /// The table, as `database.table`; the database alone when it is about all of it.
+    #[serde(rename = "Table")]
+    pub table: String,
+    /// Rows that are done, of this work; null when not known.
+    #[serde(rename = "Rows")]
+    pub rows: Option<u64>,
+    /// Rows that there are; null when not known.
+    #[serde(rename = "Rows_Total")]
+    pub rows_total: Option<u64>,
+    /// When the statement began here, seconds since 1970.
+    #[serde(rename = "Since_Timestamp")]
+    pub since: u64,
 }
 
 /// A table that is set aside.
@@ -312,6 +335,9 @@ mod tests {
         assert_eq!(keys(&schema["properties"]), keys(&report));
         let lane = serde_json::to_value(LaneReport::default()).unwrap();
         assert_eq!(keys(&schema["$defs"]["lane"]["properties"]), keys(&lane));
+        let statement = serde_json::to_value(StatementReport::default()).unwrap();
+        let documented = &schema["$defs"]["statement"]["properties"];
+        assert_eq!(keys(documented), keys(&statement));
         let set_aside = serde_json::to_value(QuarantineReport::default()).unwrap();
         let documented = &schema["$defs"]["quarantine"]["properties"];
         assert_eq!(keys(documented), keys(&set_aside));

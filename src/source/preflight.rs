@@ -336,6 +336,17 @@ fn check_format(info: &SourceInfo) -> Finding {
 fn check_row_image(info: &SourceInfo) -> Finding {
     match info.variable("binlog_row_image").unwrap_or("FULL") {
         full if full.eq_ignore_ascii_case("FULL") => Finding::ok("binlog_row_image", "FULL"),
+        part if info.flavor == Flavor::MariaDb && !part.eq_ignore_ascii_case("FULL_NODUP") => {
+            Finding::warning(
+                "binlog_row_image",
+                format!(
+                    "{part}: when REPLACE meets a row, MariaDB does not log what columns become that \
+                     it does not name"
+                ),
+                "on the source: SET GLOBAL binlog_row_image = FULL; and the same line in its my.cnf \
+                 under [mysqld]",
+            )
+        }
         other => Finding::ok(
             "binlog_row_image",
             format!("{other}: columns that are not in the binary log keep their values"),
@@ -466,6 +477,13 @@ mod tests {
                 .filter(|f| f.level != Level::Ok)
                 .all(|f| f.cure.is_some())
         );
+        let mariadb = |image| {
+            let version = ("version", "10.11.6-MariaDB");
+            check_row_image(&info(&[version, ("binlog_row_image", image)])).level
+        };
+        assert_eq!(mariadb("FULL"), Level::Ok);
+        assert_eq!(mariadb("FULL_NODUP"), Level::Ok);
+        assert_eq!(mariadb("NOBLOB"), Level::Warning);
         let off = check_binlog(&info(&[("version", "8.4.1"), ("log_bin", "OFF")]));
         assert_eq!(level_of(&off, "log_bin"), Level::Error);
         let error = off[0].to_error().unwrap();

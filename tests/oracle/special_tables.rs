@@ -32,6 +32,58 @@ fn columns_that_mysql_makes() {
     assert_equal(&server, &replica.target_dir());
 }
 
+/// A point in time that a definition names is one of the session's clock.
+#[test]
+fn points_in_time_of_another_clock() {
+    for flavor in Flavor::both() {
+        let server = Server::builder(flavor)
+            .arg("--default-time-zone=+05:00")
+            .arg("--binlog-row-image=MINIMAL")
+            .start();
+        server.exec(
+            "CREATE DATABASE d; USE d; CREATE TABLE met (id INT PRIMARY KEY, a TIMESTAMP NULL DEFAULT '2024-02-29 22:30:00')",
+        );
+        let (file, position) = server.position();
+        server.exec(
+            "USE d; SET time_zone = '+02:00'; INSERT INTO met (id) VALUES (1);
+             CREATE TABLE t (id INT PRIMARY KEY, a TIMESTAMP(2) NULL DEFAULT '2024-02-29 22:30:00.25');
+             INSERT INTO t (id) VALUES (1); ALTER TABLE t ADD b TIMESTAMP NOT NULL DEFAULT '2024-02-29 22:30:00', ADD c DATETIME
+               NOT NULL DEFAULT '2024-02-29 22:30:00', ADD z TIMESTAMP(1) NOT NULL DEFAULT '0000-00-00 00:00:00';
+             SET time_zone = '-01:30'; INSERT INTO t (id) VALUES (2);
+             ALTER TABLE t ALTER a SET DEFAULT '2024-02-29 22:30:00.5', MODIFY b TIMESTAMP NULL DEFAULT '2024-02-29 23:59:59';
+             INSERT INTO t (id) VALUES (3); INSERT INTO met (id) VALUES (2);
+             SET time_zone = SYSTEM; ALTER TABLE t ADD e TIMESTAMP NULL DEFAULT '2024-02-29 01:00:00'; INSERT INTO met (id) VALUES (3)"
+                .replace("SET time_zone = '+02:00';", "SET sql_mode = ''; SET time_zone = '+02:00';")
+                .as_str(),
+        );
+        let replica = Replica::of(&server).start(format!("{file}:{position}"));
+        let _running = replica.follow();
+        replica.wait_until_caught_up(&server);
+        replica.wait_until_sound();
+        assert_equal(&server, &replica.target_dir());
+    }
+}
+
+/// What an ALTER TABLE puts where NULL was is not what a new row would get.
+#[test]
+fn null_that_is_not_allowed_any_more() {
+    for flavor in Flavor::both() {
+        let server = Server::start(flavor);
+        server.exec(&format!(
+            "{LAX}; CREATE DATABASE d; USE d; CREATE TABLE t (id INT PRIMARY KEY, e ENUM('x', 'y'), s SET('p', 'q'), n INT, v VARCHAR(5), d DATE,
+               ti TIME(2), y YEAR, b VARBINARY(3), de DECIMAL(5,2));
+             INSERT INTO t (id) VALUES (1); INSERT INTO t (id, e, s, n) VALUES (2, 'y', 'q', 3);
+             ALTER TABLE t MODIFY e ENUM('x', 'y') NOT NULL, MODIFY s SET('p', 'q') NOT NULL FIRST, MODIFY n INT NOT NULL,
+               MODIFY v VARCHAR(5) NOT NULL, MODIFY d DATE NOT NULL, MODIFY ti TIME(2) NOT NULL, MODIFY y YEAR NOT NULL,
+               MODIFY b VARBINARY(3) NOT NULL, MODIFY de DECIMAL(5,2) NOT NULL;
+             ALTER TABLE t ADD e2 ENUM('x', 'y') NOT NULL FIRST"
+        ));
+        let replica = Replica::of(&server);
+        replica.run_until_caught_up();
+        assert_equal(&server, &replica.target_dir());
+    }
+}
+
 /// A unique key over long text has a hidden column of hashes.
 #[test]
 fn columns_that_mariadb_hides() {
@@ -45,6 +97,8 @@ fn columns_that_mariadb_hides() {
              CREATE TABLE long_keys (id INT PRIMARY KEY, a TEXT, b BLOB, UNIQUE KEY (a, b), UNIQUE KEY (b));
              INSERT INTO long_keys VALUES (1, REPEAT('x', 5000), 'b'), (2, 'y', NULL), (3, NULL, NULL);
              UPDATE long_keys SET a = 'q' WHERE id < 3; DELETE FROM long_keys WHERE id = 3;
+             CREATE TABLE long_point (id INT, g GEOMETRY, UNIQUE KEY (g));
+             INSERT INTO long_point VALUES (1, ST_GeomFromText('POINT(1 2)')), (2, NULL); UPDATE long_point SET id = 3 WHERE id = 1;
              CREATE TABLE booking (id INT, s DATE, e DATE, PERIOD FOR stay (s, e), UNIQUE KEY (id, stay WITHOUT OVERLAPS));
              INSERT INTO booking VALUES (1, '2024-01-01', '2024-02-01');
              DELETE FROM booking FOR PORTION OF stay FROM '2024-01-10' TO '2024-01-20';

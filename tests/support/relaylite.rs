@@ -253,6 +253,17 @@ impl Replica {
         }
     }
 
+    /// `relaylite status` of the running process, as people read it.
+    #[track_caller]
+    pub(crate) fn status_text(&self) -> String {
+        let mut command = self.relaylite();
+        command
+            .arg("status")
+            .arg("--relay-dir")
+            .arg(self.relay_dir());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    }
+
     /// Waits until `status` shows what `condition` wants, and returns that status.
     #[track_caller]
     pub(crate) fn wait_for_status(

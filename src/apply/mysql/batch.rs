@@ -28,6 +28,8 @@ pub(super) struct BatchKind {
     pub lenient: bool,
     /// Whether a row to delete may be gone already.
     pub may_be_gone: bool,
+    /// Whether a row with the same key is replaced.
+    pub replaces: bool,
 }
 
 impl PartialEq for BatchKind {
@@ -36,6 +38,7 @@ impl PartialEq for BatchKind {
             && self.insert == other.insert
             && self.lenient == other.lenient
             && self.may_be_gone == other.may_be_gone
+            && self.replaces == other.replaces
             && self.columns == other.columns
     }
 }
@@ -108,6 +111,7 @@ mod tests {
             columns: (0..columns).collect(),
             lenient: false,
             may_be_gone: false,
+            replaces: false,
         }
     }
 

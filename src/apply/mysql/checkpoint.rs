@@ -45,7 +45,7 @@ type Row = (String, String, u64, String, u32);
 /// Makes the tables that are not there yet.
 pub(super) fn create_tables(connection: &mut Connection) -> Result<()> {
     let missing = match connection.select_text::<u64>(
-        "SELECT COUNT(*) FROM relaylite.quarantine",
+        "SELECT COUNT(*) FROM relaylite.copy",
         "looking for relaylite's own tables",
     ) {
         Ok(_) => false,
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn the_script_splits_into_its_statements() {
         let statements = statements(TABLES);
-        assert_eq!(statements.len(), 5);
+        assert_eq!(statements.len(), 6);
         assert!(
             statements
                 .iter()

@@ -23,12 +23,22 @@ pub(super) fn create(worker: &mut Connection, database: &str, table: &Table) -> 
     let doing = "making a table that it did not have";
     worker.query(
         &format!(
-            "SET SESSION sql_mode = '', foreign_key_checks = 0, lock_wait_timeout = {LOCK_WAIT_S}, \
+            "SET SESSION sql_mode = '', time_zone = '+00:00', foreign_key_checks = 0, lock_wait_timeout = {LOCK_WAIT_S}, \
              character_set_client = utf8mb4, character_set_connection = utf8mb4"
         ),
         doing,
     )?;
-    let collation = &table.collation;
+    create_database(worker, database, &table.collation)?;
+    let result = worker.query(&statement(database, table, worker.server.mariadb), doing);
+    result.map_err(|error| error.at_table(database, &table.name))
+}
+
+/// Makes a database where there is none.
+pub(super) fn create_database(
+    worker: &mut Connection,
+    database: &str,
+    collation: &Collation,
+) -> Result<()> {
     worker.query(
         &format!(
             "CREATE DATABASE IF NOT EXISTS {} CHARACTER SET {} COLLATE {}",
@@ -36,15 +46,16 @@ pub(super) fn create(worker: &mut Connection, database: &str, table: &Table) -> 
             collation.charset,
             collation.name
         ),
-        doing,
-    )?;
-    let result = worker.query(&statement(database, table, worker.server.mariadb), doing);
-    result.map_err(|error| error.at_table(database, &table.name))
+        "making a database that it did not have",
+    )
 }
 
 /// The text.
-fn statement(database: &str, table: &Table, mariadb: bool) -> String {
-    let mut lines: Vec<String> = table.columns.iter().map(|c| column(c, mariadb)).collect();
+pub(super) fn statement(database: &str, table: &Table, mariadb: bool) -> String {
+    let columns = table.columns.iter();
+    let mut lines: Vec<String> = columns
+        .map(|c| column(c, &table.collation, mariadb))
+        .collect();
     if !table.primary_key.is_empty() {
         lines.push(format!("PRIMARY KEY {}", key_parts(&table.primary_key)));
     }
@@ -73,8 +84,12 @@ fn statement(database: &str, table: &Table, mariadb: bool) -> String {
     )
 }
 
-fn column(column: &Column, mariadb: bool) -> String {
-    let mut text = format!("{} {}", quote(&column.name), column_type(&column.ty));
+fn column(column: &Column, default: &Collation, mariadb: bool) -> String {
+    let mut text = format!(
+        "{} {}",
+        quote(&column.name),
+        column_type(&column.ty, default)
+    );
     if let Some(generated) = &column.generated {
         let kind = if generated.stored {
             "STORED"
@@ -136,7 +151,7 @@ fn column(column: &Column, mariadb: bool) -> String {
     text
 }
 
-fn column_type(ty: &ColumnType) -> String {
+fn column_type(ty: &ColumnType, default: &Collation) -> String {
     let sign = |unsigned: bool| if unsigned { " UNSIGNED" } else { "" };
     match ty {
         ColumnType::Int {
@@ -175,24 +190,30 @@ fn column_type(ty: &ColumnType) -> String {
         ColumnType::Time { fsp } => format!("TIME({fsp})"),
         ColumnType::DateTime { fsp } => format!("DATETIME({fsp})"),
         ColumnType::Timestamp { fsp } => format!("TIMESTAMP({fsp})"),
-        ColumnType::Char { length, collation } => format!("CHAR({length}){}", charset(collation)),
+        ColumnType::Char { length, collation } => {
+            format!("CHAR({length}){}", charset(collation, default))
+        }
         ColumnType::VarChar { length, collation } => {
-            format!("VARCHAR({length}){}", charset(collation))
+            format!("VARCHAR({length}){}", charset(collation, default))
         }
         ColumnType::Text {
             length_bytes,
             collation,
         } => {
-            format!("{}TEXT{}", size_word(*length_bytes), charset(collation))
+            format!(
+                "{}TEXT{}",
+                size_word(*length_bytes),
+                charset(collation, default)
+            )
         }
         ColumnType::Binary { length } => format!("BINARY({length})"),
         ColumnType::VarBinary { length } => format!("VARBINARY({length})"),
         ColumnType::Blob { length_bytes } => format!("{}BLOB", size_word(*length_bytes)),
         ColumnType::Enum { labels, collation } => {
-            format!("ENUM({}){}", strings(labels), charset(collation))
+            format!("ENUM({}){}", strings(labels), charset(collation, default))
         }
         ColumnType::Set { labels, collation } => {
-            format!("SET({}){}", strings(labels), charset(collation))
+            format!("SET({}){}", strings(labels), charset(collation, default))
         }
         ColumnType::Json => "JSON".to_owned(),
         ColumnType::Geometry { kind } => kind.to_ascii_uppercase(),
@@ -216,7 +237,11 @@ fn size_word(length_bytes: u8) -> &'static str {
     }
 }
 
-fn charset(collation: &Collation) -> String {
+/// Nothing where it is that of the table.
+fn charset(collation: &Collation, default: &Collation) -> String {
+    if collation == default {
+        return String::new();
+    }
     format!(
         " CHARACTER SET {} COLLATE {}",
         collation.charset, collation.name
@@ -242,6 +267,15 @@ fn key_parts(parts: &[KeyPart]) -> String {
     format!("({})", parts.join(", "))
 }
 
+/// A foreign key of a table of `database`, as a table of another database spells it.
+pub(super) fn foreign_key_in(key: &ForeignKey, database: &str) -> String {
+    let parent = key.parent_database.clone();
+    foreign_key(&ForeignKey {
+        parent_database: parent.or_else(|| Some(database.to_owned())),
+        ..key.clone()
+    })
+}
+
 fn foreign_key(key: &ForeignKey) -> String {
     let names = |names: &[String]| {
         names
@@ -258,13 +292,18 @@ fn foreign_key(key: &ForeignKey) -> String {
         .parent_database
         .as_ref()
         .map_or(String::new(), |name| format!("{}.", quote(name)));
+    // What is so anyway is not said, as by the servers.
+    let action = |when: &str, action: &str| match action {
+        "RESTRICT" => String::new(),
+        action => format!(" ON {when} {action}"),
+    };
     format!(
-        "{constraint}FOREIGN KEY ({}) REFERENCES {database}{} ({}) ON DELETE {} ON UPDATE {}",
+        "{constraint}FOREIGN KEY ({}) REFERENCES {database}{} ({}){}{}",
         names(&key.columns),
         quote(&key.parent_table),
         names(&key.parent_columns),
-        key.on_delete,
-        key.on_update
+        action("DELETE", &key.on_delete),
+        action("UPDATE", &key.on_update),
     )
 }
 
@@ -289,14 +328,14 @@ mod tests {
 
     #[test]
     fn names_and_labels_are_quoted() {
-        let text = "CREATE TABLE t (`we``ird` enum('it''s','a\\\\b') NOT NULL DEFAULT 'it''s' INVISIBLE, \
+        let text = "CREATE TABLE t (`we``ird` enum('it''s','a\\\\b') NOT NULL DEFAULT 'it''s' INVISIBLE, o CHAR(3) CHARSET utf8mb4 COLLATE utf8mb4_bin, \
                     PRIMARY KEY (`we``ird` DESC)) DEFAULT CHARSET=latin1 COLLATE=latin1_bin";
         let context = SqlContext::new(Flavor::MySql, 90_704, "d");
         let table = understand(text, &context).unwrap();
         assert_eq!(
             statement("d", &table, false),
-            "CREATE TABLE IF NOT EXISTS `d`.`t` (\n  `we``ird` ENUM('it''s','a\\\\b') CHARACTER SET latin1 COLLATE \
-             latin1_bin NOT NULL DEFAULT 'it''s' INVISIBLE,\n  PRIMARY KEY (`we``ird` DESC)\n) CHARACTER SET latin1 \
+            "CREATE TABLE IF NOT EXISTS `d`.`t` (\n  `we``ird` ENUM('it''s','a\\\\b') NOT NULL DEFAULT 'it''s' INVISIBLE,\n  `o` CHAR(3) CHARACTER SET utf8mb4 COLLATE \
+             utf8mb4_bin NULL,\n  PRIMARY KEY (`we``ird` DESC)\n) CHARACTER SET latin1 \
              COLLATE latin1_bin"
         );
     }

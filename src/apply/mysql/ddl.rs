@@ -130,6 +130,12 @@ impl<'a> Passage<'a> {
         databases.first().is_none_or(|first| first == database)
     }
 
+    /// The first table that the statement names.
+    pub(super) fn table(&self) -> Option<&'a str> {
+        let tables = self.statement.tables(&self.query.database);
+        tables.first().map(|(_, table)| *table)
+    }
+
     /// What to note before the statement runs.
     pub(super) fn intent(&self, worker: &mut Connection) -> Result<Intent> {
         Ok(Intent {

@@ -3,9 +3,8 @@
 //! # Invariants
 //! The definition is the target's own (`SHOW CREATE TABLE`), not the source's: generated columns are computed by the
 //! target and never written, keys are those that the target can look up. Columns are in the source's order; the
-//! hidden columns behind functional indexes follow them in row images and are left out.
+//! hidden columns behind functional indexes, and those of MariaDB's keys by hash, follow them in row images and are left out.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::connection::Connection;
@@ -13,8 +12,10 @@ use super::statement::{Finder, Slot, TableSql, quote};
 use super::value;
 use crate::decode::value::Value;
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::check::hashed_keys;
 use crate::schema::ddl::{self, Flavor, SqlContext, with_hex_literals};
 use crate::schema::effect::{Catalog, Change, effect};
+use crate::schema::sqlite;
 use crate::schema::table::{Collation, Column, ColumnType, IndexKind, KeyPart, Table};
 
 /// MySQL: no such table.
@@ -37,6 +38,8 @@ pub(super) struct Definition {
     pub cascades_delete: bool,
     /// Whether foreign keys change rows of other tables when rows of this one change.
     pub has_acting_keys: bool,
+    /// Whether it is a copy on its way: rows that are not there are still to come.
+    pub is_copy: bool,
 }
 
 /// `SHOW CREATE TABLE` of a table; `None` when there is none.
@@ -66,19 +69,18 @@ pub(super) fn show_create(
     }
 }
 
-/// The tables of a database whose foreign keys change rows of others in it, as the target has them.
-pub(super) fn acting_parents(
+/// Foreign keys within a database that change rows, as the target has them: parent and child.
+pub(super) fn acting_keys(
     connection: &mut Connection,
     database: &str,
-) -> Result<HashSet<String>> {
-    let names: Vec<String> = connection.select(
-        "SELECT DISTINCT REFERENCED_TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS \
+) -> Result<Vec<(String, String)>> {
+    connection.select(
+        "SELECT DISTINCT REFERENCED_TABLE_NAME, TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS \
          WHERE CONSTRAINT_SCHEMA = ? AND UNIQUE_CONSTRAINT_SCHEMA = ? \
          AND (DELETE_RULE IN ('CASCADE', 'SET NULL') OR UPDATE_RULE IN ('CASCADE', 'SET NULL'))",
         vec![database.into(), database.into()],
         "reading foreign keys",
-    )?;
-    Ok(names.into_iter().collect())
+    )
 }
 
 /// What a target shows of a table. Defaults of binary columns may be printed as they are.
@@ -147,7 +149,8 @@ impl Definition {
         let expressions = table.indexes.iter().flat_map(|index| &index.parts);
         let hidden_columns = expressions
             .filter(|p| matches!(p, KeyPart::Expression(_)))
-            .count();
+            .count()
+            + hashed_keys(&table);
         Self {
             sql: TableSql::new(database, &table.name, &table.columns),
             keys: usable_keys(&table),
@@ -157,8 +160,35 @@ impl Definition {
                 .iter()
                 .any(|fk| fk.on_delete == "CASCADE"),
             has_acting_keys: false,
+            is_copy: false,
             table,
         }
+    }
+
+    /// Of the shadow of a table that is read afresh; `table` has the table's name.
+    pub(super) fn of_copy(database: &str, shadow: &str, table: Table) -> Self {
+        let sql = TableSql::new(database, shadow, &table.columns);
+        Self {
+            sql,
+            is_copy: true,
+            ..Self::new(database, Arc::new(table))
+        }
+    }
+
+    /// The key by which a row of a copy is told from others.
+    pub(super) fn own_key(&self) -> Option<&[usize]> {
+        self.keys.first().map(Vec::as_slice)
+    }
+
+    /// Whether an UPDATE gives a row another key.
+    pub(super) fn changes_key(&self, before: &[Value<'_>], after: &[Value<'_>]) -> bool {
+        let lookup = sqlite::lookup_keys(&self.table);
+        let mut keys = self.keys.iter().chain(&lookup).flatten();
+        keys.any(|at| {
+            let now = after.get(*at).unwrap_or(&Value::Absent);
+            let was = before.get(*at).unwrap_or(&Value::Absent);
+            *now != Value::Absent && !value::same(was, now)
+        })
     }
 
     /// A column by its position.

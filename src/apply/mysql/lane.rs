@@ -15,13 +15,14 @@
 //! # Limits
 //! One batch (see `batch`), one definition per table until the next DDL.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
 use super::checkpoint::{self, Intent};
 use super::connection::Connection;
+use super::copy::CopyInProgress;
 use super::create_table;
 use super::ddl::{self, Passage, Progress};
 use super::definition::{self, Definition};
@@ -29,7 +30,10 @@ use super::lock::{self, Role};
 use super::quarantine;
 use super::row_writer::RowWriter;
 use super::session::Session;
+use super::shadow::{self, Shadow};
+use super::unsure;
 use crate::apply::quarantine::{SetAside, is_of_one_table};
+use crate::apply::work::{Work, WorkInHand};
 use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema, apart};
 use crate::checkpoint::Checkpoint;
 use crate::config::limits;
@@ -39,8 +43,8 @@ use crate::schema::table::Table;
 
 /// The lane of one database on a MySQL target.
 pub(super) struct MysqlLane {
-    database: String,
-    shared: Arc<Shared>,
+    pub(super) database: String,
+    pub(super) shared: Arc<Shared>,
     session: Option<Session>,
     checkpoint: Option<Checkpoint>,
     /// The DDL statement that was begun and has no checkpoint behind it yet, by this life or an earlier one: the row
@@ -48,15 +52,20 @@ pub(super) struct MysqlLane {
     intent: Option<Intent>,
     open: bool,
     /// Whether the open transaction holds rows, sent or waiting.
-    dirty: bool,
+    pub(super) dirty: bool,
     /// Whether something failed, so that only `rollback` may come next.
     failed: bool,
     definitions: HashMap<String, Arc<Definition>>,
-    /// Tables whose foreign keys change rows of others in this database; `None` until they are asked for.
-    acting_parents: Option<HashSet<String>>,
+    /// Foreign keys that change rows of this database, as parent and child; `None` until they are asked for.
+    pub(super) acting_keys: Option<Vec<(String, String)>>,
     /// Of which schema generation `definitions` are.
     generation: u64,
-    writer: RowWriter,
+    pub(super) writer: RowWriter,
+    pub(super) work: Arc<WorkInHand>,
+    /// Tables that are being read afresh, by name.
+    pub(super) copies: HashMap<String, CopyInProgress>,
+    /// Shadows that were given up in the open transaction.
+    pub(super) discarded: Vec<Shadow>,
 }
 
 impl MysqlLane {
@@ -73,10 +82,17 @@ impl MysqlLane {
             dirty: false,
             failed: false,
             definitions: HashMap::new(),
-            acting_parents: None,
+            acting_keys: None,
             writer: RowWriter::new(database),
+            work: Arc::default(),
+            copies: HashMap::new(),
+            discarded: Vec::new(),
         };
         lane.connect()?;
+        let shared = lane.shared.clone();
+        let reader = lane.connection()?;
+        shadow::clean_up(reader, || shared.connect(), database)?;
+        reader.query("COMMIT", "ending a read")?;
         Ok(lane)
     }
 
@@ -114,7 +130,7 @@ impl MysqlLane {
     }
 
     /// Runs `work` and remembers a failure.
-    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub(super) fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.failed {
             return Err(Error::new(
                 ErrorKind::Internal,
@@ -126,7 +142,7 @@ impl MysqlLane {
         result
     }
 
-    fn session_and_writer(&mut self) -> Result<(&mut Session, &mut RowWriter)> {
+    pub(super) fn session_and_writer(&mut self) -> Result<(&mut Session, &mut RowWriter)> {
         match &mut self.session {
             Some(session) => Ok((session, &mut self.writer)),
             None => Err(lost_connection()),
@@ -136,6 +152,9 @@ impl MysqlLane {
     /// The definition of a table, read from the target when it is not known.
     fn definition(&mut self, name: &str) -> Result<Option<Arc<Definition>>> {
         self.forget_old_definitions();
+        if let Some(copy) = self.copies.get(name) {
+            return Ok(Some(copy.definition.clone()));
+        }
         if let Some(known) = self.definitions.get(name) {
             return Ok(Some(Arc::clone(known)));
         }
@@ -144,9 +163,9 @@ impl MysqlLane {
             return Err(lost_connection());
         };
         let read = definition::read(&mut session.connection, &self.database, name);
-        if self.acting_parents.is_none() {
-            let acting = definition::acting_parents(&mut session.connection, &self.database)?;
-            self.acting_parents = Some(acting);
+        if self.acting_keys.is_none() {
+            let acting = definition::acting_keys(&mut session.connection, &self.database)?;
+            self.acting_keys = Some(acting);
         }
         if !open {
             // Gives up the metadata lock that reading took.
@@ -154,8 +173,8 @@ impl MysqlLane {
         }
         let Some(table) = read? else { return Ok(None) };
         let mut definition = Definition::new(&self.database, Arc::new(table));
-        let mut acting = self.acting_parents.iter().flatten();
-        definition.has_acting_keys = acting.any(|parent| parent == name);
+        let mut acting = self.acting_keys.iter().flatten();
+        definition.has_acting_keys = acting.any(|(parent, _)| parent == name);
         let definition = Arc::new(definition);
         self.definitions
             .insert(name.to_owned(), Arc::clone(&definition));
@@ -163,11 +182,11 @@ impl MysqlLane {
     }
 
     /// DDL of any lane may have changed what this lane knows.
-    fn forget_old_definitions(&mut self) {
+    pub(super) fn forget_old_definitions(&mut self) {
         let generation = self.shared.generation();
         if generation != self.generation {
             self.definitions.clear();
-            self.acting_parents = None;
+            self.acting_keys = None;
             self.writer.forget_tables();
             self.generation = generation;
         }
@@ -219,6 +238,7 @@ impl MysqlLane {
             self.intent = None;
         }
         self.end_transaction();
+        self.drop_discarded();
         Ok(())
     }
 
@@ -256,7 +276,11 @@ impl MysqlLane {
         // Also gives up every metadata lock, which the statement would wait for.
         self.connection()?
             .query("COMMIT", "noting a DDL statement")?;
+        let table = passage.table().unwrap_or_default();
+        self.work
+            .begin(Work::new("waiting for the source's statement", table));
         let result = passage.run(&mut worker, progress);
+        self.work.end();
         worker.close();
         self.shared.schema_changed();
         result.map(|()| DdlOutcome::Done)
@@ -301,10 +325,10 @@ impl MysqlLane {
     }
 
     /// Works on the marks, in the open transaction.
-    pub(super) fn with_marks(
+    pub(super) fn with_marks<T>(
         &mut self,
-        work: impl FnOnce(&mut Connection, &str) -> Result<()>,
-    ) -> Result<()> {
+        work: impl FnOnce(&mut Connection, &str) -> Result<T>,
+    ) -> Result<T> {
         let database = self.database.clone();
         self.guarded(|lane| work(lane.connection()?, &database))
     }
@@ -329,6 +353,9 @@ impl MysqlLane {
 
     /// The target's own definition of a table, as others read it.
     fn known_table(&mut self, name: &str) -> Result<Option<Arc<Table>>> {
+        if let Some(copy) = self.copies.get(name) {
+            return Ok(Some(copy.source.clone()));
+        }
         if !self.open {
             self.fresh_session()?;
         }
@@ -339,6 +366,10 @@ impl MysqlLane {
 }
 
 impl Lane for MysqlLane {
+    fn show_work(&mut self, work: Arc<WorkInHand>) {
+        self.work = work;
+    }
+
     fn checkpoint(&self) -> Option<Checkpoint> {
         self.checkpoint.clone()
     }
@@ -397,6 +428,12 @@ impl Lane for MysqlLane {
         };
         if tables.iter().any(is_aside) {
             return self.guarded(|lane| lane.run_ddl_on_stale_tables(ddl));
+        }
+        if let Some(name) = unsure::candidate(ddl, &self.database)
+            && let Ok(Some(table)) = self.known_table(name)
+            && let Some(error) = unsure::reason(ddl, table)
+        {
+            return Err(error);
         }
         self.guarded(|lane| lane.run_ddl(ddl))
     }

@@ -26,6 +26,7 @@
 mod batch;
 mod checkpoint;
 mod connection;
+mod copy;
 mod create_table;
 mod ddl;
 mod definition;
@@ -34,8 +35,10 @@ mod lock;
 mod quarantine;
 mod row_writer;
 mod session;
+mod shadow;
 mod statement;
 mod ties;
+mod unsure;
 mod value;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -65,6 +68,8 @@ struct Shared {
     keeper: Mutex<Option<Connection>>,
     /// Databases that foreign keys tie; `None` until they are read.
     ties: Mutex<Option<Ties>>,
+    /// Held while a copy with foreign keys takes its table's place.
+    swapping: Mutex<()>,
     /// Counts DDL, so that every lane forgets the definitions it read before.
     generation: AtomicU64,
 }
@@ -80,6 +85,7 @@ impl MysqlTarget {
             connector: Connector::new(config),
             keeper: Mutex::new(None),
             ties: Mutex::new(None),
+            swapping: Mutex::new(()),
             generation: AtomicU64::new(0),
         });
         shared.with_keeper(|keeper| {

@@ -3,18 +3,15 @@
 //! A statement that these servers refuse takes back what itself has done; the transaction stays open. What takes back the
 //! whole transaction (a deadlock, a lost connection) is no error of one table.
 
-use std::sync::Arc;
-
 use mysql_async::Value;
 
 use super::checkpoint::NAME;
 use super::connection::Connection;
+use super::definition;
 use super::lane::MysqlLane;
-use crate::apply::copy::TableCopy;
+use crate::apply::apart;
 use crate::apply::quarantine::{QuarantineStore, SetAside};
-use crate::error::{Error, ErrorKind, Result};
-use crate::schema::table::Table;
-use crate::snapshot::SnapshotRows;
+use crate::error::Result;
 
 type Row = (String, u16, String, String, u64, u64, u8);
 
@@ -83,35 +80,21 @@ impl QuarantineStore for MysqlLane {
         self.with_marks(|connection, database| remove(connection, database, table))
     }
 
+    /// What the target's own keys would do is not done while changes of the parent are passed over.
+    fn dependents(&mut self, table: &str) -> Result<Vec<String>> {
+        self.forget_old_definitions();
+        if self.acting_keys.is_none() {
+            self.acting_keys = Some(self.with_marks(definition::acting_keys)?);
+        }
+        let keys = self.acting_keys.as_deref().unwrap_or_default();
+        Ok(apart::below(table, |parent| {
+            let keys = keys.iter().filter(|(of, _)| of == parent);
+            keys.map(|(_, child)| child.clone()).collect()
+        }))
+    }
+
     fn recover(&mut self, table: &str) -> Result<()> {
         self.forgive(table);
         Ok(())
     }
-}
-
-/// Tables cannot be read afresh into a MySQL target yet.
-impl TableCopy for MysqlLane {
-    fn begin_copy(&mut self, _table: Table) -> Result<Arc<Table>> {
-        Err(unsupported())
-    }
-
-    fn copy_rows(&mut self, _table: &Arc<Table>, _rows: &SnapshotRows) -> Result<()> {
-        Err(unsupported())
-    }
-
-    fn end_copy(&mut self, _name: &str) -> Result<()> {
-        Err(unsupported())
-    }
-
-    fn abandon_copy(&mut self, _name: &str) -> Result<()> {
-        Ok(())
-    }
-}
-
-fn unsupported() -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        "a MySQL target cannot take in a table that is read afresh yet; stop relaylite, copy the table with mysqldump \
-         and begin behind its position",
-    )
 }

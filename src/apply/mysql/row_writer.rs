@@ -25,6 +25,7 @@ use crate::decode::rows::{
 };
 use crate::decode::value::Value;
 use crate::error::{Error, ErrorKind, Result};
+use crate::snapshot::SnapshotRows;
 
 /// MySQL: a parent row is needed by a child row; a child row needs a parent row.
 const FOREIGN_KEY_ERRORS: [u16; 2] = [1451, 1452];
@@ -110,11 +111,40 @@ impl RowWriter {
         Ok(count)
     }
 
+    /// Takes rows of a copy, in place of those with the same key.
+    pub(super) fn copy(
+        &mut self,
+        session: &mut Session,
+        definition: &Arc<Definition>,
+        rows: &SnapshotRows,
+    ) -> Result<()> {
+        if self.settings != RowSettings::COPY {
+            self.flush(session)?;
+            self.settings = RowSettings::COPY;
+        }
+        let mut row = Vec::new();
+        for number in 0..rows.len() {
+            rows.fill(number, &mut row);
+            self.put(session, definition, &row, true)?;
+        }
+        Ok(())
+    }
+
     fn insert(
         &mut self,
         session: &mut Session,
         definition: &Arc<Definition>,
         after: &[Value<'_>],
+    ) -> Result<()> {
+        self.put(session, definition, after, false)
+    }
+
+    fn put(
+        &mut self,
+        session: &mut Session,
+        definition: &Arc<Definition>,
+        after: &[Value<'_>],
+        replaces: bool,
     ) -> Result<()> {
         definition.check_width(after)?;
         let columns = definition.written(after);
@@ -125,6 +155,7 @@ impl RowWriter {
             lenient: has_invalid_enum(after) || definition.needs_implicit_default(&columns),
             columns,
             may_be_gone: false,
+            replaces,
         };
         self.push(session, kind, params)
     }
@@ -138,7 +169,7 @@ impl RowWriter {
         definition.check_width(before)?;
         let finder = definition.finder(before)?;
         let params = bind(definition, finder.columns(), before)?;
-        let may_be_gone = definition.cascades_delete && self.cascades;
+        let may_be_gone = definition.is_copy || (definition.cascades_delete && self.cascades);
         if let Finder::Key(key) = finder {
             let kind = BatchKind {
                 definition: Arc::clone(definition),
@@ -146,6 +177,7 @@ impl RowWriter {
                 columns: key.to_vec(),
                 lenient: false,
                 may_be_gone,
+                replaces: false,
             };
             return self.push(session, kind, params);
         }
@@ -161,7 +193,7 @@ impl RowWriter {
     fn update(
         &mut self,
         session: &mut Session,
-        definition: &Definition,
+        definition: &Arc<Definition>,
         before: &[Value<'_>],
         after: &[Value<'_>],
     ) -> Result<()> {
@@ -183,7 +215,32 @@ impl RowWriter {
         if found == 1 {
             return Ok(());
         }
+        if definition.is_copy {
+            return self.update_ahead(session, definition, before, after);
+        }
         Err(missing(definition, &finder, before, "update"))
+    }
+
+    /// An UPDATE of a row that is not there, because a later chunk of the copy brings it. With another key it may belong to a
+    /// chunk that is in already: then the row is made, if the event holds all of it.
+    fn update_ahead(
+        &mut self,
+        session: &mut Session,
+        definition: &Arc<Definition>,
+        before: &[Value<'_>],
+        after: &[Value<'_>],
+    ) -> Result<()> {
+        if !definition.changes_key(before, after) {
+            return Ok(());
+        }
+        let is_absent = |value: &Value<'_>| matches!(value, Value::Absent | Value::JsonDiff(_));
+        if after.iter().any(is_absent) {
+            return Err(Error::new(
+                ErrorKind::RowMissing,
+                "a row got another key before the copy had reached it, and the event does not hold all of it",
+            ));
+        }
+        self.put(session, definition, after, true)
     }
 
     /// The changed columns; all columns once a table has had too many different sets of them.
@@ -236,8 +293,7 @@ impl RowWriter {
         let table = &kind.definition.table.name;
         for (rows, params) in batch.into_pieces() {
             let sent = if kind.insert {
-                let sql = kind.definition.sql.insert(&kind.columns, rows);
-                self.run(session, &sql, params, kind.lenient).map(drop)
+                self.send_inserts(session, &kind, rows, params)
             } else {
                 self.send_deletes(session, &kind, rows, params)
             };
@@ -245,6 +301,52 @@ impl RowWriter {
             sent.map_err(|error| error.at_table(&self.database, table))?;
         }
         Ok(())
+    }
+
+    fn send_inserts(
+        &mut self,
+        session: &mut Session,
+        kind: &BatchKind,
+        rows: usize,
+        params: Vec<Param>,
+    ) -> Result<()> {
+        let sql = kind.definition.sql.insert(&kind.columns, rows);
+        if !kind.replaces {
+            return self.run(session, &sql, params, kind.lenient).map(drop);
+        }
+        match self.run(session, &sql, params.clone(), kind.lenient) {
+            Err(error) if error.kind() == ErrorKind::DuplicateRow => {
+                let rows = params.chunks(kind.columns.len().max(1));
+                rows.into_iter()
+                    .try_for_each(|row| self.replace(session, kind, row))
+            }
+            sent => sent.map(drop),
+        }
+    }
+
+    /// Writes one row of a copy, in place of the one with the same key. Another row that the target holds for the same is an error.
+    fn replace(&mut self, session: &mut Session, kind: &BatchKind, row: &[Param]) -> Result<()> {
+        let insert = kind.definition.sql.insert(&kind.columns, 1);
+        let error = match self.run(session, &insert, row.to_vec(), kind.lenient) {
+            Err(error) if error.kind() == ErrorKind::DuplicateRow => error,
+            sent => return sent.map(drop),
+        };
+        let param = |at: &usize| {
+            let place = kind.columns.iter().position(|column| column == at)?;
+            row.get(place).cloned()
+        };
+        let key = kind.definition.own_key().unwrap_or_default();
+        let values: Option<Vec<Param>> = key.iter().chain(key).map(param).collect();
+        let Some(values) = values.filter(|values| !values.is_empty()) else {
+            return Err(error);
+        };
+        let delete = kind.definition.sql.delete_exactly(key);
+        match self.run(session, &delete, values, false)? {
+            1 => self
+                .run(session, &insert, row.to_vec(), kind.lenient)
+                .map(drop),
+            _ => Err(error),
+        }
     }
 
     /// Deletes rows by key and checks that each was there.

@@ -42,6 +42,13 @@ impl RowSettings {
         lenient: false,
     };
 
+    /// What the rows of a copy ask for.
+    pub(super) const COPY: Self = Self {
+        foreign_keys: false,
+        unique: true,
+        lenient: false,
+    };
+
     /// What a row event asks for by its flags.
     pub(super) fn of_event(flags: u16) -> Self {
         Self {

@@ -159,6 +159,17 @@ impl TableSql {
         sql
     }
 
+    /// DELETE of the row with exactly this key, found by the index and compared by its bytes; the key's values come twice.
+    pub(super) fn delete_exactly(&self, key: &[usize]) -> String {
+        let mut sql = format!("DELETE FROM {} WHERE ", self.name);
+        self.write_key(&mut sql, key);
+        sql.push_str(" AND ");
+        join(&mut sql, " AND ", self.pick(key), |sql, column| {
+            let _ = write!(sql, "{} <=> {}", column.name, column.exact);
+        });
+        sql
+    }
+
     /// DELETE of one row.
     pub(super) fn delete_one(&self, finder: &Finder<'_>) -> String {
         let mut sql = format!("DELETE FROM {} WHERE ", self.name);

@@ -9,7 +9,7 @@ use mysql_async::Value as Param;
 
 use crate::decode::short_text::ShortText;
 use crate::decode::value::Value;
-use crate::decode::{compressed_column, decimal, json, temporal};
+use crate::decode::{compressed_column, decimal, json, network_address, temporal};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::table::{Column, ColumnType};
 
@@ -43,8 +43,16 @@ pub(super) fn bind(value: &Value<'_>, column: &Column) -> Result<Param> {
             let bytes = compressed_column::inflate(bytes, &mut inflated)?;
             return Ok(Param::Bytes(bytes.to_vec()));
         }
-        Value::Geometry(bytes) | Value::Vector(bytes) | Value::Printed(bytes) => {
+        Value::Geometry(bytes) | Value::Vector(bytes) => {
             return Ok(Param::Bytes(bytes.to_vec()));
+        }
+        Value::Printed(printed) => {
+            return Ok(Param::Bytes(match column.ty {
+                ColumnType::Uuid => network_address::uuid_bytes(printed)?.to_vec(),
+                ColumnType::Inet4 => network_address::inet_bytes(printed, false)?,
+                ColumnType::Inet6 => network_address::inet_bytes(printed, true)?,
+                _ => printed.to_vec(),
+            }));
         }
         Value::Json(document) => {
             let mut text = Vec::new();

@@ -5,7 +5,7 @@
 use rusqlite::Statement;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
-use crate::decode::charset::Charset;
+use crate::charset::Charset;
 use crate::decode::decimal::{self, Number};
 use crate::decode::short_text::ShortText;
 use crate::decode::value::Value;

@@ -11,6 +11,7 @@ use super::catalog::Entry;
 use super::lane::SqliteLane;
 use super::table::TableWriter;
 use crate::apply::copy::TableCopy;
+use crate::apply::work::Work;
 use crate::decode::value::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::sqlite::{self, quote_identifier};
@@ -55,7 +56,7 @@ impl TableCopy for SqliteLane {
     }
 
     fn end_copy(&mut self, name: &str) -> Result<()> {
-        self.within_savepoint(|lane| lane.show_shadow(name))
+        self.with_progress(|lane| lane.within_savepoint(|lane| lane.show_shadow(name)))
     }
 
     fn abandon_copy(&mut self, name: &str) -> Result<()> {
@@ -94,6 +95,8 @@ impl SqliteLane {
             ));
         };
         if let Some(former) = self.catalog.get(name).cloned() {
+            self.work
+                .begin(Work::new("replacing by the fresh copy", name));
             let sql = format!("DROP TABLE {}", quote_identifier(&former.sqlite_name));
             self.connection.execute_batch(&sql)?;
             self.catalog.remove(&self.connection, &former.table.name)?;

@@ -18,6 +18,7 @@ use super::lane::SqliteLane;
 use super::renamed_keys::{FullName, after_column_rename, after_rename, renamed};
 use super::spellings;
 use super::store;
+use crate::apply::work::Work;
 use crate::apply::{Ddl, DdlOutcome, apart};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::statement::AlterAction;
@@ -161,6 +162,7 @@ impl SqliteLane {
             }
             Change::Truncate { database, name } if own(&database) => {
                 if let Some(entry) = self.catalog.get(&name) {
+                    self.work.begin(Work::new("emptying", &name));
                     let sql = format!(
                         "DELETE FROM {}",
                         sqlite::quote_identifier(&entry.sqlite_name)
@@ -201,6 +203,7 @@ impl SqliteLane {
         let Some(entry) = self.catalog.get(name).cloned() else {
             return Ok(());
         };
+        self.work.begin(Work::new("dropping", name));
         let sql = format!(
             "DROP TABLE {}",
             sqlite::quote_identifier(&entry.sqlite_name)
@@ -282,11 +285,9 @@ impl SqliteLane {
         let is_empty = self.is_empty(name)?;
         match sqlite::alter_plan(before, &after, origins, name, alias, is_empty, &session) {
             AlterPlan::Statements {
-                sql, rowid_alias, ..
+                steps, rowid_alias, ..
             } => {
-                for sql in sql {
-                    self.connection.execute_batch(&sql)?;
-                }
+                self.run_steps(&steps, &before.name, name)?;
                 let names = new_column_names(before, &after, origins);
                 let table = Arc::new(after);
                 self.catalog.put(
@@ -367,8 +368,19 @@ impl SqliteLane {
             "INSERT INTO {} ({list}) VALUES ({marks})",
             sqlite::quote_identifier(&ours.sqlite_name)
         ))?;
+        let count = format!(
+            "SELECT count(*) FROM {}",
+            sqlite::quote_identifier(&theirs.sqlite_name)
+        );
+        let all: i64 = other.query_row(&count, [], |row| row.get(0))?;
+        self.work.begin(Work {
+            rows: u64::try_from(all).ok(),
+            ..Work::new("taking over from another database", &ours.table.name)
+        });
         let mut rows = read.query([])?;
         while let Some(row) = rows.next()? {
+            self.work.check()?;
+            self.work.add_rows(1);
             for at in 0..columns.len() {
                 write.raw_bind_parameter(at + 1, Bound(row.get_ref(at)?))?;
             }

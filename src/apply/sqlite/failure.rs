@@ -2,6 +2,7 @@
 
 use rusqlite::ffi::ErrorCode;
 
+use crate::apply::work::interrupted;
 use crate::error::{Error, ErrorKind};
 
 impl From<rusqlite::Error> for Error {
@@ -11,6 +12,7 @@ impl From<rusqlite::Error> for Error {
                 ErrorKind::TargetBusy,
                 "the SQLite file is locked by another writer; end that program, relaylite tries again",
             ),
+            Some(ErrorCode::OperationInterrupted) => return interrupted().with_source(error),
             Some(ErrorCode::DiskFull) => (ErrorKind::DiskFull, "no space left for the SQLite file"),
             Some(ErrorCode::ConstraintViolation) if is_duplicate(&error) => {
                 (ErrorKind::DuplicateRow, "the row is in the target already")

@@ -283,18 +283,11 @@ pub(super) fn dependents(catalog: &Catalog, table: &str) -> Vec<String> {
         let mut keys = child.foreign_keys.iter();
         keys.any(|key| acts(key) && key.parent_database.is_none() && key.parent_table == parent)
     };
-    let mut found = vec![table.to_owned()];
-    let mut next = 0;
-    while let Some(parent) = found.get(next).cloned() {
-        next += 1;
+    apart::below(table, |parent| {
         let children = catalog.entries().map(|entry| &entry.table);
-        let new: Vec<String> = children
-            .filter(|child| refers(child, &parent) && !found.contains(&child.name))
-            .map(|child| child.name.clone())
-            .collect();
-        found.extend(new);
-    }
-    found.split_off(1)
+        let children = children.filter(|child| refers(child, parent));
+        children.map(|child| child.name.clone()).collect()
+    })
 }
 
 /// The columns that tell a row of this table from others, for [`super::taken_rows`].

@@ -17,6 +17,7 @@ use super::row_finder;
 use super::store;
 use super::table::{TableWriter, Written};
 use super::taken_rows::TakenRows;
+use crate::apply::work::WorkInHand;
 use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
 use crate::checkpoint::Checkpoint;
 use crate::decode::rows::{FLAG_STMT_END, RowImages, RowReader};
@@ -44,6 +45,7 @@ pub(super) struct SqliteLane {
     taken: TakenRows,
     images: RowImages<'static>,
     pub(super) scratch: Scratch,
+    pub(super) work: Arc<WorkInHand>,
 }
 
 impl SqliteLane {
@@ -80,6 +82,7 @@ impl SqliteLane {
             taken: TakenRows::default(),
             images: RowImages::default(),
             scratch: Scratch::default(),
+            work: Arc::default(),
         })
     }
 
@@ -117,8 +120,8 @@ impl SqliteLane {
             &sqlite_name,
             rowid_alias,
         ))?;
-        for sql in sqlite::create_index_sql(&table, &sqlite_name) {
-            self.connection.execute_batch(&sql)?;
+        for step in sqlite::create_indexes(&table, &sqlite_name) {
+            self.connection.execute_batch(&step.sql)?;
         }
         Ok(Entry {
             table: Arc::new(table),
@@ -176,9 +179,9 @@ impl SqliteLane {
     pub(super) fn give_up_rowid_alias(&mut self, name: &str) -> Result<()> {
         let entry = self.entry(name)?.clone();
         row_finder::drop_all(&self.connection)?;
-        for sql in sqlite::rebuild_without_rowid_alias(&entry.table, &entry.sqlite_name) {
-            self.connection.execute_batch(&sql)?;
-        }
+        let (table, sqlite_name) = (&entry.table, &entry.sqlite_name);
+        let steps = sqlite::rebuild_without_rowid_alias(table, sqlite_name);
+        self.run_steps(&steps, name, sqlite_name)?;
         self.catalog.put(
             &self.connection,
             Entry {
@@ -191,6 +194,10 @@ impl SqliteLane {
 }
 
 impl Lane for SqliteLane {
+    fn show_work(&mut self, work: Arc<WorkInHand>) {
+        self.work = work;
+    }
+
     fn checkpoint(&self) -> Option<Checkpoint> {
         self.checkpoint.clone()
     }
@@ -267,7 +274,7 @@ impl Lane for SqliteLane {
     }
 
     fn ddl(&mut self, ddl: &Ddl<'_>) -> Result<DdlOutcome> {
-        self.within_savepoint(|lane| lane.apply_ddl(ddl))
+        self.with_progress(|lane| lane.within_savepoint(|lane| lane.apply_ddl(ddl)))
     }
 
     fn finish_ddl(&mut self, _: &Ddl<'_>) -> Result<()> {

@@ -30,6 +30,7 @@ mod table_sql;
 mod taken_rows;
 mod update;
 mod watermark;
+mod work;
 
 pub use watermark::load as watermark;
 

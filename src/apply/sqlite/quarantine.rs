@@ -51,8 +51,8 @@ impl QuarantineStore for SqliteLane {
         load(&self.connection)
     }
 
-    fn dependents(&self, table: &str) -> Vec<String> {
-        foreign_keys::dependents(&self.catalog, table)
+    fn dependents(&mut self, table: &str) -> Result<Vec<String>> {
+        Ok(foreign_keys::dependents(&self.catalog, table))
     }
 
     fn put_mark(&mut self, mark: &SetAside) -> Result<()> {

@@ -6,9 +6,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::sqlite::{self, quote_identifier};
 use crate::schema::table::Table;
 
-/// What SQLite calls a row's own number, unless a column has the name.
-const ROWID_NAMES: [&str; 3] = ["rowid", "_rowid_", "oid"];
-
 /// Names of a table as SQL needs them.
 #[derive(Debug)]
 pub(super) struct TableSql {
@@ -24,14 +21,13 @@ impl TableSql {
     /// Of `table`, which the file calls `sqlite_name`.
     pub(super) fn new(table: &Table, sqlite_name: &str) -> Self {
         let columns = table.columns.iter();
-        let is_free = |name: &&str| table.column_index(name).is_none();
         Self {
             name: quote_identifier(sqlite_name),
             plain_name: sqlite_name.to_owned(),
             columns: columns
                 .map(|column| quote_identifier(&column.name))
                 .collect(),
-            rowid: ROWID_NAMES.into_iter().find(is_free),
+            rowid: sqlite::rowid_name(table),
         }
     }
 

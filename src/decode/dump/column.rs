@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::decode::charset::Charset;
+use crate::charset::Charset;
 use crate::decode::plan::RowPlan;
 use crate::decode::table_map::TableMap;
 use crate::error::Result;

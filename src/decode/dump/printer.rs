@@ -11,7 +11,7 @@ use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::GtidSet;
 use crate::binlog::header::Header;
 use crate::binlog::kind;
-use crate::decode::charset::Charset;
+use crate::charset::Charset;
 use crate::decode::event::Event;
 use crate::decode::mariadb;
 use crate::decode::payload::Payload;

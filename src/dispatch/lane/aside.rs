@@ -153,7 +153,7 @@ impl LaneWorker {
         if !changes_others {
             return Ok(());
         }
-        for child in self.lane.dependents(table) {
+        for child in self.lane.dependents(table)? {
             if self.aside.get(&child).is_some() {
                 continue;
             }

@@ -130,6 +130,15 @@ impl LaneWorker {
             return Ok(());
         }
         let name = &copy.id.table;
+        if self.lane.commits_ddl() {
+            // The rows first: the table stays set aside until it has its copy, whatever happens between.
+            self.commit_pending()?;
+            if copy.has_ended() {
+                return Ok(());
+            }
+            self.lane.begin()?;
+            self.pending = Some(at.clone());
+        }
         self.lane.end_copy(name)?;
         self.lane.remove_mark(name)?;
         self.aside.remove(name);

@@ -30,6 +30,21 @@ pub fn explicit_defaults_of_flags2(flags2: u32, version: u32) -> Option<bool> {
     (version >= 100_804).then_some(flags2 & (1 << 24) != 0)
 }
 
+/// Seconds east of UTC of a `time_zone`: `+02:00`, `-5:30`, `UTC`. Named zones and SYSTEM are not known here.
+pub fn utc_offset(zone: &str) -> Option<i32> {
+    if zone.eq_ignore_ascii_case("UTC") {
+        return Some(0);
+    }
+    let (sign, rest) = match zone.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = rest.split_once(':')?;
+    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+    Some(sign * (hours * 3600 + minutes * 60))
+}
+
 /// The session and server that a statement ran in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlContext {
@@ -51,6 +66,8 @@ pub struct SqlContext {
     pub character_set_collations: Option<Vec<u16>>,
     /// `explicit_defaults_for_timestamp` where the event says it.
     pub explicit_defaults_for_timestamp: Option<bool>,
+    /// The session's `time_zone` where the event says it.
+    pub time_zone: Option<String>,
 }
 
 impl SqlContext {
@@ -66,7 +83,13 @@ impl SqlContext {
             default_collation_utf8mb4: None,
             character_set_collations: None,
             explicit_defaults_for_timestamp: None,
+            time_zone: None,
         }
+    }
+
+    /// Seconds east of UTC of the session's clock, where it is known.
+    pub fn utc_offset(&self) -> Option<i32> {
+        self.time_zone.as_deref().and_then(utc_offset)
     }
 
     /// Whether the source is MariaDB.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::alter_key::alter_keys;
 use super::column::{column, default_value, promote_first_timestamp};
 use super::fill::{ColumnOrigin, Fill, fill, is_converted};
-use super::resolve::{collation, converted, recollated};
+use super::resolve::{collation, converted, recollated, relabels};
 use super::versioning::{add_versioning, extend_keys, make_not_null};
 use super::{Catalog, Change};
 use crate::error::{Error, ErrorKind, Result};
@@ -34,6 +34,7 @@ pub(super) fn alter_table(
     let database = alter.table.database(&context.default_database).to_owned();
     let name = alter.table.name.clone();
     let mut changes = Vec::new();
+    let mut relabels_a_column = false;
     match catalog.table(&database, &name) {
         None => changes.push(Change::NotKnown {
             database: database.clone(),
@@ -42,6 +43,11 @@ pub(super) fn alter_table(
         Some(before) => {
             let (after, origins) = altered(&before, alter, &database, context, catalog)
                 .map_err(|error| error.at_table(&database, &name))?;
+            relabels_a_column = before
+                .columns
+                .iter()
+                .filter(|column| !is_written_anew(column, &alter.actions))
+                .any(|column| relabels(&column.ty, &after.collation));
             if *before != after {
                 let database = database.clone();
                 changes.push(Change::AlterTable {
@@ -57,6 +63,7 @@ pub(super) fn alter_table(
         let why = match action {
             AlterAction::PartitionRows { what, .. } => *what,
             AlterAction::DropSystemVersioning => "DROP SYSTEM VERSIONING",
+            AlterAction::ConvertCharset(_) if relabels_a_column => CONVERTED_LABELS,
             _ => continue,
         };
         let why = format!("{why} changes rows that no row event names");
@@ -94,6 +101,19 @@ pub(super) fn alter_table(
         }
     }
     Ok(changes)
+}
+
+/// Why a table with labels that are not ASCII cannot follow a change of charset.
+const CONVERTED_LABELS: &str = "CONVERT TO CHARACTER SET of an ENUM or SET";
+
+/// Whether the actions drop a column or write out its definition.
+fn is_written_anew(column: &Column, actions: &[AlterAction]) -> bool {
+    actions.iter().any(|action| match action {
+        AlterAction::DropColumn { name, .. } | AlterAction::ChangeColumn { old: name, .. } => {
+            same_name(name, &column.name)
+        }
+        _ => false,
+    })
 }
 
 /// The new definition, and where its columns come from.
@@ -145,12 +165,12 @@ fn altered(
     let origins = slots
         .iter()
         .zip(&after.columns)
-        .map(|(slot, column)| origin(slot, column, before))
+        .map(|(slot, column)| origin(slot, column, before, context))
         .collect();
     Ok((after, origins))
 }
 
-fn origin(slot: &Slot, column: &Column, before: &Table) -> ColumnOrigin {
+fn origin(slot: &Slot, column: &Column, before: &Table, context: &SqlContext) -> ColumnOrigin {
     match slot
         .from
         .and_then(|from| Some((from, before.columns.get(from)?)))
@@ -168,7 +188,9 @@ fn origin(slot: &Slot, column: &Column, before: &Table) -> ColumnOrigin {
                 fill: Fill::NeedsSource(reason),
             }
         }
-        None => ColumnOrigin::New { fill: fill(column) },
+        None => ColumnOrigin::New {
+            fill: fill(column, context),
+        },
     }
 }
 

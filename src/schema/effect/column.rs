@@ -1,6 +1,6 @@
 //! A column as written to a column as the server makes it.
 
-use super::default::normalised;
+use super::default::{in_utc, normalised};
 use super::resolve::column_type;
 use crate::error::Result;
 use crate::schema::ddl::context::SqlContext;
@@ -75,7 +75,7 @@ pub(super) fn default_value(
 fn constant(spec: &DefaultSpec, ty: &ColumnType, context: &SqlContext) -> Option<DefaultValue> {
     match spec {
         DefaultSpec::Null => None,
-        DefaultSpec::Value(value) => Some(normalised(value, ty)),
+        DefaultSpec::Value(value) => Some(kept(value, ty, context)),
         DefaultSpec::InParentheses(inner) => constant(inner, ty, context),
         DefaultSpec::Text(text) => Some(quoted(text, ty, context)),
         // MariaDB 10.11 escapes such a string for its own records, and reads something else out of them.
@@ -106,7 +106,16 @@ fn quoted(text: &str, ty: &ColumnType, context: &SqlContext) -> DefaultValue {
             true => normalised(&DefaultValue::Bytes(text.as_bytes().to_vec()), ty),
             false => DefaultValue::Expression(format!("'{text}'")),
         },
-        _ => normalised(&DefaultValue::Literal(text.to_owned()), ty),
+        _ => kept(&DefaultValue::Literal(text.to_owned()), ty, context),
+    }
+}
+
+fn kept(value: &DefaultValue, ty: &ColumnType, context: &SqlContext) -> DefaultValue {
+    match (normalised(value, ty), ty) {
+        (DefaultValue::Literal(text), ColumnType::Timestamp { .. }) => {
+            DefaultValue::Literal(in_utc(text, context.utc_offset()))
+        }
+        (value, _) => value,
     }
 }
 

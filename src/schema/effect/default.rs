@@ -79,6 +79,17 @@ pub(super) fn normalised(value: &DefaultValue, ty: &ColumnType) -> DefaultValue 
     }
 }
 
+/// A point in time as a session writes it, in UTC; as it is where the session's clock is not known, and where it is no point in time.
+pub(super) fn in_utc(text: String, offset: Option<i32>) -> String {
+    let moved = offset.filter(|offset| *offset != 0).and_then(|offset| {
+        let (time, fraction) = text.split_at_checked(19)?;
+        let time: jiff::civil::DateTime = time.replacen(' ', "T", 1).parse().ok()?;
+        let time = time.checked_sub(jiff::Span::new().seconds(offset)).ok()?;
+        Some(format!("{}{fraction}", time.strftime("%Y-%m-%d %H:%M:%S")))
+    });
+    moved.unwrap_or(text)
+}
+
 fn literal(text: &str, ty: &ColumnType) -> DefaultValue {
     let trimmed = text.trim();
     let normal = match ty {
@@ -370,6 +381,17 @@ mod tests {
     }
 
     // Each pair as MariaDB 10.11 and MySQL 9.7 show it in SHOW CREATE TABLE.
+    #[test]
+    fn points_in_time_are_kept_in_utc() {
+        let moved = |text: &str, offset| in_utc(text.to_owned(), offset);
+        let written = "2024-03-01 01:30:00.25";
+        assert_eq!(moved(written, Some(7_200)), "2024-02-29 23:30:00.25");
+        assert_eq!(moved(written, Some(-1_800)), "2024-03-01 02:00:00.25");
+        assert_eq!(moved(written, None), written);
+        let zero = "0000-00-00 00:00:00";
+        assert_eq!(moved(zero, Some(7_200)), zero);
+    }
+
     #[test]
     fn constants_take_the_form_of_their_type() {
         let int = ColumnType::Int {

@@ -1,7 +1,8 @@
 //! What existing rows hold in the columns of a changed table.
 
 use super::default::{implicit_default, may_be_printed_otherwise};
-use crate::schema::table::{Column, DefaultValue};
+use crate::schema::ddl::SqlContext;
+use crate::schema::table::{Column, ColumnType, DefaultValue};
 
 /// Where a column of a changed table comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +40,7 @@ pub enum Fill {
 }
 
 /// What existing rows get in `column` when it is added.
-pub(super) fn fill(column: &Column) -> Fill {
+pub(super) fn fill(column: &Column, context: &SqlContext) -> Fill {
     if column.generated.is_some() {
         return Fill::NeedsSource(format!("{} is a generated column", column.name));
     }
@@ -53,6 +54,16 @@ pub(super) fn fill(column: &Column) -> Fill {
         }
         Some(DefaultValue::Literal(text)) if may_be_printed_otherwise(text, &column.ty) => {
             Fill::NeedsSource(format!("the default of {} is {text}", column.name))
+        }
+        Some(DefaultValue::Literal(text))
+            if matches!(column.ty, ColumnType::Timestamp { .. })
+                && context.utc_offset().is_none()
+                && !text.starts_with("0000") =>
+        {
+            Fill::NeedsSource(format!(
+                "the default of {} is in the source's time zone",
+                column.name
+            ))
         }
         Some(constant) => Fill::Value(constant.clone()),
         None if column.nullable => Fill::Null,

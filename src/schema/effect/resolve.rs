@@ -1,5 +1,6 @@
 //! Charsets inherited from table, database and server; types completed by them.
 
+use crate::charset::Charset;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::collation::{binary, binary_of, bytes_max, canonical_charset, in_charset};
 use crate::schema::ddl::context::SqlContext;
@@ -70,14 +71,20 @@ pub(super) fn column_type(
         TypeSpec::SizedBlob(length) => ColumnType::Blob {
             length_bytes: length_bytes(u64::from(*length)),
         },
-        TypeSpec::Enum(labels, charset) => ColumnType::Enum {
-            labels: labels.clone(),
-            collation: resolve(charset)?,
-        },
-        TypeSpec::Set(labels, charset) => ColumnType::Set {
-            labels: labels.clone(),
-            collation: resolve(charset)?,
-        },
+        TypeSpec::Enum(labels, charset) => {
+            let collation = resolve(charset)?;
+            ColumnType::Enum {
+                labels: labels_in(&collation, labels),
+                collation,
+            }
+        }
+        TypeSpec::Set(labels, charset) => {
+            let collation = resolve(charset)?;
+            ColumnType::Set {
+                labels: labels_in(&collation, labels),
+                collation,
+            }
+        }
         TypeSpec::Json if context.is_mariadb() => {
             let charset = Some("utf8mb4".to_owned());
             text(
@@ -91,6 +98,44 @@ pub(super) fn column_type(
         }
         TypeSpec::Json => ColumnType::Json,
     })
+}
+
+/// Labels in the charset of their column: what it lacks becomes `?`, without a warning.
+fn labels_in(collation: &Collation, labels: &[String]) -> Vec<String> {
+    let Some(charset) = Charset::by_name(&collation.charset) else {
+        return labels.to_vec();
+    };
+    let stored = |character| match charset.has(character) {
+        true => character,
+        false => '?',
+    };
+    labels
+        .iter()
+        .map(|label| label.chars().map(stored).collect())
+        .collect()
+}
+
+/// Whether CONVERT TO CHARACTER SET gives the column other labels. Both servers keep the bytes of the labels and read them in the
+/// new charset; what values become then differs between them.
+pub(super) fn relabels(ty: &ColumnType, to: &Collation) -> bool {
+    let (ColumnType::Enum {
+        labels,
+        collation: from,
+    }
+    | ColumnType::Set {
+        labels,
+        collation: from,
+    }) = ty
+    else {
+        return false;
+    };
+    if from.charset == to.charset || from.charset == "utf8mb3" && to.charset == "utf8mb4" {
+        return false;
+    }
+    let is_ascii = |collation: &Collation| {
+        Charset::by_name(&collation.charset).is_some_and(Charset::is_ascii_compatible)
+    };
+    !is_ascii(from) || !is_ascii(to) || !labels.iter().all(|label| label.is_ascii())
 }
 
 /// VARCHAR(n), or the TEXT that it becomes when it is too long for one.

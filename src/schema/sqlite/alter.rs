@@ -9,14 +9,12 @@ use super::convert::{Conversion, conversion};
 use super::create::{has_rowid_alias, is_unsigned_bigint, rebuild, rowid_column, whole_key};
 use super::declared::{affinity, column_definition, column_is_nocase, declared_type};
 use super::default::literal;
-use super::index::{create_index_sql, index_name, one_index_sql};
+use super::index::{create_indexes, index_name, one_index};
 use super::name::{quote_identifier, quote_text};
 use super::rename::{edit_schema, redefine_column_edit, rename_index_edit};
+use super::step::{ROWID_NAMES, Step, rowid_name};
 use crate::schema::effect::{ColumnOrigin, Fill};
 use crate::schema::table::{Column, ColumnType, KeyPart, Table, same_name};
-
-/// Names of the rowid, where no column has them.
-const ROWID_NAMES: [&str; 3] = ["rowid", "oid", "_rowid_"];
 
 /// How a table follows its changed definition.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +22,7 @@ pub enum AlterPlan {
     /// By these statements, in order; none when only the definition changes.
     Statements {
         /// The statements.
-        sql: Vec<String>,
+        steps: Vec<Step>,
         /// Whether the primary key is the rowid afterwards.
         rowid_alias: bool,
         /// Whether all rows are written again.
@@ -59,13 +57,13 @@ pub fn alter_plan(
         Ok(values) => {
             let alias_after = change.rowid_alias_after();
             match change.native(&values, alias_after) {
-                Some(sql) => AlterPlan::Statements {
-                    sql,
+                Some(steps) => AlterPlan::Statements {
+                    steps,
                     rowid_alias: alias_after,
                     rebuilds: false,
                 },
                 None => AlterPlan::Statements {
-                    sql: change.rebuild(&values, alias_after),
+                    steps: change.rebuild(&values, alias_after),
                     rowid_alias: alias_after,
                     rebuilds: true,
                 },
@@ -192,7 +190,7 @@ impl TableChange<'_> {
         }
     }
 
-    fn rebuild(&self, values: &[Value], alias_after: bool) -> Vec<String> {
+    fn rebuild(&self, values: &[Value], alias_after: bool) -> Vec<Step> {
         let columns: Vec<String> = self
             .after
             .columns
@@ -209,17 +207,21 @@ impl TableChange<'_> {
                 Value::Expression(sql) | Value::Constant(sql) | Value::Numbered(sql) => sql.clone(),
             })
             .collect();
+        // Numbers of rows need all of them at once.
+        let is_by_row = |value: &Value| !matches!(value, Value::Numbered(_));
+        let rowid = rowid_name(self.before).filter(|_| values.iter().all(is_by_row));
         rebuild(
             self.after,
             self.sqlite_name,
             alias_after,
             &columns,
             &expressions,
+            rowid,
         )
     }
 
     /// The statements when no rebuild is needed; `None` when one is.
-    fn native(&self, values: &[Value], alias_after: bool) -> Option<Vec<String>> {
+    fn native(&self, values: &[Value], alias_after: bool) -> Option<Vec<Step>> {
         let kept = self.kept_in_place(values)?;
         let renamed = self.renamed(&kept);
         if alias_after != self.rowid_alias || !self.key_stays(&renamed) || self.touches_rowid(&kept)
@@ -237,14 +239,11 @@ impl TableChange<'_> {
         }
         let (drop_indexes, index_edits, create_indexes) = self.index_changes(&renamed);
         let table = quote_identifier(self.sqlite_name);
-        let mut sql = drop_indexes;
-        sql.extend(dropped.iter().map(|column| {
-            format!(
-                "ALTER TABLE {table} DROP COLUMN {}",
-                quote_identifier(&column.name)
-            )
-        }));
-        sql.extend(self.renames(&kept));
+        let mut steps: Vec<Step> = drop_indexes.into_iter().map(Step::quick).collect();
+        let width = self.before.columns.len();
+        let drops = dropped.iter();
+        steps.extend(drops.map(|column| Step::drop_column(self.sqlite_name, &column.name, width)));
+        steps.extend(self.renames(&kept).into_iter().map(Step::quick));
         for (column, value) in self.after.columns.iter().zip(values) {
             if let Value::Constant(constant) = value {
                 let default = if constant == "NULL" {
@@ -253,14 +252,15 @@ impl TableChange<'_> {
                     format!(" DEFAULT {constant}")
                 };
                 let definition = column_definition(column);
-                sql.push(format!(
+                steps.push(Step::quick(format!(
                     "ALTER TABLE {table} ADD COLUMN {definition}{default}"
-                ));
+                )));
             }
         }
-        sql.extend(edit_schema(edits.into_iter().chain(index_edits).collect()));
-        sql.extend(create_indexes);
-        Some(sql)
+        let edits = edit_schema(edits.into_iter().chain(index_edits).collect());
+        steps.extend(edits.into_iter().map(Step::quick));
+        steps.extend(create_indexes);
+        Some(steps)
     }
 
     /// Old and new place of the kept columns, when they keep their order and values and all new ones, which hold a
@@ -409,11 +409,11 @@ impl TableChange<'_> {
     }
 
     /// DROP INDEX, edits that rename, CREATE INDEX.
-    fn index_changes(&self, renamed: &Table) -> (Vec<String>, Vec<String>, Vec<String>) {
-        let mut gone: Vec<(String, String)> = named_indexes(renamed, self.sqlite_name);
-        let mut wanted: Vec<(String, String)> = named_indexes(self.after, self.sqlite_name);
+    fn index_changes(&self, renamed: &Table) -> (Vec<String>, Vec<String>, Vec<Step>) {
+        let mut gone: Vec<(String, Step)> = named_indexes(renamed, self.sqlite_name);
+        let mut wanted: Vec<(String, Step)> = named_indexes(self.after, self.sqlite_name);
         let old_names: Vec<String> = gone.iter().map(|(name, _)| name.clone()).collect();
-        let stays: Vec<(String, String)> = gone
+        let stays: Vec<(String, Step)> = gone
             .iter()
             .filter(|index| wanted.contains(index))
             .cloned()
@@ -421,9 +421,11 @@ impl TableChange<'_> {
         gone.retain(|index| !stays.contains(index));
         wanted.retain(|index| !stays.contains(index));
         let mut edits = Vec::new();
-        wanted.retain(|(name, sql)| {
-            let same = gone.iter().position(|(old_name, old_sql)| {
-                old_sql.replacen(&quote_identifier(old_name), &quote_identifier(name), 1) == *sql
+        wanted.retain(|(name, step)| {
+            let same = gone.iter().position(|(old_name, old)| {
+                old.sql
+                    .replacen(&quote_identifier(old_name), &quote_identifier(name), 1)
+                    == step.sql
                     && !old_names.iter().any(|old| old.eq_ignore_ascii_case(name))
             });
             match same {
@@ -442,25 +444,25 @@ impl TableChange<'_> {
         (
             drops,
             edits,
-            wanted.into_iter().map(|(_, sql)| sql).collect(),
+            wanted.into_iter().map(|(_, step)| step).collect(),
         )
     }
 }
 
 /// SQLite's indexes of a table: name and statement.
-fn named_indexes(table: &Table, sqlite_name: &str) -> Vec<(String, String)> {
-    let mut all: Vec<(String, String)> = table
+fn named_indexes(table: &Table, sqlite_name: &str) -> Vec<(String, Step)> {
+    let mut all: Vec<(String, Step)> = table
         .indexes
         .iter()
         .filter_map(|index| {
-            let sql = one_index_sql(table, index, sqlite_name)?;
-            Some((index_name(sqlite_name, &index.name), sql))
+            let step = one_index(table, index, sqlite_name)?;
+            Some((index_name(sqlite_name, &index.name), step))
         })
         .collect();
     // What is left is the substitute for a primary key that SQLite cannot have.
-    let substitute = create_index_sql(table, sqlite_name)
+    let substitute = create_indexes(table, sqlite_name)
         .into_iter()
-        .find(|sql| !all.iter().any(|(_, known)| known == sql));
-    all.extend(substitute.map(|sql| (index_name(sqlite_name, "PRIMARY"), sql)));
+        .find(|step| !all.iter().any(|(_, known)| known == step));
+    all.extend(substitute.map(|step| (index_name(sqlite_name, "PRIMARY"), step)));
     all
 }

@@ -1,6 +1,7 @@
 //! What ALTER TABLE needs to know of the session that it ran in.
 
 use crate::schema::ddl::SqlContext;
+use crate::schema::ddl::context::utc_offset;
 use crate::schema::table::ColumnType;
 
 /// What the statement's session says about values.
@@ -47,19 +48,4 @@ impl AlterSession {
         }
         Some(text)
     }
-}
-
-/// `+02:00`, `-5:30`, `UTC`; named zones and SYSTEM are not known here.
-fn utc_offset(zone: &str) -> Option<i32> {
-    if zone.eq_ignore_ascii_case("UTC") {
-        return Some(0);
-    }
-    let (sign, rest) = match zone.split_at_checked(1)? {
-        ("+", rest) => (1, rest),
-        ("-", rest) => (-1, rest),
-        _ => return None,
-    };
-    let (hours, minutes) = rest.split_once(':')?;
-    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
-    Some(sign * (hours * 3600 + minutes * 60))
 }

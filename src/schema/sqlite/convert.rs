@@ -5,8 +5,9 @@
 use super::alter_session::AlterSession;
 use super::default::literal;
 use super::name::quote_text;
+use crate::charset::Charset;
 use crate::schema::effect::implicit_default;
-use crate::schema::table::{Collation, Column, ColumnType, same_name};
+use crate::schema::table::{Collation, Column, ColumnType};
 
 /// What becomes of a column's values.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,10 +55,12 @@ pub(super) fn conversion(
         Expression(value) => value.as_str(),
         _ => x,
     };
-    Expression(format!(
-        "coalesce({value}, {})",
-        literal(&implicit_default(&after.ty), &after.ty)
-    ))
+    let instead = match after.ty {
+        // The value without a label, where a new row would get the first one.
+        ColumnType::Enum { .. } => quote_text(""),
+        _ => literal(&implicit_default(&after.ty), &after.ty),
+    };
+    Expression(format!("coalesce({value}, {instead})"))
 }
 
 /// `None` where only the server knows.
@@ -118,7 +121,13 @@ fn convert_type(
         (T::Date | T::Time { .. } | T::DateTime { .. }, _) if is_text(to) => {
             Some(cut(x.to_owned(), 26, to, strict))
         }
-        (T::Enum { labels: old, .. }, T::Enum { labels: new, .. }) => Some(labels(old, new, x)),
+        (
+            T::Enum { labels: old, .. },
+            T::Enum {
+                labels: new,
+                collation,
+            },
+        ) => labels(old, new, collation, x),
         (T::Set { labels: old, .. }, T::Set { labels: new, .. }) => {
             new.starts_with(old).then_some(Same)
         }
@@ -134,8 +143,18 @@ fn text_or_bytes(from: &ColumnType, to: &ColumnType, x: &str, strict: bool) -> O
     use ColumnType as T;
     let unlimited = u32::MAX;
     match from {
-        T::Enum { .. } | T::Set { .. } | T::Json if is_text(to) => {
-            Some(cut(x.to_owned(), unlimited, to, strict))
+        T::Enum { labels, .. } | T::Set { labels, .. } if is_text(to) => {
+            let charset = Charset::by_name(&to.collation()?.charset)?;
+            let fits = strict
+                || labels
+                    .iter()
+                    .flat_map(|label| label.chars())
+                    .all(|character| charset.has(character));
+            fits.then(|| cut(x.to_owned(), unlimited, to, strict))
+        }
+        T::Json if is_text(to) => {
+            let fits = strict || has_every_character(&to.collation()?.charset);
+            fits.then(|| cut(x.to_owned(), unlimited, to, strict))
         }
         T::Uuid if is_text(to) => Some(cut(x.to_owned(), 36, to, strict)),
         T::Inet4 | T::Inet6 if is_text(to) => Some(cut(x.to_owned(), 39, to, strict)),
@@ -169,10 +188,14 @@ fn is_text(ty: &ColumnType) -> bool {
     )
 }
 
+fn has_every_character(charset: &str) -> bool {
+    ["utf8mb4", "utf16", "utf16le", "utf32"].contains(&charset)
+}
+
 /// Whether every character of one charset is one of the other.
 fn holds_all_of(from: &Collation, to: &Collation) -> bool {
     from.charset == to.charset
-        || ["utf8mb4", "utf16", "utf16le", "utf32"].contains(&to.charset.as_str())
+        || has_every_character(&to.charset)
         || from.charset == "ascii" && to.charset != "binary"
         || from.charset == "latin1" && ["utf8mb3", "ucs2"].contains(&to.charset.as_str())
 }
@@ -398,17 +421,23 @@ fn fraction(from: u8, to: u8, x: &str, rounds: bool) -> Conversion {
     ))
 }
 
-/// ENUM values keep their label; one whose label is gone becomes the empty value.
-fn labels(old: &[String], new: &[String], x: &str) -> Conversion {
-    if old.iter().all(|label| new.contains(label)) {
-        return Same;
+/// ENUM values keep their label; one whose label is gone becomes the empty value. `None` where only the source's collation can
+/// tell which label is meant.
+fn labels(old: &[String], new: &[String], collation: &Collation, x: &str) -> Option<Conversion> {
+    if new.starts_with(old) {
+        return Some(Same);
     }
+    let is_binary = collation.name.ends_with("_bin") || collation.charset == "binary";
     let mut sql = format!("CASE {x}");
     for label in old {
-        let found = new
-            .iter()
-            .find(|n| *n == label)
-            .or_else(|| new.iter().find(|n| same_name(n, label)));
+        // The server takes the first label that its collation holds for the same one.
+        let found = if is_binary {
+            new.iter().find(|other| *other == label)
+        } else if label.is_ascii() && new.iter().all(|other| other.is_ascii()) {
+            new.iter().find(|other| other.eq_ignore_ascii_case(label))
+        } else {
+            Some(new.iter().find(|other| *other == label)?)
+        };
         let to = found.map_or("", String::as_str);
         sql.push_str(&format!(
             " WHEN {} THEN {}",
@@ -417,5 +446,5 @@ fn labels(old: &[String], new: &[String], x: &str) -> Conversion {
         ));
     }
     sql.push_str(&format!(" ELSE {x} END"));
-    Expression(sql)
+    Some(Expression(sql))
 }

@@ -1,8 +1,9 @@
 //! CREATE TABLE, and which column is the rowid.
 
 use super::declared::column_definition;
-use super::index::{create_index_sql, fallback_key_sql};
+use super::index::{create_indexes, fallback_key};
 use super::name::quote_identifier;
+use super::step::{Effort, Step, rowid_name};
 use crate::schema::table::{ColumnType, KeyPart, Table};
 
 /// Name of a table while it is being rebuilt.
@@ -83,45 +84,54 @@ pub fn create_table_sql(table: &Table, sqlite_name: &str, rowid_alias: bool) -> 
 }
 
 /// Statements that give up the rowid alias of a table whose key is about to exceed it; in the open transaction.
-pub fn rebuild_without_rowid_alias(table: &Table, sqlite_name: &str) -> Vec<String> {
+pub fn rebuild_without_rowid_alias(table: &Table, sqlite_name: &str) -> Vec<Step> {
     let names: Vec<String> = table
         .columns
         .iter()
         .map(|column| quote_identifier(&column.name))
         .collect();
-    rebuild(table, sqlite_name, false, &names, &names)
+    let rowid = rowid_name(table);
+    rebuild(table, sqlite_name, false, &names, &names, rowid)
 }
 
-/// Statements that make a table anew: `columns` of the new one from `expressions` over the old one.
+/// Statements that make a table anew: `columns` of the new one from `expressions` over the old one, whose rowid is called
+/// `rowid`, if it may be copied range by range.
 pub(super) fn rebuild(
     after: &Table,
     sqlite_name: &str,
     rowid_alias: bool,
     columns: &[String],
     expressions: &[String],
-) -> Vec<String> {
+    rowid: Option<&'static str>,
+) -> Vec<Step> {
     let (old, new) = (
         quote_identifier(sqlite_name),
         quote_identifier(REBUILD_NAME),
     );
-    let mut statements = vec![create_table_sql(after, REBUILD_NAME, rowid_alias)];
+    let mut statements = vec![Step::quick(create_table_sql(
+        after,
+        REBUILD_NAME,
+        rowid_alias,
+    ))];
     if !columns.is_empty() {
-        statements.push(format!(
+        let sql = format!(
             "INSERT INTO {new} ({}) SELECT {} FROM {old}",
             columns.join(", "),
             expressions.join(", "),
-        ));
+        );
+        let effort = Effort::Copy { rowid };
+        statements.push(Step { sql, effort });
     }
-    statements.push(format!("DROP TABLE {old}"));
-    statements.push(format!("ALTER TABLE {new} RENAME TO {old}"));
-    statements.extend(create_index_sql(after, sqlite_name));
+    statements.push(Step::drop_table(sqlite_name));
+    statements.push(Step::quick(format!("ALTER TABLE {new} RENAME TO {old}")));
+    statements.extend(create_indexes(after, sqlite_name));
     statements
 }
 
 /// What stands in for a primary key that SQLite cannot have.
-pub(super) fn key_substitute(table: &Table, sqlite_name: &str) -> Option<String> {
+pub(super) fn key_substitute(table: &Table, sqlite_name: &str) -> Option<Step> {
     if table.primary_key.is_empty() || whole_key(table).is_some() {
         return None;
     }
-    fallback_key_sql(table, sqlite_name)
+    fallback_key(table, sqlite_name)
 }

@@ -2,6 +2,7 @@
 
 use super::create::{key_substitute, whole_key};
 use super::name::quote_identifier;
+use super::step::Step;
 use crate::schema::table::{ColumnType, Index, IndexKind, KeyPart, Table};
 
 /// Columns of at most so many characters or bytes are indexed whole where the source indexes a prefix.
@@ -18,13 +19,13 @@ pub fn index_name(sqlite_name: &str, index: &str) -> String {
 ///
 /// UNIQUE stays where every part is a whole column. Prefix and functional parts end an index early (its leading columns
 /// still serve queries); FULLTEXT, SPATIAL and VECTOR indexes have no counterpart.
-pub fn create_index_sql(table: &Table, sqlite_name: &str) -> Vec<String> {
-    let mut statements: Vec<String> = key_substitute(table, sqlite_name).into_iter().collect();
+pub fn create_indexes(table: &Table, sqlite_name: &str) -> Vec<Step> {
+    let mut statements: Vec<Step> = key_substitute(table, sqlite_name).into_iter().collect();
     statements.extend(
         table
             .indexes
             .iter()
-            .filter_map(|index| one_index_sql(table, index, sqlite_name)),
+            .filter_map(|index| one_index(table, index, sqlite_name)),
     );
     statements
 }
@@ -53,7 +54,7 @@ pub fn lookup_keys(table: &Table) -> Vec<Vec<usize>> {
 }
 
 /// CREATE INDEX for one index; `None` when SQLite cannot have it or has it already.
-pub(super) fn one_index_sql(table: &Table, index: &Index, sqlite_name: &str) -> Option<String> {
+pub(super) fn one_index(table: &Table, index: &Index, sqlite_name: &str) -> Option<Step> {
     if !matches!(index.kind, IndexKind::Plain | IndexKind::Unique) {
         return None;
     }
@@ -68,24 +69,25 @@ pub(super) fn one_index_sql(table: &Table, index: &Index, sqlite_name: &str) -> 
         return None;
     }
     let name = index_name(sqlite_name, &index.name);
-    Some(index_sql(unique, &name, sqlite_name, &parts))
+    Some(create_index(unique, &name, sqlite_name, &parts))
 }
 
 /// A plain index in place of a primary key with a prefix.
-pub(super) fn fallback_key_sql(table: &Table, sqlite_name: &str) -> Option<String> {
+pub(super) fn fallback_key(table: &Table, sqlite_name: &str) -> Option<Step> {
     let (parts, _) = usable_parts(table, &table.primary_key);
     let name = index_name(sqlite_name, "PRIMARY");
-    (!parts.is_empty()).then(|| index_sql(false, &name, sqlite_name, &parts))
+    (!parts.is_empty()).then(|| create_index(false, &name, sqlite_name, &parts))
 }
 
-fn index_sql(unique: bool, name: &str, sqlite_name: &str, parts: &[String]) -> String {
-    format!(
+fn create_index(unique: bool, name: &str, sqlite_name: &str, parts: &[String]) -> Step {
+    let sql = format!(
         "CREATE {}INDEX {} ON {} ({})",
         if unique { "UNIQUE " } else { "" },
         quote_identifier(name),
         quote_identifier(sqlite_name),
         parts.join(", ")
-    )
+    );
+    Step::index(sql, parts.len(), unique)
 }
 
 /// The leading parts that SQLite can index; and whether they are all of them, each a whole column.

@@ -15,6 +15,7 @@ mod index;
 mod name;
 mod nocase;
 mod rename;
+mod step;
 
 pub use alter::{AlterPlan, alter_plan};
 pub use alter_session::AlterSession;
@@ -24,10 +25,11 @@ pub use create::{
 };
 pub use declared::{Affinity, affinity, column_definition, declared_type};
 pub use default::{DefaultForAbsent, default_for_absent, default_literal};
-pub use index::{create_index_sql, index_name, lookup_keys};
+pub use index::{create_indexes, index_name, lookup_keys};
 pub use name::{quote_identifier, quote_text, sqlite_name};
 pub use nocase::is_nocase;
 pub use rename::rename_table_sql;
+pub use step::{Effort, Step, rowid_name};
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ fn alter(
         &session,
     );
     let AlterPlan::Statements {
-        sql,
+        steps,
         rowid_alias,
         rebuilds,
     } = plan
@@ -49,10 +49,10 @@ fn alter(
     );
     for commit in [false, true] {
         connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-        for statement in &sql {
+        for step in &steps {
             connection
-                .execute_batch(statement)
-                .unwrap_or_else(|error| panic!("{statement}: {error}"));
+                .execute_batch(&step.sql)
+                .unwrap_or_else(|error| panic!("{}: {error}", step.sql));
         }
         if commit {
             connection.execute_batch("COMMIT").unwrap();
@@ -75,17 +75,17 @@ fn alter(
     assert_eq!(
         shape(&connection, &after.name),
         shape(&fresh, &after.name),
-        "{sql:#?}"
+        "{steps:#?}"
     );
     assert_eq!(
         shape(&reader, &after.name),
         shape(&fresh, &after.name),
-        "{sql:#?}"
+        "{steps:#?}"
     );
     assert_eq!(
         rows(&reader, "PRAGMA integrity_check"),
         [[Stored::Text("ok".to_owned())]],
-        "{sql:#?}"
+        "{steps:#?}"
     );
     (rebuilds, rows(&reader, "SELECT * FROM t"))
 }
@@ -328,7 +328,7 @@ fn metadata_alone_changes_nothing() {
     assert_eq!(
         plan,
         AlterPlan::Statements {
-            sql: vec![],
+            steps: vec![],
             rowid_alias: true,
             rebuilds: false
         }

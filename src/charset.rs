@@ -157,11 +157,39 @@ impl Charset {
         }
         Ok(scratch)
     }
+
+    /// Whether the charset has this character. A server that stores a text in a charset puts `?` for one that it lacks.
+    pub fn has(self, character: char) -> bool {
+        match self.coding {
+            Coding::Ascii => character.is_ascii(),
+            Coding::SingleByte(charset) => charset.has(character),
+            Coding::MultiByte(charset) => charset.has(character),
+            Coding::Utf8 => self.name != "utf8mb3" || character <= LAST_OF_THE_BMP,
+            Coding::Wide(Wide::Ucs2) => character <= LAST_OF_THE_BMP,
+            Coding::Wide(_) | Coding::Binary => true,
+        }
+    }
 }
+
+/// The last character of the Basic Multilingual Plane, which is all that utf8mb3 and ucs2 have.
+const LAST_OF_THE_BMP: char = '\u{ffff}';
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_charset_has_what_it_can_write() {
+        let has = |charset, character| Charset::by_name(charset).unwrap().has(character);
+        assert!(has("latin1", 'ü') && has("latin1", '€') && !has("latin1", 'ж'));
+        assert!(has("cp1251", 'ж') && !has("cp1251", 'ü'));
+        assert!(has("gbk", 'ü') && has("gbk", '中') && !has("sjis", 'ü'));
+        assert!(has("sjis", '\u{301c}') && has("cp932", '\u{ff5e}') && has("sjis", '\u{ff71}'));
+        assert!(has("gb2312", '\u{30fb}') && !has("big5", '💩') && has("gb18030", '💩'));
+        assert!(!has("utf8mb3", '💩') && !has("ucs2", '💩') && has("utf16", '💩'));
+        assert!(has("swe7", 'Å') && !has("swe7", '[') && !has("ascii", 'é'));
+        assert!(has("latin1", 'a') && has("gbk", 'a'));
+    }
 
     fn text(charset: &str, bytes: &[u8]) -> Option<String> {
         let mut scratch = String::new();

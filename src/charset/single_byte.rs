@@ -24,6 +24,15 @@ impl SingleByte {
         self.low.is_none()
     }
 
+    /// Whether one of the bytes stands for this character.
+    pub(super) fn has(&self, character: char) -> bool {
+        let mut text = String::new();
+        (0..=u8::MAX).any(|byte| {
+            text.clear();
+            self.decode(&[byte], &mut text).is_ok() && text.chars().eq([character])
+        })
+    }
+
     /// Appends the text to `out`.
     pub(super) fn decode(&self, bytes: &[u8], out: &mut String) -> Result<(), Invalid> {
         out.reserve(bytes.len());

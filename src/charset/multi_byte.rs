@@ -44,6 +44,22 @@ impl MultiByte {
         ALL.iter().find(|charset| charset.name == name)
     }
 
+    /// Whether a sequence of bytes stands for this character.
+    pub(super) fn has(&self, character: char) -> bool {
+        let moved = self.patches.iter().any(|(_, first, count)| {
+            u32::from(character)
+                .checked_sub(*first)
+                .is_some_and(|step| step < *count)
+        });
+        if moved {
+            return true;
+        }
+        let mut buffer = [0; 4];
+        let (bytes, _, is_lacking) = self.encoding.encode(character.encode_utf8(&mut buffer));
+        let mut text = String::new();
+        !is_lacking && self.decode(&bytes, &mut text).is_ok() && text.chars().eq([character])
+    }
+
     /// Appends the text to `out`.
     pub(super) fn decode(&self, bytes: &[u8], out: &mut String) -> Result<(), Invalid> {
         let mut rest = bytes;
