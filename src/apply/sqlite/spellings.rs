@@ -14,8 +14,8 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use rusqlite::Connection;
 use rusqlite::types::Value;
+use rusqlite::{CachedStatement, Connection};
 
 use super::catalog::Entry;
 use super::key_match::KeyMatch;
@@ -102,7 +102,7 @@ impl SpelledKey {
             .map(|own| format!("c.{own} IS NOT NULL"))
             .collect();
         let mut select = format!(
-            "SELECT DISTINCT {id}, {} FROM {name} AS c WHERE {}",
+            "{id}, {} FROM {name} AS c WHERE {}",
             encoding(&own, &texts),
             is_set.join(" AND ")
         );
@@ -119,8 +119,8 @@ impl SpelledKey {
         let insert = "INSERT OR IGNORE INTO _relaylite_spelling (child, parent, columns, texts) ";
         Some(Self {
             child_columns: child_columns.to_vec(),
-            note: format!("{insert}{select} AND c.{rowid} = ?1"),
-            scan: format!("{insert}{select}"),
+            note: format!("{insert}SELECT {select} AND c.{rowid} = ?1"),
+            scan: format!("{insert}SELECT DISTINCT {select}"),
             is_empty: format!("SELECT NOT EXISTS (SELECT 1 FROM {name})"),
             state: AtomicU8::new(UNKNOWN),
             texts,
@@ -135,15 +135,23 @@ impl SpelledKey {
         self.condition == other.condition
     }
 
+    /// Keeps spellings of rows that are written; `None` while the key is not watched.
+    pub(super) fn noting<'c>(&self, connection: &'c Connection) -> Result<Option<Noting<'_, 'c>>> {
+        if self.state(connection)? == NOT_WATCHED {
+            return Ok(None);
+        }
+        Ok(Some(Noting {
+            key: self,
+            statement: connection.prepare_cached(&self.note)?,
+        }))
+    }
+
     /// A row of the child was written: keeps its spelling, if the key is watched.
     pub(super) fn note(&self, connection: &Connection, rowid: i64) -> Result<()> {
-        if self.state(connection)? == NOT_WATCHED {
-            return Ok(());
+        match self.noting(connection)? {
+            Some(mut noting) => noting.note(rowid),
+            None => Ok(()),
         }
-        if connection.prepare_cached(&self.note)?.execute([rowid])? > 0 {
-            self.state.store(WATCHED, Ordering::Relaxed);
-        }
-        Ok(())
     }
 
     /// Rows are about to be inserted into the child: if it is empty, watching costs no scan.
@@ -310,6 +318,22 @@ impl SpelledKey {
         let sql = format!("DELETE FROM _relaylite_spelling WHERE {}", self.condition);
         connection.execute(&sql, [])?;
         self.state.store(NOT_WATCHED, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Keeps spellings of one key, row by row.
+pub(super) struct Noting<'k, 'c> {
+    key: &'k SpelledKey,
+    statement: CachedStatement<'c>,
+}
+
+impl Noting<'_, '_> {
+    /// A row of the child was written.
+    pub(super) fn note(&mut self, rowid: i64) -> Result<()> {
+        if self.statement.execute([rowid])? > 0 {
+            self.key.state.store(WATCHED, Ordering::Relaxed);
+        }
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use super::cascade::Cascade;
 use super::generated::GeneratedColumns;
 use super::row_change::{Shape, Way};
 use super::row_finder::RowFinder;
-use super::spellings::SpelledKey;
+use super::spellings::{Noting, SpelledKey};
 use super::table_sql::TableSql;
 use crate::decode::rows::{FLAG_SQL_FOREIGN_KEYS, RowImages, RowKind, RowReader};
 use crate::decode::value::Value;
@@ -105,10 +105,12 @@ impl TableWriter {
         match rows.kind() {
             RowKind::Insert => {
                 let spelled = spelled_keys(connection, &self.table.name, rows, &keys)?;
+                let mut notings = Vec::new();
                 for key in &spelled {
                     key.before_insert(connection)?;
+                    notings.extend(key.noting(connection)?);
                 }
-                let written = self.insert_rows(connection, rows, images, scratch, &spelled)?;
+                let written = self.insert_rows(connection, rows, images, scratch, &mut notings)?;
                 if let Written::All(count) = written {
                     self.finder.inserted(connection, &self.sql, count)?;
                 }
@@ -125,12 +127,12 @@ impl TableWriter {
         rows: &mut RowReader<'a>,
         images: &mut RowImages<'a>,
         scratch: &mut Scratch,
-        spelled: &[&SpelledKey],
+        notings: &mut [Noting<'_, '_>],
     ) -> Result<Written> {
         let complete = rows.event().after.is_some_and(|present| present.is_all());
         let mut done = 0;
         if !complete {
-            return self.insert_partial_rows(connection, rows, images, scratch, spelled);
+            return self.insert_partial_rows(connection, rows, images, scratch, notings);
         }
         let mut statement = connection.prepare_cached(&self.insert_all)?;
         let mut mark = self.mark(rows);
@@ -142,8 +144,8 @@ impl TableWriter {
             statement
                 .raw_execute()
                 .map_err(|error| self.at_row(error.into(), &images.after))?;
-            for key in spelled {
-                key.note(connection, connection.last_insert_rowid())?;
+            for noting in &mut *notings {
+                noting.note(connection.last_insert_rowid())?;
             }
             done += 1;
             mark = self.mark(rows);
@@ -171,7 +173,7 @@ impl TableWriter {
         rows: &mut RowReader<'a>,
         images: &mut RowImages<'a>,
         scratch: &mut Scratch,
-        spelled: &[&SpelledKey],
+        notings: &mut [Noting<'_, '_>],
     ) -> Result<Written> {
         let mut done = 0;
         let mut mark = self.mark(rows);
@@ -189,8 +191,8 @@ impl TableWriter {
             statement
                 .raw_execute()
                 .map_err(|error| self.at_row(error.into(), &images.after))?;
-            for key in spelled {
-                key.note(connection, connection.last_insert_rowid())?;
+            for noting in &mut *notings {
+                noting.note(connection.last_insert_rowid())?;
             }
             done += 1;
             mark = self.mark(rows);
