@@ -5,43 +5,31 @@
 
 use crate::decode::rows::FLAG_SQL_FOREIGN_KEYS;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::table::{ForeignKey, Table};
-
-/// Whether a key changes child rows. SET DEFAULT is RESTRICT to the engines.
-pub(super) fn acts(key: &ForeignKey) -> bool {
-    let acts = |action: &str| matches!(action, "CASCADE" | "SET NULL");
-    acts(&key.on_delete) || acts(&key.on_update)
-}
-
-/// Whether a key of the table acts on its rows, and refers to another database.
-pub(super) fn is_apart(table: &Table) -> bool {
-    let mut keys = table.foreign_keys.iter();
-    keys.any(|key| key.parent_database.is_some() && acts(key))
-}
+use crate::schema::table::Table;
 
 /// Whether events with these flags may stand beside changes of the same table that are in nobody's lane.
 pub(super) fn is_silent(flags: u16) -> bool {
     flags & FLAG_SQL_FOREIGN_KEYS == 0
 }
 
-/// Refuses a row event of a table that [`is_apart`], unless the source logs what foreign keys do.
+/// Refuses a row event of a table with [such a key](Table::has_key_apart), unless the source logs what foreign keys do.
 ///
 /// # Errors
 /// `Unsupported`.
 pub(super) fn check(table: &Table, flags: u16) -> Result<()> {
-    if is_silent(flags) && is_apart(table) {
+    if is_silent(flags) && table.has_key_apart() {
         return Err(error());
     }
     Ok(())
 }
 
-/// Why a table is refused that [`is_apart`].
+/// Why a table is refused with [such a key](Table::has_key_apart).
 pub(super) fn error() -> Error {
     Error::new(
         ErrorKind::Unsupported,
         "a foreign key of this table (ON DELETE or ON UPDATE, CASCADE or SET NULL) refers to another database, and the \
          source does not log what such a key does to rows; on the source, make it RESTRICT, or on MySQL 9.6 or later set \
-         innodb_native_foreign_keys=OFF; then read the table afresh",
+         innodb_native_foreign_keys=OFF; then read the table afresh (`relaylite resync`)",
     )
 }
 

@@ -120,7 +120,7 @@ impl SqliteLane {
     /// [`super::foreign_keys::ForeignKeys::check_apart`], which does so at row events.
     fn check_apart(&self, database: &str) -> Result<()> {
         for entry in self.catalog.entries() {
-            if !apart::is_apart(&entry.table) {
+            if !entry.table.has_key_apart() {
                 continue;
             }
             let name = sqlite::quote_identifier(&entry.sqlite_name);

@@ -13,7 +13,7 @@ use super::generated::GeneratedColumns;
 use super::key_match::KeyMatch;
 use super::link_sql::{LinkSql, Refusal};
 use super::spellings::SpelledKey;
-use crate::apply::apart::{self, acts};
+use crate::apply::apart;
 use crate::decode::rows::{FLAG_SQL_FOREIGN_KEYS, FLAG_STMT_END, keys_act_silently};
 use crate::error::Result;
 use crate::schema::sqlite;
@@ -116,7 +116,7 @@ impl ForeignKeys {
         let mut keys = Self::default();
         let mut resolved: HashMap<&str, (&Table, Vec<Resolved<'_>>)> = HashMap::new();
         for child in catalog.entries() {
-            for key in child.table.foreign_keys.iter().filter(|key| acts(key)) {
+            for key in child.table.foreign_keys.iter().filter(|key| key.acts()) {
                 if Action::of(&key.on_delete) == Action::Cascade {
                     keys.deleted.insert(child.table.name.clone());
                 }
@@ -281,7 +281,7 @@ pub(super) fn outgrowing(catalog: &Catalog) -> Vec<String> {
 pub(super) fn dependents(catalog: &Catalog, table: &str) -> Vec<String> {
     let refers = |child: &Table, parent: &str| {
         let mut keys = child.foreign_keys.iter();
-        keys.any(|key| acts(key) && key.parent_database.is_none() && key.parent_table == parent)
+        keys.any(|key| key.acts() && key.parent_database.is_none() && key.parent_table == parent)
     };
     apart::below(table, |parent| {
         let children = catalog.entries().map(|entry| &entry.table);
