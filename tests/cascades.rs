@@ -218,6 +218,10 @@ const TRANSACTIONS: &str = "
     SET foreign_key_checks = 0; TRUNCATE emptied; SET foreign_key_checks = 1; INSERT INTO emptied VALUES ('é'), ('f');
     INSERT INTO emptied_c VALUES ('f'), ('F'); UPDATE emptied SET w = 'È' WHERE w = 'e'; DELETE FROM emptied WHERE w = 'e';
     SET foreign_key_checks = 0; REPLACE INTO emptied VALUES ('F '); SET foreign_key_checks = 1; DELETE FROM emptied WHERE w = 'f';
+    CREATE TABLE later (w VARCHAR(9) PRIMARY KEY);
+    CREATE TABLE later_c (w VARCHAR(9), FOREIGN KEY (w) REFERENCES later (w) ON DELETE CASCADE ON UPDATE CASCADE);
+    INSERT INTO later VALUES ('e'); INSERT INTO later_c VALUES ('e '); SET foreign_key_checks = 0; DELETE FROM later;
+    SET foreign_key_checks = 1; INSERT INTO later VALUES ('é'); UPDATE later SET w = 'e';
     CREATE TABLE fixed_p (id INT PRIMARY KEY); INSERT INTO fixed_p VALUES (1), (2), (5);
     CREATE TABLE fixed_c (id INT DEFAULT 5, FOREIGN KEY (id) REFERENCES fixed_p (id) ON DELETE SET DEFAULT ON UPDATE SET DEFAULT);
     INSERT INTO fixed_c VALUES (1)";

@@ -203,6 +203,10 @@ impl Cascade<'_> {
     ) -> Result<()> {
         let link = change.link;
         link.generated.check_cascade(&update.columns)?;
+        if let Some(below) = self.keys.parent(&link.child) {
+            self.keys
+                .before_update(connection, below, &update.columns)?;
+        }
         let mut statement = connection.prepare_cached(&update.text)?;
         for (n, value) in update.values.iter().enumerate() {
             statement.raw_bind_parameter(n + 1, value)?;

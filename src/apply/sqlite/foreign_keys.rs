@@ -224,6 +224,22 @@ impl ForeignKeys {
         self.parent(table).filter(|_| !keys_act_silently(flags))
     }
 
+    /// Columns of a parent's row are about to change.
+    pub(super) fn before_update(
+        &self,
+        connection: &Connection,
+        parent: &Parent,
+        columns: &[usize],
+    ) -> Result<()> {
+        if !parent.is_referenced(columns) {
+            return Ok(());
+        }
+        let acting = parent.links.iter();
+        let acting = acting.filter(|link| link.on_update != Action::Restrict);
+        let mut spelled = acting.filter_map(|link| self.spelled(link));
+        spelled.try_for_each(|key| key.before_parent(connection))
+    }
+
     /// A row of a parent has changed, and its keys did not act.
     pub(super) fn leave_children(&self, connection: &Connection, parent: &Parent) -> Result<()> {
         let mut spelled = parent.links.iter().filter_map(|link| self.spelled(link));

@@ -175,6 +175,14 @@ impl SpelledKey {
         Ok(())
     }
 
+    /// A row of the parent is about to change: what it becomes may hide a spelling from a scan.
+    pub(super) fn before_parent(&self, connection: &Connection) -> Result<()> {
+        match self.state(connection)? {
+            NOT_WATCHED => self.watch(connection),
+            _ => Ok(()),
+        }
+    }
+
     /// The spellings that the source holds for equal to the texts of `key`, and we do not.
     ///
     /// # Errors
@@ -185,9 +193,7 @@ impl SpelledKey {
         key: &[&Value],
         ask: &dyn Fn(&[TextPair]) -> Result<Vec<bool>>,
     ) -> Result<Vec<Texts>> {
-        if self.state(connection)? == NOT_WATCHED {
-            self.watch(connection)?;
-        }
+        self.before_parent(connection)?;
         let mut found = Vec::new();
         let (mut after, mut seen) = (String::new(), 0);
         while self.state.load(Ordering::Relaxed) == WATCHED {

@@ -71,6 +71,9 @@ impl TableWriter {
                     returns,
                 };
                 shape_of(&changed, &way, self.binders.len(), returns, &mut shape);
+                if let (Some(keys), Some(parent)) = (foreign, change.parent) {
+                    keys.before_update(connection, parent, &changed)?;
+                }
                 if prepared.as_ref().is_none_or(|(known, _)| *known != shape) {
                     let sql = self.update_sql(&shape, &change)?;
                     prepared = Some((shape.clone(), connection.prepare_cached(sql)?));
