@@ -98,6 +98,11 @@ pub trait SourceSchema: Send + Sync {
     /// source's name of it.
     fn table(&self, database: &str, table: &str) -> Result<Option<Table>>;
 
+    /// Whether the source has a sequence (MariaDB) of that name now. `database` is its name in the target.
+    fn is_sequence(&self, _database: &str, _table: &str) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Whether the source ignores the case of table names (`lower_case_table_names`).
     fn folds_table_names(&self) -> Result<bool> {
         Ok(false)

@@ -115,6 +115,8 @@ pub enum Item {
     RollbackTo(u32),
     /// A statement that nobody understands names this table: it is set aside.
     SetAside(Box<SetAside>),
+    /// A statement in place of rows changes a table.
+    ByStatement(Box<ByStatement>),
     /// A table that is read afresh.
     Copy(Arc<Copy>, Box<CopyStep>),
     /// The transaction ends here.
@@ -128,6 +130,21 @@ pub enum Item {
     Advance(Arc<Checkpoint>),
     /// Make what is committed durable; a transaction is open and goes on.
     MakeDurable,
+}
+
+/// A statement that changes rows of one table, and no row events of it.
+#[derive(Debug)]
+pub struct ByStatement {
+    /// The table.
+    pub table: String,
+    /// What is wrong with it.
+    pub what: String,
+    /// The file it stands in.
+    pub file: Arc<str>,
+    /// Its offset there.
+    pub pos: u64,
+    /// The source's clock then.
+    pub timestamp: u32,
 }
 
 /// One message to a lane.

@@ -9,7 +9,9 @@
 //! Owns its [`Lane`]; takes one of the workers while it has something to do and gives it back while it waits.
 
 mod aside;
+mod by_statement;
 mod copy;
+mod sequence;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -82,6 +84,8 @@ pub struct LaneWorker {
     tables: HashMap<u64, MappedTable>,
     /// Mapped tables that are set aside.
     passed_over: HashMap<u64, String>,
+    /// Mapped tables that are sequences.
+    sequences: HashMap<u64, String>,
     aside: AsideTables,
     current: Current,
     /// The checkpoint of the last whole transaction in the open target transaction.
@@ -109,6 +113,7 @@ impl LaneWorker {
             format: None,
             tables: HashMap::new(),
             passed_over: HashMap::new(),
+            sequences: HashMap::new(),
             aside: AsideTables::of(marks),
             current: Current::default(),
             pending: None,
@@ -249,6 +254,7 @@ impl LaneWorker {
                 Ok(())
             }
             Item::SetAside(mark) => self.set_aside(mark),
+            Item::ByStatement(change) => self.by_statement(change),
             Item::Copy(copy, step) => self.copy_step(copy, step),
             Item::Ddl(task) => self.ddl(task).map_err(|error| at_ddl(error, task)),
             Item::DdlInside(task) => self
@@ -289,6 +295,7 @@ impl LaneWorker {
     fn forget_maps(&mut self) {
         self.tables.clear();
         self.passed_over.clear();
+        self.sequences.clear();
     }
 
     fn map_table(&mut self, body: &[u8]) -> Result<()> {
@@ -306,12 +313,19 @@ impl LaneWorker {
             return Ok(());
         }
         self.passed_over.remove(&id);
+        self.sequences.remove(&id);
+        let flavor = format.flavor;
         let map =
             TableMap::parse(body, format).map_err(|error| error.at_table(&database, &table))?;
+        if self.is_sequence(&map, flavor)? {
+            self.tables.remove(&id);
+            self.sequences.insert(id, map.table);
+            return Ok(());
+        }
         let mapped = MappedTable::new(
             map,
             body,
-            format.flavor,
+            flavor,
             self.lane.as_mut(),
             self.context.source.as_ref(),
         )
@@ -336,6 +350,9 @@ impl LaneWorker {
         };
         let event = RowsEvent::parse(kind, body, format)
             .map_err(|error| located(error, self.tables.get(&id)))?;
+        if let Some(table) = self.sequences.get(&event.table_id).cloned() {
+            return self.pass_over_sequence(event.kind, &table);
+        }
         let Some(mapped) = self.tables.get(&event.table_id) else {
             return Err(Error::corrupt(format!(
                 "no Table_map event for table id {}",
@@ -487,6 +504,7 @@ impl LaneWorker {
             };
             match outcome {
                 Ok(outcome) => break outcome,
+                Err(_) if !finish && self.makes_a_sequence(task)? => break DdlOutcome::Done,
                 // Once more without the table that was set aside.
                 Err(error) => self.contain_ddl(at_ddl(error, task), task)?,
             }

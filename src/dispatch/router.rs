@@ -12,13 +12,14 @@ use refusal::{incident, not_row_format, unsupported};
 use step::Step;
 
 use super::barrier::Barrier;
-use super::batch::Item;
+use super::batch::{ByStatement, Item};
 use super::filter::Filter;
 use super::group::{Group, Route, Xa};
 use super::lanes::Lanes;
 use super::state::LeftOut;
 use super::statement::{self, Meaning};
 use crate::apply::quarantine::SetAside;
+use crate::binlog::flavor::Flavor;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::{Gtid, GtidSet, MariaDbGtidEvent, MySqlGtidEvent};
 use crate::binlog::header::FLAG_IGNORABLE;
@@ -396,7 +397,7 @@ impl Router {
                 return self.end_if_alone(step);
             }
             Meaning::DataChange(what) => {
-                return Err(not_row_format(what, &statement::excerpt(&query)));
+                return self.by_statement(step, &query, what);
             }
             Meaning::NotUnderstood => {
                 return Err(unsupported(&format!(
@@ -410,6 +411,7 @@ impl Router {
                 let is_lower =
                     lower != *statement && self.lanes.source().keeps_names_in_lower_case()?;
                 let statement = if is_lower { lower } else { *statement };
+                let query = statement::in_words_of_tables(query, &statement, &context);
                 return self.ddl(step, query, statement, *context);
             }
         }
@@ -457,6 +459,33 @@ impl Router {
                 .at_table(&here, table);
             let mark = SetAside::new(table, &error, u64::from(step.timestamp), true);
             self.lanes.push(lane, Item::SetAside(Box::new(mark)))?;
+        }
+        self.end_if_alone(step)
+    }
+
+    /// A statement in place of rows. Where it is about one table, its lane knows whether the others can go on.
+    fn by_statement(&mut self, step: Step<'_>, query: &Query, what: &str) -> Result<()> {
+        let error = not_row_format(what, &statement::excerpt(query));
+        let Some((database, table)) = statement::changed_table(query, &self.format)
+            .filter(|_| self.format.flavor == Flavor::MariaDb)
+        else {
+            return Err(error);
+        };
+        let Some(here) = self.filter.route(&database, &table)? else {
+            return Err(error);
+        };
+        self.mark_start(step);
+        if !self.group.is_known
+            && let Route::Lane(lane) = self.route(&here, step.file)?
+        {
+            let change = ByStatement {
+                table,
+                what: error.full_text(),
+                file: step.file.clone(),
+                pos: step.start,
+                timestamp: step.timestamp,
+            };
+            self.lanes.push(lane, Item::ByStatement(Box::new(change)))?;
         }
         self.end_if_alone(step)
     }

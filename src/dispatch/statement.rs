@@ -185,6 +185,29 @@ pub fn with_text(query: Query, text: String) -> Query {
     }
 }
 
+/// A statement that puts a sequence in a table's place drops the table, in words that every target knows.
+pub fn in_words_of_tables(query: Query, statement: &Statement, context: &SqlContext) -> Query {
+    let Statement::DropTables { tables, .. } = statement else {
+        return query;
+    };
+    let family = ddl::classify(&String::from_utf8_lossy(&query.sql), context);
+    if matches!(
+        family,
+        Ok(ddl::Family::DropTable | ddl::Family::Wrapped(_)) | Err(_)
+    ) {
+        return query;
+    }
+    let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
+    let names: Vec<String> = tables
+        .iter()
+        .map(|table| match &table.database {
+            Some(database) => format!("{}.{}", quoted(database), quoted(&table.name)),
+            None => quoted(&table.name),
+        })
+        .collect();
+    with_text(query, format!("DROP TABLE IF EXISTS {}", names.join(", ")))
+}
+
 /// The table that a statement changes which [`meaning`] cannot read, with its database, where its leading words say so. Bytes that
 /// are not valid may stand anywhere but in the name.
 pub fn named_table(query: &Query, format: &FormatDescription) -> Option<(String, String)> {
@@ -198,6 +221,15 @@ pub fn named_table(query: &Query, format: &FormatDescription) -> Option<(String,
     if table.name.contains(char::REPLACEMENT_CHARACTER) {
         return None;
     }
+    let database = table.database(&query.database).to_owned();
+    Some((database, table.name))
+}
+
+/// The one table whose rows a statement changes, with its database, where that can be told.
+pub fn changed_table(query: &Query, format: &FormatDescription) -> Option<(String, String)> {
+    let context = context_of(query, format);
+    let mut scratch = String::new();
+    let table = ddl::changed_table(&text_of(query, &context, &mut scratch).ok()?, &context)?;
     let database = table.database(&query.database).to_owned();
     Some((database, table.name))
 }

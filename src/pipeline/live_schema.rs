@@ -57,6 +57,16 @@ impl SourceSchema for LiveSchema {
         definition::table(&mut |sql| client.query(sql), database, table)
     }
 
+    fn is_sequence(&self, database: &str, table: &str) -> Result<bool> {
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in self.names.of(database) {
+            if definition::is_sequence(&mut |sql| client.query(sql), name, table)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn folds_table_names(&self) -> Result<bool> {
         Ok(self.lower_case_table_names()? != "0")
     }

@@ -5,6 +5,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::context::{Flavor, SqlContext};
+use crate::schema::ddl::statement::TableElement;
 use crate::schema::ddl::{Statement, parse};
 use crate::schema::effect::build;
 use crate::schema::table::{Collation, Table};
@@ -42,6 +43,11 @@ fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
+/// Whether an answer to SHOW CREATE TABLE is that of a sequence of MariaDB, which is no table here.
+pub fn is_sequence(text: &str, context: &SqlContext) -> bool {
+    matches!(parse(text, context), Ok(Statement::NoTableChange(_)))
+}
+
 /// The table that an answer to SHOW CREATE TABLE describes. `inherited` is its database's default collation, which
 /// counts only where the answer names none; of `context` only family and version count.
 ///
@@ -62,7 +68,15 @@ pub fn table_from_show_create(
         )
     };
     match parse(text, &context)? {
-        Statement::CreateTable(create) if !create.select && create.like.is_none() => {
+        Statement::CreateTable(mut create) if !create.select && create.like.is_none() => {
+            for element in &mut create.elements {
+                // Where a column is NOT NULL, the answer says so.
+                if let TableElement::Column(column) = element
+                    && column.not_null_implied
+                {
+                    column.nullable = Some(true);
+                }
+            }
             build(&create, &context.default_database, inherited, &context)
         }
         _ => Err(Error::new(

@@ -245,6 +245,9 @@ pub struct Index {
     pub kind: IndexKind,
     /// Key parts in order.
     pub parts: Vec<KeyPart>,
+    /// Written USING HASH. MariaDB keeps a unique one in a hidden column, where the engine has no hash indexes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hash: bool,
 }
 
 /// A FOREIGN KEY.

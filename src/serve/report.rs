@@ -131,6 +131,12 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         _ => None,
     };
     report.disk_full = disk_full(room, applier.last_error.as_ref());
+    let whole = relay.as_ref().map(|relay| relay.end.received());
+    let whole = whole.as_ref().and_then(|received| received.end());
+    let is_whole = match (&applier.open, whole) {
+        (Some((start, _)), Some(whole)) => whole.order(start) == Some(std::cmp::Ordering::Greater),
+        _ => false,
+    };
     let lag = Observed {
         io: &io,
         applier: &applier,
@@ -139,6 +145,7 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         target_full: is_target_full(applier.last_error.as_ref()),
         caught_up,
         received: received.as_ref(),
+        is_whole,
         heartbeat: identity.heartbeat_period,
         now: unix_now(),
     };
@@ -149,6 +156,10 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     report.clock_difference_seconds = io.source_id.as_ref().map(|_| io.clock_difference);
     report.relay_log_space = room.bytes;
     report.replica_state = sentence(room, &io, applier.running, caught_up, received.as_ref());
+    let sequence_events = lanes
+        .iter()
+        .map(|lane| lane.sequence_events.load(Ordering::Relaxed));
+    report.sequence_row_events = sequence_events.sum();
     report.lanes = lanes.iter().map(|lane| lane_report(lane)).collect();
     fill_quarantine(&mut report, published);
     report

@@ -273,6 +273,9 @@ pub struct StatusReport {
     /// Statements that changed no table and were passed over since the process started.
     #[serde(rename = "Passed_Over_Statements")]
     pub passed_over_statements: u64,
+    /// Row events of sequences, which are no tables here, that were passed over since the process started.
+    #[serde(rename = "Sequence_Row_Events")]
+    pub sequence_row_events: u64,
     /// XA transactions that are prepared and neither committed nor rolled back: their rows wait in the relay log.
     #[serde(rename = "Prepared_XA_Transactions")]
     pub prepared_xa: u64,

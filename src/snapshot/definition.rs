@@ -20,6 +20,34 @@ pub type Ask<'a> = &'a mut dyn FnMut(&str) -> Result<ResultSet>;
 /// # Errors
 /// `Schema` when the answer is not understood, or is a view; those of `ask`.
 pub fn table(ask: Ask<'_>, database: &str, table: &str) -> Result<Option<Table>> {
+    let Some((text, context)) = shown(ask, database, table)? else {
+        return Ok(None);
+    };
+    if bootstrap::is_sequence(&text, &context) {
+        return Ok(None);
+    }
+    let inherited =
+        database_collation(ask, database)?.unwrap_or_else(|| context.server_collation());
+    bootstrap::table_from_show_create(&text, &inherited, &context)
+        .map(Some)
+        .map_err(|error| error.at_table(database, table))
+}
+
+/// Whether the source has a sequence of that name now. Changes settings of the session.
+///
+/// # Errors
+/// Those of `ask`.
+pub fn is_sequence(ask: Ask<'_>, database: &str, table: &str) -> Result<bool> {
+    match shown(ask, database, table) {
+        Ok(Some((text, context))) => Ok(bootstrap::is_sequence(&text, &context)),
+        Ok(None) => Ok(false),
+        Err(error) if error.kind() == ErrorKind::Schema => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What SHOW CREATE TABLE says, and whose words it speaks.
+fn shown(ask: Ask<'_>, database: &str, table: &str) -> Result<Option<(String, SqlContext)>> {
     let version = ask("SELECT VERSION() AS version")?;
     let context = context_of(&version.first("version").unwrap_or_default(), database);
     for sql in bootstrap::session_statements(context.flavor, context.version) {
@@ -37,14 +65,10 @@ pub fn table(ask: Ask<'_>, database: &str, table: &str) -> Result<Option<Table>>
         )
         .at_table(database, table));
     };
-    let inherited =
-        database_collation(ask, database)?.unwrap_or_else(|| context.server_collation());
     // Defaults of binary columns may be printed as they are.
     let readable = with_hex_literals(text, &context, |bytes| std::str::from_utf8(bytes).is_ok());
     let text = String::from_utf8_lossy(readable.as_deref().unwrap_or(text));
-    bootstrap::table_from_show_create(&text, &inherited, &context)
-        .map(Some)
-        .map_err(|error| error.at_table(database, table))
+    Ok(Some((text.into_owned(), context)))
 }
 
 /// Default collation of a database; `None` when the source has no such database, or it is not known.

@@ -164,12 +164,13 @@ fn history_of_system_versioned_tables() {
     }
 }
 
-/// MariaDB leaves virtual columns out of MINIMAL images.
+/// MariaDB leaves virtual columns out of MINIMAL images; what SQLite cannot compute as the server does is not known then.
 #[test]
 fn a_generated_value_that_is_not_logged_is_an_error() {
     let server = Server::start(Flavor::MariaDb);
     server.exec(
-        "CREATE DATABASE d; USE d; CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, v INT AS (a + 1) VIRTUAL);
+        "CREATE DATABASE d; USE d; CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, v INT AS (a + 1) VIRTUAL,
+             w DOUBLE AS (SQRT(a)) VIRTUAL);
          INSERT INTO t (id, a, b) VALUES (1, 1, 1), (2, 2, 2); SET binlog_row_image = MINIMAL; UPDATE t SET b = 3 WHERE id = 1",
     );
     let replica = Replica::of(&server);
@@ -178,7 +179,7 @@ fn a_generated_value_that_is_not_logged_is_an_error() {
     server.exec("SET binlog_row_image = MINIMAL; UPDATE d.t SET a = 5 WHERE id = 2");
     assert_eq!(replica.try_until_caught_up(), 1);
     assert!(
-        replica.log().contains("generated column `v`"),
+        replica.log().contains("generated column `w`"),
         "{}",
         replica.log()
     );

@@ -76,7 +76,14 @@ pub(crate) fn assert_table_equal(server: &Server, target: &Path, database: &str,
     let mut session = server.client();
     session.exec("SET NAMES utf8mb4");
     session.exec("SET time_zone = '+00:00'");
-    let columns = columns(&mut session, server.flavor(), database, table);
+    let mut columns = columns(&mut session, server.flavor(), database, table);
+    let history = match is_versioned(&mut session, database, table) {
+        true => " FOR SYSTEM_TIME ALL",
+        false => "",
+    };
+    if !history.is_empty() {
+        columns.extend(hidden_period(&mut session, database, table));
+    }
     let sqlite = open(&database_path(target, database));
     let expected_names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let in_file = name_in_file(&sqlite, table);
@@ -85,7 +92,7 @@ pub(crate) fn assert_table_equal(server: &Server, target: &Path, database: &str,
         expected_names,
         "columns of {database}.{table}: left in the target, right in the source"
     );
-    let expected = source_rows(&mut session, database, table, &columns);
+    let expected = source_rows(&mut session, database, table, history, &columns);
     let actual = sqlite_rows(&sqlite, &in_file, &columns);
     assert_rows_equal(&format!("{database}.{table}"), expected, actual);
 }
@@ -115,6 +122,11 @@ pub(crate) fn files(target: &Path) -> Vec<(String, PathBuf)> {
 
 fn name_in(path: &Path) -> Option<String> {
     let sql = "SELECT name FROM _relaylite_database WHERE NOT dropped";
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // The file of a dropped database goes at some moment.
+    if Connection::open_with_flags(path, flags).is_err() && !path.exists() {
+        return None;
+    }
     let name = open(path).query_row(sql, [], |row| row.get(0));
     name.optional()
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -180,7 +192,7 @@ pub(crate) fn databases(session: &mut Session) -> BTreeSet<String> {
 fn tables(session: &mut Session, database: &str) -> BTreeSet<String> {
     let rows = session.query_strings(&format!(
         "SELECT table_name FROM information_schema.tables
-         WHERE table_type = 'BASE TABLE' AND {}",
+         WHERE table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {}",
         exactly("table_schema", database)
     ));
     rows.into_iter()
@@ -283,6 +295,35 @@ fn columns(session: &mut Session, flavor: Flavor, database: &str, table: &str) -
         }
     };
     rows.into_iter().map(column).collect()
+}
+
+/// Whether the server keeps former rows of the table (`WITH SYSTEM VERSIONING`).
+fn is_versioned(session: &mut Session, database: &str, table: &str) -> bool {
+    let rows = session.query_strings(&format!(
+        "SELECT 1 FROM information_schema.tables WHERE table_type = 'SYSTEM VERSIONED' AND {} AND {}",
+        exactly("table_schema", database),
+        exactly("table_name", table)
+    ));
+    !rows.is_empty()
+}
+
+/// The columns of a period that nobody has declared; `information_schema` does not list them.
+fn hidden_period(session: &mut Session, database: &str, table: &str) -> Vec<Column> {
+    let show = format!(
+        "SHOW CREATE TABLE {}.{}",
+        quoted(database, '`'),
+        quoted(table, '`')
+    );
+    let text = session.query_strings(&show)[0][1].clone().unwrap();
+    if text.contains("PERIOD FOR SYSTEM_TIME") {
+        return Vec::new();
+    }
+    let column = |name: &str| Column {
+        name: name.to_owned(),
+        kind: Kind::Text,
+        expression: name.to_owned(),
+    };
+    vec![column("row_start"), column("row_end")]
 }
 
 /// A value as it is, or must be, in SQLite.
@@ -409,13 +450,19 @@ impl fmt::Debug for Cell {
 type Row = Vec<Cell>;
 
 #[track_caller]
-fn source_rows(session: &mut Session, database: &str, table: &str, columns: &[Column]) -> Vec<Row> {
+fn source_rows(
+    session: &mut Session,
+    database: &str,
+    table: &str,
+    history: &str,
+    columns: &[Column],
+) -> Vec<Row> {
     let expressions: Vec<&str> = columns
         .iter()
         .map(|column| column.expression.as_str())
         .collect();
     let sql = format!(
-        "SELECT {} FROM {}.{}",
+        "SELECT {} FROM {}.{}{history}",
         expressions.join(", "),
         quoted(database, '`'),
         quoted(table, '`')

@@ -75,6 +75,7 @@ pub(crate) struct Builder {
     server_id: u32,
     gtid_mode: bool,
     names_in_lower_case: bool,
+    first_file: Option<u32>,
     args: Vec<String>,
 }
 
@@ -107,6 +108,13 @@ impl Builder {
         self
     }
 
+    /// The number of its first binary log file: a file of the number before it is there already.
+    #[must_use]
+    pub(crate) fn first_file(mut self, number: u32) -> Self {
+        self.first_file = Some(number);
+        self
+    }
+
     /// Starts the server on a free port and returns once it answers.
     #[track_caller]
     pub(crate) fn start(self) -> Server {
@@ -136,6 +144,10 @@ impl Builder {
             &directory.path().join("data"),
             self.names_in_lower_case,
         );
+        if let Some(number) = self.first_file {
+            let before = format!("data/binlog.{:06}", number - 1);
+            fs::write(directory.path().join(before), "").unwrap();
+        }
         Server {
             process: None,
             port: 0,
@@ -192,6 +204,7 @@ impl Server {
             server_id: 100,
             gtid_mode: true,
             names_in_lower_case: false,
+            first_file: None,
             args: Vec::new(),
         }
     }

@@ -1,10 +1,13 @@
 //! Generated columns that a row image leaves out.
 //!
-//! MariaDB leaves virtual columns out of MINIMAL and NOBLOB images. Their values are columns like others in the target; an
-//! UPDATE that changes what such a column is made of must not leave the former value there.
+//! MariaDB leaves virtual columns out of MINIMAL and NOBLOB images, and since 11.8 all generated columns out of all images of UPDATE
+//! and DELETE. Their values are columns like others in the target; an UPDATE that changes what such a column is made of must not leave
+//! the former value there. Where the expression is one that SQLite can compute as the server does, it is computed.
 
 use crate::decode::value::Value;
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::ddl::{Flavor, SqlContext};
+use crate::schema::sqlite;
 use crate::schema::table::Table;
 
 /// The generated columns of a table.
@@ -42,24 +45,40 @@ impl GeneratedColumns {
         Self { columns }
     }
 
-    /// Checks that an UPDATE brings the values that follow from what it changes.
+    /// The columns whose value follows from what an UPDATE changes, and is not in its image.
+    pub(super) fn missing(&self, after: &[Value<'_>], changed: &[usize], missing: &mut Vec<usize>) {
+        missing.clear();
+        for (at, _, used) in &self.columns {
+            let is_absent = after.get(*at) == Some(&Value::Absent);
+            if is_absent && changed.iter().any(|column| used.contains(column)) {
+                missing.push(*at);
+            }
+        }
+    }
+
+    /// The assignments of these columns, as SQL. `changed` columns have their new values in the parameters of their numbers.
     ///
     /// # Errors
     /// `Unsupported` when the value of a generated column is not known.
-    pub(super) fn check(&self, after: &[Value<'_>], changed: &[usize]) -> Result<()> {
-        for (at, name, used) in &self.columns {
-            let is_absent = after.get(*at) == Some(&Value::Absent);
-            if is_absent && changed.iter().any(|column| used.contains(column)) {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!(
-                        "the row image holds what the generated column `{name}` is made of, but not its value; set \
-                         binlog_row_image=FULL on the source"
-                    ),
-                ));
-            }
+    pub(super) fn assignments(
+        &self,
+        table: &Table,
+        missing: &[usize],
+        changed: &[usize],
+    ) -> Result<Vec<String>> {
+        let mut all = Vec::new();
+        for at in missing {
+            let Some(column) = table.columns.get(*at) else {
+                continue;
+            };
+            let value = value(table, *at, missing, changed, GENERATED_DEPTH_MAX)
+                .ok_or_else(|| unknown(&column.name))?;
+            all.push(format!(
+                "{} = {value}",
+                sqlite::quote_identifier(&column.name)
+            ));
         }
-        Ok(())
+        Ok(all)
     }
 
     /// Checks that no generated column is made of what a foreign key changed inside the source.
@@ -81,6 +100,47 @@ impl GeneratedColumns {
         }
         Ok(())
     }
+}
+
+/// A generated column is made of others that are generated, and so on: no deeper than this.
+const GENERATED_DEPTH_MAX: u32 = 16;
+
+/// The new value of a column as SQL.
+fn value(
+    table: &Table,
+    at: usize,
+    missing: &[usize],
+    changed: &[usize],
+    depth: u32,
+) -> Option<String> {
+    if !missing.contains(&at) {
+        let parameter = changed.iter().position(|column| *column == at);
+        return match parameter {
+            Some(number) => Some(format!("?{}", number + 1)),
+            None => sqlite::stored_value(table, at),
+        };
+    }
+    let depth = depth.checked_sub(1)?;
+    // As the servers print it: no sql_mode that reads it otherwise.
+    let context = SqlContext::new(Flavor::MariaDb, MARIADB_THAT_LEAVES_OUT, "");
+    sqlite::generated_sql(table, at, &context, &|other| {
+        value(table, other, missing, changed, depth)
+    })
+}
+
+/// The first MariaDB known to leave generated columns out of all images of UPDATE.
+const MARIADB_THAT_LEAVES_OUT: u32 = 110_800;
+
+/// The value of a generated column is not known.
+pub(super) fn unknown(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!(
+            "the row image holds what the generated column `{name}` is made of, but not its value, and its expression cannot \
+             be computed here; set binlog_row_image=FULL on the source, which MariaDB 11.8 does not heed there: on that, read \
+             the table afresh after such changes"
+        ),
+    )
 }
 
 /// Whether a name stands in an expression, not as a part of a longer one.

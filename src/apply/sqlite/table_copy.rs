@@ -81,7 +81,7 @@ impl TableWriter {
             return Err(error);
         };
         let all: Vec<usize> = (0..self.sql.width()).collect();
-        let mut sql = self.sql.update(&all);
+        let mut sql = self.sql.update(&all, &[]);
         self.sql
             .push_row_condition(&mut sql, "", key, all.len() + 1);
         let mut update = connection.prepare_cached(&sql)?;

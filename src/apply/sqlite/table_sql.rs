@@ -87,9 +87,10 @@ impl TableSql {
     }
 
     /// UPDATE of some columns, parameters from 1, up to its condition.
-    pub(super) fn update(&self, changed: &[usize]) -> String {
+    pub(super) fn update(&self, changed: &[usize], more: &[String]) -> String {
         let set = |(n, at): (usize, &usize)| format!("{} = ?{}", self.column(*at), n + 1);
-        let sets: Vec<String> = changed.iter().enumerate().map(set).collect();
+        let mut sets: Vec<String> = changed.iter().enumerate().map(set).collect();
+        sets.extend_from_slice(more);
         format!("UPDATE {} SET {} WHERE ", self.name, sets.join(", "))
     }
 

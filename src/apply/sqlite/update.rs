@@ -6,6 +6,7 @@ use rusqlite::{CachedStatement, Connection};
 use super::binder::{Bound, Scratch};
 use super::cascade::{Cascade, note_spellings, returned_row};
 use super::foreign_keys::Parent;
+use super::generated::unknown;
 use super::link_sql::returning;
 use super::row_change::{Returns, Shape, Way, changed_columns, shape_of};
 use super::table::{TableWriter, Written, rewind, spelled_keys};
@@ -20,6 +21,8 @@ use crate::error::{Error, ErrorKind, Result};
 struct Change<'a> {
     /// The columns that it sets.
     columns: &'a [usize],
+    /// Generated columns that follow, and are not in the image.
+    computed: &'a [usize],
     /// How the row is found.
     way: &'a Way,
     /// The table as a parent, when foreign keys act on its children.
@@ -49,7 +52,8 @@ impl TableWriter {
         let idle = foreign.and_then(|keys| keys.idle_parent(&self.table.name, rows.flags()));
         let spelled = spelled_keys(connection, &self.table.name, rows, keys)?;
         let mut prepared: Option<(Shape, CachedStatement<'_>)> = None;
-        let (mut changed, mut shape) = (Vec::new(), Shape::new());
+        let (mut changed, mut computed, mut shape) = (Vec::new(), Vec::new(), Shape::new());
+        let mut written = Vec::new();
         let way = self.way(rows)?;
         while rows.next(images)? {
             if self.key_is_too_large(&images.after) {
@@ -57,22 +61,27 @@ impl TableWriter {
             }
             changed_columns(images, self.binders.len(), &mut changed);
             if !changed.is_empty() {
-                self.generated.check(&images.after, &changed)?;
-                let parent = parent.filter(|parent| parent.is_referenced(&changed));
+                self.generated
+                    .missing(&images.after, &changed, &mut computed);
+                written.clear();
+                written.extend(changed.iter().chain(&computed));
+                let parent = parent.filter(|parent| parent.is_referenced(&written));
                 let mut spelled = spelled.iter().flat_map(|key| &key.child_columns);
                 let returns = Returns {
                     referenced: parent.is_some(),
-                    rowid: spelled.any(|at| changed.contains(at)),
+                    rowid: spelled.any(|at| written.contains(at)),
                 };
                 let change = Change {
                     columns: &changed,
+                    computed: &computed,
                     way: &way,
                     parent,
                     returns,
                 };
                 shape_of(&changed, &way, self.binders.len(), returns, &mut shape);
+                shape.extend(computed.iter().map(|at| *at as u64));
                 if let (Some(keys), Some(parent)) = (foreign, change.parent) {
-                    keys.before_update(connection, parent, &changed)?;
+                    keys.before_update(connection, parent, &written)?;
                 }
                 if prepared.as_ref().is_none_or(|(known, _)| *known != shape) {
                     let sql = self.update_sql(&shape, &change)?;
@@ -82,7 +91,9 @@ impl TableWriter {
                     let updated = self.update_row(connection, statement, &change, images, scratch);
                     let moved = match updated {
                         Err(error)
-                            if self.while_copied && error.kind() == ErrorKind::RowMissing =>
+                            if self.while_copied
+                                && computed.is_empty()
+                                && error.kind() == ErrorKind::RowMissing =>
                         {
                             self.update_ahead(connection, &changed, images, scratch, error)?;
                             None
@@ -91,13 +102,13 @@ impl TableWriter {
                     };
                     if let (Some(cascade), Some((old, new))) = (&mut *keys, moved) {
                         let name = &self.table.name;
-                        note_spellings(connection, cascade.keys, name, &changed, &new)?;
+                        note_spellings(connection, cascade.keys, name, &written, &new)?;
                         if let Some(parent) = change.parent {
                             cascade.updated(connection, parent, &old, &new)?;
                         }
                     }
                     if let (Some(keys), Some(parent)) = (foreign, idle)
-                        && parent.is_referenced(&changed)
+                        && parent.is_referenced(&written)
                     {
                         keys.leave_children(connection, parent)?;
                     }
@@ -151,9 +162,19 @@ impl TableWriter {
                 None => Err(self.missing("update", &images.before)),
             };
         }
-        let count = statement
-            .raw_execute()
-            .map_err(|error| self.at_row(error.into(), &images.after))?;
+        let count = statement.raw_execute().map_err(|error| {
+            let error = self.at_row(error.into(), &images.after);
+            let first = change
+                .computed
+                .first()
+                .and_then(|at| self.table.columns.get(*at));
+            match first {
+                Some(column) if error.kind() == ErrorKind::Refused => {
+                    unknown(&column.name).with_source(error)
+                }
+                _ => error,
+            }
+        })?;
         match count {
             1 => Ok(None),
             _ => Err(self.missing("update", &images.before)),
@@ -218,7 +239,10 @@ impl TableWriter {
             self.updates.clear();
         }
         if !self.updates.contains_key(shape) {
-            let mut sql = self.sql.update(change.columns);
+            let computed =
+                self.generated
+                    .assignments(&self.table, change.computed, change.columns)?;
+            let mut sql = self.sql.update(change.columns, &computed);
             let first = change.columns.len() + 1;
             match change.way {
                 Way::Key(_, key) => self.sql.push_key_condition(&mut sql, key, first),

@@ -19,7 +19,7 @@ use crate::dispatch::quarantine::{AsideTable, TableId};
 use crate::dispatch::resync::Copy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::statement::AlterAction;
-use crate::schema::ddl::{Statement, TableName};
+use crate::schema::ddl::{CONVERT_TABLE, Statement, TableName};
 
 /// A table that is set aside.
 #[derive(Debug)]
@@ -376,6 +376,16 @@ impl LaneWorker {
                 });
                 if let Some(to) = renames.next() {
                     self.move_mark(&alter.table, to, default)?;
+                }
+                for action in &alter.actions {
+                    if let AlterAction::PartitionRows {
+                        what: CONVERT_TABLE,
+                        with: Some(gone),
+                    } = action
+                        && gone.database(default) == own
+                    {
+                        self.take_mark(&gone.name)?;
+                    }
                 }
             }
             _ => {}

@@ -93,6 +93,10 @@ impl Router {
         let Some((database, table)) = place.split_once('.') else {
             return Err(error);
         };
+        if self.lanes.source().is_sequence(database, table)? {
+            // It has no rows that anybody follows.
+            return self.end_if_alone(step);
+        }
         for (of, other) in statement.tables(&query.database) {
             let is_it = of == database && other == table;
             if !is_it && self.filter.follows_table(of, other)? {

@@ -338,6 +338,7 @@ fn merge(known: &mut TableOptions, more: TableOptions) {
     known.charset.collation = more.charset.collation.or(known.charset.collation.take());
     known.engine = more.engine.or(known.engine.take());
     known.system_versioning |= more.system_versioning;
+    known.sequence = more.sequence.or(known.sequence);
 }
 
 /// ORDER BY has commas of its own: what follows a comma belongs to it as long as it is a column alone.

@@ -19,6 +19,8 @@ pub enum Family {
     Truncate,
     /// RENAME TABLE.
     RenameTable,
+    /// MariaDB's CREATE OR REPLACE SEQUENCE, which may take a table's place.
+    ReplaceBySequence,
     /// CREATE INDEX.
     CreateIndex,
     /// DROP INDEX.
@@ -191,7 +193,7 @@ pub fn classify(sql: &str, context: &SqlContext) -> Result<Family> {
 
 /// CREATE, ALTER or DROP of what?
 fn object(verb: &'static str, lexer: &mut Lexer<'_>) -> Result<Family> {
-    let mut temporary = false;
+    let (mut temporary, mut replaces) = (false, false);
     for _ in 0..LEADING_TOKENS_MAX {
         let Some(token) = lexer.next_token()? else {
             break;
@@ -200,6 +202,10 @@ fn object(verb: &'static str, lexer: &mut Lexer<'_>) -> Result<Family> {
             continue;
         };
         temporary |= word.eq_ignore_ascii_case("TEMPORARY");
+        replaces |= word.eq_ignore_ascii_case("REPLACE");
+        if replaces && !temporary && word.eq_ignore_ascii_case("SEQUENCE") {
+            return Ok(Family::ReplaceBySequence);
+        }
         if find(&OTHER_OBJECTS, word).is_some() {
             return Ok(Family::NoTableChange(verb));
         }

@@ -35,6 +35,7 @@ pub(super) fn column_body(
         default: None,
         on_update: false,
         auto_increment: false,
+        not_null_implied: false,
         generated: None,
         invisible: false,
         compressed: false,
@@ -52,7 +53,21 @@ pub(super) fn column_body(
             return Err(cursor.error("a column option"));
         }
     }
+    if cursor.context.is_mariadb() {
+        keep_primary(extras);
+    }
     Ok(column)
+}
+
+/// A column that MariaDB makes the primary key gets no unique key as well.
+fn keep_primary(extras: &mut Vec<TableElement>) {
+    let kind = |element: &TableElement| match element {
+        TableElement::Key(key) => Some(key.kind),
+        _ => None,
+    };
+    if extras.iter().any(|element| kind(element) == Some(None)) {
+        extras.retain(|element| kind(element) != Some(Some(IndexKind::Unique)));
+    }
 }
 
 fn serial_type() -> TypeSpec {
@@ -81,6 +96,7 @@ fn inline_key(column: &ColumnDef, kind: Option<IndexKind>) -> TableElement {
         name: None,
         parts: vec![part],
         if_not_exists: false,
+        hash: false,
     })
 }
 
@@ -99,8 +115,10 @@ fn ends(cursor: &Cursor<'_>) -> bool {
 fn value_option(cursor: &mut Cursor<'_>, column: &mut ColumnDef) -> Result<bool> {
     if cursor.eat_words(&["NOT", "NULL"]) {
         column.nullable = Some(false);
+        column.not_null_implied = false;
     } else if cursor.eat_word("NULL") {
         column.nullable = Some(true);
+        column.not_null_implied = false;
     } else if cursor.eat_word("DEFAULT") {
         column.default = Some(default_value(cursor)?);
     } else if cursor.eat_words(&["ON", "UPDATE"]) {
@@ -110,6 +128,8 @@ fn value_option(cursor: &mut Cursor<'_>, column: &mut ColumnDef) -> Result<bool>
         column.on_update = true;
     } else if cursor.eat_word("AUTO_INCREMENT") {
         column.auto_increment = true;
+        column.not_null_implied = column.nullable != Some(false);
+        column.nullable = Some(false);
     } else if cursor.eat_word("COLLATE") {
         let name = charset_name(cursor)?;
         if let Some(charset) = charset_of(&mut column.ty) {

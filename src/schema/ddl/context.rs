@@ -12,6 +12,8 @@ pub mod sql_mode {
     pub const ANSI_QUOTES: u64 = 1 << 2;
     /// MariaDB: Oracle's words (`VARCHAR2`, `NUMBER`, DATE with a time).
     pub const ORACLE: u64 = 1 << 9;
+    /// MariaDB: `[x]` is an identifier.
+    pub const MSSQL: u64 = 1 << 10;
     /// A backslash in a string is a backslash.
     pub const NO_BACKSLASH_ESCAPES: u64 = 1 << 20;
     /// Values that do not fit are errors in transactional tables.

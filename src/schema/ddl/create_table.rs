@@ -3,7 +3,7 @@
 use super::column::column;
 use super::cursor::Cursor;
 use super::key::{begins_key, key_or_constraint};
-use super::statement::{CreateTable, Statement, TableElement, TableOptions};
+use super::statement::{CreateTable, Statement, TableElement, TableName, TableOptions};
 use super::table_option::table_option;
 use super::token::Token;
 use crate::error::Result;
@@ -34,7 +34,30 @@ pub(super) fn create_table(cursor: &mut Cursor<'_>) -> Result<Statement> {
         .to_owned();
     let name = create.table.name.clone();
     body(cursor, &mut create).map_err(|error| error.at_table(&database, &name))?;
+    if create.options.sequence == Some(true) {
+        return Ok(sequence(create.table, create.or_replace));
+    }
     Ok(Statement::CreateTable(Box::new(create)))
+}
+
+/// `CREATE OR REPLACE SEQUENCE [IF NOT EXISTS] name …`. What it says of the sequence is not looked at.
+pub(super) fn create_sequence(cursor: &mut Cursor<'_>) -> Result<Statement> {
+    cursor.expect_word("CREATE")?;
+    let or_replace = cursor.eat_words(&["OR", "REPLACE"]);
+    cursor.expect_word("SEQUENCE")?;
+    cursor.eat_if_not_exists();
+    Ok(sequence(cursor.table_name()?, or_replace))
+}
+
+/// A sequence is no table here; but it may take the place of one.
+fn sequence(name: TableName, or_replace: bool) -> Statement {
+    match or_replace {
+        true => Statement::DropTables {
+            if_exists: true,
+            tables: vec![name],
+        },
+        false => Statement::NoTableChange("CREATE SEQUENCE"),
+    }
 }
 
 fn body(cursor: &mut Cursor<'_>, create: &mut CreateTable) -> Result<()> {

@@ -1,7 +1,7 @@
 //! CREATE INDEX and DROP INDEX: other words for ALTER TABLE.
 
 use super::cursor::Cursor;
-use super::key::{index_kind, index_type, key_parts};
+use super::key::{index_kind, index_type, key_options, key_parts};
 use super::rename::wait;
 use super::statement::{AlterAction, AlterTable, KeyDef, Statement};
 use crate::error::Result;
@@ -15,12 +15,12 @@ pub(super) fn create_index(cursor: &mut Cursor<'_>) -> Result<Statement> {
     let kind = index_kind(cursor);
     let if_not_exists = cursor.eat_if_not_exists();
     let name = cursor.name()?;
-    index_type(cursor);
+    let mut hash = index_type(cursor);
     cursor.expect_word("ON")?;
     let table = cursor.table_name()?;
     wait(cursor)?;
     let (parts, overlaps) = key_parts(cursor)?;
-    // What follows (COMMENT, ALGORITHM, ...) has no effect on rows.
+    hash |= key_options(cursor)?;
     let mut actions = Vec::new();
     if or_replace {
         actions.push(AlterAction::DropKey(name.clone()));
@@ -31,6 +31,7 @@ pub(super) fn create_index(cursor: &mut Cursor<'_>) -> Result<Statement> {
         name: Some(name),
         parts,
         if_not_exists,
+        hash,
     }));
     Ok(Statement::AlterTable(Box::new(AlterTable {
         table,

@@ -101,9 +101,9 @@ fn key_body(cursor: &mut Cursor<'_>, kind: Option<IndexKind>) -> Result<KeyDef> 
     let if_not_exists = cursor.eat_if_not_exists();
     let named = !cursor.is_punct('(') && !begins_index_type(cursor);
     let name = if named { Some(cursor.name()?) } else { None };
-    index_type(cursor);
+    let mut hash = index_type(cursor);
     let (parts, overlaps) = key_parts(cursor)?;
-    skip_key_options(cursor)?;
+    hash |= key_options(cursor)?;
     // A key WITHOUT OVERLAPS holds the ends of the period as well: its other parts alone are not unique.
     let (kind, name) = match (overlaps, kind) {
         (true, None) => (Some(IndexKind::Plain), Some(PRIMARY.to_owned())),
@@ -115,6 +115,7 @@ fn key_body(cursor: &mut Cursor<'_>, kind: Option<IndexKind>) -> Result<KeyDef> 
         name,
         parts,
         if_not_exists,
+        hash,
     })
 }
 
@@ -125,12 +126,15 @@ fn begins_index_type(cursor: &Cursor<'_>) -> bool {
     cursor.is_word("USING") || cursor.is_word("TYPE") && is_type
 }
 
-/// `USING BTREE`.
-pub(super) fn index_type(cursor: &mut Cursor<'_>) {
-    if begins_index_type(cursor) {
-        cursor.advance();
-        cursor.advance();
+/// `USING BTREE`; and whether it is HASH.
+pub(super) fn index_type(cursor: &mut Cursor<'_>) -> bool {
+    if !begins_index_type(cursor) {
+        return false;
     }
+    cursor.advance();
+    let is_hash = cursor.is_word("HASH");
+    cursor.advance();
+    is_hash
 }
 
 /// Parts in parentheses; and whether one is a period WITHOUT OVERLAPS, which is left out.
@@ -161,14 +165,18 @@ pub(super) fn key_parts(cursor: &mut Cursor<'_>) -> Result<(Vec<KeyPart>, bool)>
     Ok((parts, overlaps))
 }
 
-/// Options behind a key have no effect on rows; they end at a comma or a closing parenthesis.
-fn skip_key_options(cursor: &mut Cursor<'_>) -> Result<()> {
+/// Options behind a key, which end at a comma or a closing parenthesis. Whether one is USING HASH; the others have no effect on
+/// rows.
+pub(super) fn key_options(cursor: &mut Cursor<'_>) -> Result<bool> {
+    let mut is_hash = false;
     while !cursor.is_end() && !cursor.is_punct(',') && !cursor.is_punct(')') {
         if cursor.is_punct('(') {
             cursor.parenthesised()?;
+        } else if begins_index_type(cursor) {
+            is_hash |= index_type(cursor);
         } else {
             cursor.advance();
         }
     }
-    Ok(())
+    Ok(is_hash)
 }

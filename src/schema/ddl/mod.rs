@@ -32,7 +32,8 @@ mod transaction;
 pub use classify::{Family, classify};
 pub use context::{Flavor, SqlContext};
 pub(in crate::schema) use key::PRIMARY;
-pub use named::named_table;
+pub use named::{changed_table, named_table};
+pub use partition::CONVERT_TABLE;
 pub use raw_text::with_hex_literals;
 pub use statement::{Statement, TableName};
 
@@ -61,6 +62,7 @@ pub fn parse(sql: &str, context: &SqlContext) -> Result<Statement> {
     let statement = match family {
         Family::Transaction => transaction::transaction(&mut cursor)?,
         Family::CreateTable => create_table::create_table(&mut cursor)?,
+        Family::ReplaceBySequence => create_table::create_sequence(&mut cursor)?,
         Family::AlterTable => alter_table::alter_table(&mut cursor)?,
         Family::DropTable => rename::drop_tables(&mut cursor)?,
         Family::Truncate => rename::truncate(&mut cursor)?,

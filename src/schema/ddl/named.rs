@@ -28,10 +28,71 @@ pub fn named_table(sql: &str, context: &SqlContext) -> Option<TableName> {
     None
 }
 
+/// The one table whose rows a statement changes: INSERT, REPLACE, UPDATE and DELETE of one table. `None` for all others.
+pub fn changed_table(sql: &str, context: &SqlContext) -> Option<TableName> {
+    let mut cursor = Cursor::new(sql, context).ok()?;
+    let verb = cursor.eat_any(&["INSERT", "REPLACE", "UPDATE", "DELETE"])?;
+    let modifiers = [
+        "LOW_PRIORITY",
+        "HIGH_PRIORITY",
+        "DELAYED",
+        "QUICK",
+        "IGNORE",
+    ];
+    while cursor.eat_any(&modifiers).is_some() {}
+    match verb {
+        "UPDATE" => {}
+        "DELETE" => {
+            cursor.eat_word("HISTORY");
+            cursor.eat_word("FROM").then_some(())?;
+        }
+        _ => {
+            cursor.eat_word("INTO");
+        }
+    }
+    let table = cursor.table_name().ok()?;
+    let goes_on = [
+        "WHERE",
+        "ORDER",
+        "LIMIT",
+        "BEFORE",
+        "RETURNING",
+        "SET",
+        "PARTITION",
+        "FOR",
+    ];
+    let alone = match verb {
+        "UPDATE" | "DELETE" => cursor.is_end() || goes_on.iter().any(|word| cursor.is_word(word)),
+        _ => true,
+    };
+    alone.then_some(table)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::context::Flavor;
     use super::*;
+
+    #[test]
+    fn the_table_of_a_change() {
+        let context = SqlContext::new(Flavor::MariaDb, 101_100, "d");
+        for (sql, wanted) in [
+            ("INSERT IGNORE INTO `d`.`t` (`a`) VALUES (1)", Some("t")),
+            ("replace t select * from u", Some("t")),
+            ("UPDATE LOW_PRIORITY t SET a = 1", Some("t")),
+            ("UPDATE t, u SET t.a = 1", None),
+            ("UPDATE t JOIN u SET t.a = 1", None),
+            ("DELETE FROM t", Some("t")),
+            ("DELETE HISTORY FROM t BEFORE SYSTEM_TIME NOW()", Some("t")),
+            ("DELETE QUICK FROM t WHERE a LIMIT 1", Some("t")),
+            ("DELETE t FROM t JOIN u", None),
+            ("DELETE FROM t USING t JOIN u", None),
+            ("CALL p()", None),
+        ] {
+            let table = changed_table(sql, &context).map(|table| table.name);
+            assert_eq!(table.as_deref(), wanted, "{sql}");
+        }
+    }
 
     #[test]
     fn the_leading_words_name_the_table() {

@@ -5,6 +5,9 @@ use super::statement::AlterAction;
 use super::token::Token;
 use crate::error::Result;
 
+/// The action that makes a table a partition of another one: it is no table any more.
+pub const CONVERT_TABLE: &str = "CONVERT TABLE";
+
 /// PARTITION BY … up to what may follow it in CREATE TABLE: the query of CREATE TABLE … SELECT, or the end.
 pub(super) fn skip_partition_by(cursor: &mut Cursor<'_>) -> Result<()> {
     while let Some(token) = cursor.peek() {
@@ -58,7 +61,7 @@ pub(super) fn eat_action(cursor: &mut Cursor<'_>) -> Result<Option<Option<AlterA
         let with = Some(cursor.table_name()?);
         skip_to_end_of_action(cursor)?;
         return Ok(Some(Some(AlterAction::PartitionRows {
-            what: "CONVERT TABLE",
+            what: CONVERT_TABLE,
             with,
         })));
     }

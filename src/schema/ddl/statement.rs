@@ -184,6 +184,8 @@ pub struct ColumnDef {
     pub on_update: bool,
     /// AUTO_INCREMENT, SERIAL.
     pub auto_increment: bool,
+    /// NOT NULL was not said, but follows from AUTO_INCREMENT; a NULL behind that takes it back.
+    pub not_null_implied: bool,
     /// AS ( … ).
     pub generated: Option<Generated>,
     /// INVISIBLE.
@@ -207,6 +209,8 @@ pub struct KeyDef {
     pub parts: Vec<KeyPart>,
     /// IF NOT EXISTS.
     pub if_not_exists: bool,
+    /// USING HASH.
+    pub hash: bool,
 }
 
 /// A foreign key as written.
@@ -256,6 +260,8 @@ pub struct TableOptions {
     pub engine: Option<String>,
     /// WITH SYSTEM VERSIONING.
     pub system_versioning: bool,
+    /// MariaDB's SEQUENCE: whether the table is a sequence from now on.
+    pub sequence: Option<bool>,
     /// START TRANSACTION: MySQL's CREATE … SELECT, whose rows follow in the same transaction.
     pub start_transaction: bool,
 }

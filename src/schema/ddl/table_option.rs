@@ -57,6 +57,7 @@ pub(super) fn table_option(cursor: &mut Cursor<'_>, options: &mut TableOptions) 
         partition::skip_partition_by(cursor)?;
         return Ok(());
     }
+    let is_sequence = cursor.context.is_mariadb() && cursor.is_word("SEQUENCE");
     let is_engine = cursor.is_word("ENGINE") || cursor.is_word("TYPE");
     if cursor.eat_words(&["DATA", "DIRECTORY"]) || cursor.eat_words(&["INDEX", "DIRECTORY"]) {
         return cursor.skip_value();
@@ -66,6 +67,12 @@ pub(super) fn table_option(cursor: &mut Cursor<'_>, options: &mut TableOptions) 
     }
     if cursor.eat_name().is_none() {
         return Err(cursor.error("a table option"));
+    }
+    if is_sequence {
+        cursor.eat_punct('=');
+        options.sequence = Some(cursor.peek() != Some(&Token::Number("0")));
+        cursor.advance();
+        return Ok(());
     }
     if is_engine {
         cursor.eat_punct('=');

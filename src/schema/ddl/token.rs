@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub enum Token<'a> {
     /// An identifier or keyword without quotes.
     Word(&'a str),
-    /// An identifier in backticks, or in double quotes under ANSI_QUOTES; unescaped.
+    /// An identifier in backticks, in double quotes under ANSI_QUOTES, or in brackets under MSSQL; unescaped.
     Quoted(Cow<'a, str>),
     /// A string; unescaped.
     Text(Cow<'a, str>),
@@ -53,6 +53,8 @@ pub struct Lexer<'a> {
     flavor: Flavor,
     version: u32,
     ansi_quotes: bool,
+    /// `[x]` is an identifier.
+    bracket_quotes: bool,
     backslash_escapes: bool,
 }
 
@@ -76,6 +78,7 @@ impl<'a> Lexer<'a> {
             flavor: context.flavor,
             version: context.version,
             ansi_quotes: context.has_mode(sql_mode::ANSI_QUOTES | sql_mode::ORACLE),
+            bracket_quotes: context.is_mariadb() && context.has_mode(sql_mode::MSSQL),
             backslash_escapes: !context.has_mode(sql_mode::NO_BACKSLASH_ESCAPES),
         }
     }
@@ -93,6 +96,7 @@ impl<'a> Lexer<'a> {
         };
         let token = match first {
             '`' => Token::Quoted(self.quoted('`', false)?),
+            '[' if self.bracket_quotes => Token::Quoted(self.quoted(']', false)?),
             '"' if self.ansi_quotes => Token::Quoted(self.quoted('"', false)?),
             '\'' | '"' => Token::Text(self.quoted(first, self.backslash_escapes)?),
             c if is_name_char(c)
@@ -209,8 +213,9 @@ impl<'a> Lexer<'a> {
     }
 
     /// A quoted token at the cursor; a doubled quote stands for one.
+    /// Up to `quote`; what opens is of one byte, as that is.
     fn quoted(&mut self, quote: char, escapes: bool) -> Result<Cow<'a, str>> {
-        let body = self.rest().get(quote.len_utf8()..).unwrap_or_default();
+        let body = self.rest().get(1..).unwrap_or_default();
         let mut value: Cow<'a, str> = Cow::Borrowed("");
         let mut from = 0; // start of the part not yet in `value`
         let mut chars = body.char_indices().peekable();

@@ -13,9 +13,10 @@ use super::resolve::{collation, converted, recollated, relabels};
 use super::versioning::{add_versioning, extend_keys, make_not_null};
 use super::{Catalog, Change};
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::ddl::CONVERT_TABLE;
 use crate::schema::ddl::context::SqlContext;
 use crate::schema::ddl::statement::{AlterAction, AlterTable, CharsetSpec, ColumnDef, ColumnPlace};
-use crate::schema::table::{Collation, Column, Table, same_name};
+use crate::schema::table::{Collation, Column, ColumnType, Table, same_name};
 
 /// A column on its way into the new definition.
 pub(super) struct Slot {
@@ -35,12 +36,25 @@ pub(super) fn alter_table(
     let name = alter.table.name.clone();
     let mut changes = Vec::new();
     let mut relabels_a_column = false;
-    match catalog.table(&database, &name) {
-        None => changes.push(Change::NotKnown {
+    let sequence = alter.actions.iter().rev().find_map(|action| match action {
+        AlterAction::Options(options) => options.sequence,
+        _ => None,
+    });
+    let rows_change = unnamed_row_changes(alter, (&database, &name), context);
+    match (catalog.table(&database, &name), sequence) {
+        // Its definition comes with its rows.
+        _ if !rows_change.is_empty() => changes.extend(rows_change),
+        (Some(_), Some(true)) => return Ok(vec![Change::DropTable { database, name }]),
+        (None, Some(false)) => changes.push(Change::Unsupported {
+            database: database.clone(),
+            table: name.clone(),
+            why: "it was a sequence, whose row is not here".to_owned(),
+        }),
+        (None, _) => changes.push(Change::NotKnown {
             database: database.clone(),
             name: name.clone(),
         }),
-        Some(before) => {
+        (Some(before), _) => {
             let (after, origins) = altered(&before, alter, &database, context, catalog)
                 .map_err(|error| error.at_table(&database, &name))?;
             relabels_a_column = before
@@ -59,30 +73,13 @@ pub(super) fn alter_table(
             }
         }
     }
-    for action in &alter.actions {
-        let why = match action {
-            AlterAction::PartitionRows { what, .. } => *what,
-            AlterAction::DropSystemVersioning => "DROP SYSTEM VERSIONING",
-            AlterAction::ConvertCharset(_) if relabels_a_column => CONVERTED_LABELS,
-            _ => continue,
-        };
-        let why = format!("{why} changes rows that no row event names");
+    let converts = |action: &AlterAction| matches!(action, AlterAction::ConvertCharset(_));
+    if relabels_a_column && alter.actions.iter().any(converts) {
         changes.push(Change::Unsupported {
             database: database.clone(),
             table: name.clone(),
-            why: why.clone(),
+            why: format!("{CONVERTED_LABELS} changes rows that no row event names"),
         });
-        if let AlterAction::PartitionRows {
-            with: Some(other), ..
-        } = action
-        {
-            let database = other.database(&context.default_database).to_owned();
-            changes.push(Change::Unsupported {
-                database,
-                table: other.name.clone(),
-                why,
-            });
-        }
     }
     let renamed = alter.actions.iter().rev().find_map(|action| match action {
         AlterAction::RenameTable(to) => Some(to),
@@ -101,6 +98,47 @@ pub(super) fn alter_table(
         }
     }
     Ok(changes)
+}
+
+/// What changes rows that no row event names, and only the source knows which.
+fn unnamed_row_changes(
+    alter: &AlterTable,
+    (database, name): (&str, &str),
+    context: &SqlContext,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for action in &alter.actions {
+        let why = match action {
+            AlterAction::PartitionRows { what, .. } => *what,
+            AlterAction::DropSystemVersioning => "DROP SYSTEM VERSIONING",
+            _ => continue,
+        };
+        let why = format!("{why} changes rows that no row event names");
+        changes.push(Change::Unsupported {
+            database: database.to_owned(),
+            table: name.to_owned(),
+            why: why.clone(),
+        });
+        if let AlterAction::PartitionRows {
+            what,
+            with: Some(other),
+        } = action
+        {
+            let database = other.database(&context.default_database).to_owned();
+            if *what == CONVERT_TABLE {
+                // It is a partition from now on.
+                let name = other.name.clone();
+                changes.push(Change::DropTable { database, name });
+                continue;
+            }
+            changes.push(Change::Unsupported {
+                database,
+                table: other.name.clone(),
+                why,
+            });
+        }
+    }
+    changes
 }
 
 /// Why a table with labels that are not ASCII cannot follow a change of charset.
@@ -124,9 +162,14 @@ fn altered(
     context: &SqlContext,
     catalog: &dyn Catalog,
 ) -> Result<(Table, Vec<ColumnOrigin>)> {
+    // DEFAULT is the collation of the table's database on MariaDB, and of the session's default one on MySQL.
+    let of = match context.is_mariadb() || context.default_database.is_empty() {
+        true => database,
+        false => context.default_database.as_str(),
+    };
     let database_collation = || {
         catalog
-            .database_collation(database)
+            .database_collation(of)
             .unwrap_or_else(|| context.server_collation())
     };
     let (default, convert) = collations(before, &alter.actions, database_collation, context)?;
@@ -165,12 +208,22 @@ fn altered(
     let origins = slots
         .iter()
         .zip(&after.columns)
-        .map(|(slot, column)| origin(slot, column, before, context))
+        .map(|(slot, column)| origin(slot, column, before, &after, context))
         .collect();
     Ok((after, origins))
 }
 
-fn origin(slot: &Slot, column: &Column, before: &Table, context: &SqlContext) -> ColumnOrigin {
+fn origin(
+    slot: &Slot,
+    column: &Column,
+    before: &Table,
+    after: &Table,
+    context: &SqlContext,
+) -> ColumnOrigin {
+    let is_of_period = after
+        .system_period
+        .as_ref()
+        .is_some_and(|period| column.name == period.start || column.name == period.end);
     match slot
         .from
         .and_then(|from| Some((from, before.columns.get(from)?)))
@@ -179,10 +232,7 @@ fn origin(slot: &Slot, column: &Column, before: &Table, context: &SqlContext) ->
             from,
             converted: is_converted(old, column),
         },
-        None if before.system_period.is_none()
-            && column.invisible
-            && column.name.starts_with("row_") =>
-        {
+        None if is_of_period => {
             let reason = "the source says since when rows are in force".to_owned();
             ColumnOrigin::New {
                 fill: Fill::NeedsSource(reason),
@@ -359,16 +409,23 @@ impl ColumnChange<'_> {
                 },
                 _ => continue,
             };
-            if from.is_some() {
-                slots.retain(|slot| slot.from != from);
-            }
-            let slot = Slot {
-                column: self.changed(def)?,
-                from,
+            // What moves is changed already, also by what other actions say of it.
+            let place_now = slots
+                .iter()
+                .position(|slot| from.is_some() && slot.from == from);
+            let slot = match place_now {
+                Some(at) => slots.remove(at),
+                None => Slot {
+                    column: self.changed(def)?,
+                    from,
+                },
             };
             match place {
                 None => slots.push(slot),
-                Some(ColumnPlace::First) => slots.insert(0, slot),
+                Some(ColumnPlace::First) => {
+                    let behind = usize::from(slots.first().is_some_and(is_generated_key));
+                    slots.insert(behind, slot);
+                }
                 Some(ColumnPlace::After(name)) => {
                     let at = slots
                         .iter()
@@ -381,26 +438,31 @@ impl ColumnChange<'_> {
         Ok(())
     }
 
-    /// The rule for the first TIMESTAMP counts the columns that the statement writes out.
+    /// The rule for the first TIMESTAMP means the first one of the table as it is from now on, if the statement writes it out.
     fn promote(&self, slots: &mut [Slot]) {
-        for action in self.actions {
-            let (AlterAction::AddColumn { column: def, .. }
-            | AlterAction::ChangeColumn { column: def, .. }) = action
-            else {
-                continue;
-            };
-            let slot = slots.iter_mut().find(|slot| slot.column.name == def.name);
-            let Some(slot) = slot else { continue };
-            let is_timestamp = matches!(
-                slot.column.ty,
-                crate::schema::table::ColumnType::Timestamp { .. }
-            );
-            if is_timestamp {
-                promote_first_timestamp(std::iter::once((def, &mut slot.column)), self.context);
-                return;
+        let mut timestamps = slots
+            .iter_mut()
+            .filter(|slot| matches!(slot.column.ty, ColumnType::Timestamp { .. }));
+        let Some(first) = timestamps.next() else {
+            return;
+        };
+        let def = self.actions.iter().find_map(|action| match action {
+            AlterAction::AddColumn { column: def, .. }
+            | AlterAction::ChangeColumn { column: def, .. } => {
+                (def.name == first.column.name).then_some(def)
             }
+            _ => None,
+        });
+        if let Some(def) = def {
+            promote_first_timestamp(std::iter::once((def, &mut first.column)), self.context);
         }
     }
+}
+
+/// MySQL's generated invisible primary key stays in front of all others.
+fn is_generated_key(slot: &Slot) -> bool {
+    let column = &slot.column;
+    column.name == "my_row_id" && column.invisible && column.auto_increment
 }
 
 /// Columns that the server made for system versioning stay behind all others.

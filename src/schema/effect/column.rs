@@ -1,6 +1,6 @@
 //! A column as written to a column as the server makes it.
 
-use super::default::{in_utc, normalised};
+use super::default::{implicit_default, in_utc, normalised};
 use super::resolve::column_type;
 use crate::error::Result;
 use crate::schema::ddl::context::SqlContext;
@@ -21,22 +21,24 @@ pub(super) fn column(
         _ => column_type(&def.ty, inherited, context)?,
     };
     let is_timestamp = matches!(ty, ColumnType::Timestamp { .. });
-    let implicit_not_null = is_timestamp
-        && !context.timestamps_are_explicit()
-        && def.default != Some(DefaultSpec::Null)
-        && def.generated.is_none();
+    let implicit_not_null =
+        is_timestamp && !context.timestamps_are_explicit() && def.generated.is_none();
     let nullable = match def.nullable {
         Some(nullable) => nullable,
         None => !implicit_not_null,
     };
-    let default = def
-        .default
-        .as_ref()
-        .and_then(|default| default_value(default, &ty, context));
+    let default =
+        match is_timestamp && !nullable && !context.timestamps_are_explicit() && is_plain(def) {
+            true => Some(implicit_default(&ty)),
+            false => def
+                .default
+                .as_ref()
+                .and_then(|default| default_value(default, &ty, context)),
+        };
     Ok(Column {
         name: def.name.clone(),
         ty,
-        nullable: nullable && !def.auto_increment && def.row_period.is_none(),
+        nullable: nullable && def.row_period.is_none(),
         default,
         auto_increment: def.auto_increment,
         generated: def.generated.clone(),
@@ -132,10 +134,15 @@ pub(super) fn promote_first_timestamp<'a>(
         let ColumnType::Timestamp { fsp } = column.ty else {
             continue;
         };
-        let plain = def.default.is_none() && !def.on_update && def.generated.is_none();
-        if plain && !column.nullable && def.row_period.is_none() {
+        if is_plain(def) && !def.on_update && !column.nullable {
             column.default = Some(DefaultValue::CurrentTimestamp(fsp));
         }
         return;
     }
+}
+
+/// Whether nothing was said of a column's default: a bare DEFAULT NULL of a column that cannot be NULL says nothing.
+fn is_plain(def: &ColumnDef) -> bool {
+    let no_default = matches!(&def.default, None | Some(DefaultSpec::Null));
+    no_default && def.generated.is_none() && def.row_period.is_none()
 }

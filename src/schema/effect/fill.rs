@@ -67,6 +67,9 @@ pub(super) fn fill(column: &Column, context: &SqlContext) -> Fill {
         }
         Some(constant) => Fill::Value(constant.clone()),
         None if column.nullable => Fill::Null,
+        None if matches!(column.ty, ColumnType::Vector { .. }) => {
+            Fill::NeedsSource(format!("{} is a vector that is not NULL", column.name))
+        }
         None => Fill::Value(implicit_default(&column.ty)),
     }
 }

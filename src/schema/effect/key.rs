@@ -1,18 +1,25 @@
 //! Keys: names that the server makes up, implicit NOT NULL, indexes that foreign keys bring along.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::collation::bytes_max;
 use crate::schema::ddl::PRIMARY;
 use crate::schema::ddl::context::SqlContext;
 use crate::schema::ddl::statement::{ForeignKeyDef, KeyDef};
-use crate::schema::table::{ColumnType, ForeignKey, Index, IndexKind, KeyPart, Table, same_name};
+use crate::schema::table::{
+    Collation, ColumnType, ForeignKey, Index, IndexKind, KeyPart, Table, same_name,
+};
 
 /// Adds a key to a table that has its columns.
 pub(super) fn add_key(table: &mut Table, key: &KeyDef) -> Result<()> {
-    let parts: Vec<KeyPart> = key
+    let is_ordered = matches!(key.kind, None | Some(IndexKind::Plain | IndexKind::Unique));
+    let mut parts: Vec<KeyPart> = key
         .parts
         .iter()
-        .map(|part| own_part(table, part))
+        .map(|part| own_part(table, part, is_ordered))
         .collect::<Result<_>>()?;
+    if key.kind == Some(IndexKind::Plain) {
+        parts.iter_mut().for_each(|part| cut_to_fit(table, part));
+    }
     let Some(kind) = key.kind else {
         make_not_null(table, &parts);
         table.primary_key = parts;
@@ -34,7 +41,12 @@ pub(super) fn add_key(table: &mut Table, key: &KeyDef) -> Result<()> {
         .name
         .clone()
         .unwrap_or_else(|| made_up_name(table, &parts));
-    table.indexes.push(Index { name, kind, parts });
+    table.indexes.push(Index {
+        name,
+        kind,
+        parts,
+        hash: key.hash,
+    });
     Ok(())
 }
 
@@ -48,7 +60,7 @@ fn make_not_null(table: &mut Table, parts: &[KeyPart]) {
 }
 
 /// A part with the column's name as the column has it; a prefix that covers the whole column is the column.
-fn own_part(table: &Table, part: &KeyPart) -> Result<KeyPart> {
+fn own_part(table: &Table, part: &KeyPart, is_ordered: bool) -> Result<KeyPart> {
     let Some(name) = part.column() else {
         return Ok(part.clone());
     };
@@ -66,12 +78,48 @@ fn own_part(table: &Table, part: &KeyPart) -> Result<KeyPart> {
             name,
             length: *length,
         },
+        KeyPart::Column { .. } if is_point(&column.ty) && is_ordered => KeyPart::Prefix {
+            name,
+            length: POINT_BYTES,
+        },
         KeyPart::Column { descending, .. } => KeyPart::Column {
             name,
             descending: *descending,
         },
         KeyPart::Expression(_) => part.clone(),
     })
+}
+
+/// InnoDB's longest key.
+const KEY_BYTES_MAX: u32 = 3072;
+/// What a server takes of a POINT in a key.
+const POINT_BYTES: u32 = 25;
+
+fn is_point(ty: &ColumnType) -> bool {
+    matches!(ty, ColumnType::Geometry { kind } if kind == "point")
+}
+
+/// A whole column that is too long for a key is cut to what fits, in keys that need not be unique.
+fn cut_to_fit(table: &Table, part: &mut KeyPart) {
+    let KeyPart::Column { name, .. } = part else {
+        return;
+    };
+    let Some(column) = table.column(name) else {
+        return;
+    };
+    let characters =
+        |collation: &Collation| KEY_BYTES_MAX / u32::from(bytes_max(&collation.charset)).max(1);
+    let length = match &column.ty {
+        ColumnType::Text { collation, .. } => characters(collation),
+        ColumnType::VarChar { length, collation } if *length > characters(collation) => {
+            characters(collation)
+        }
+        ColumnType::Blob { .. } => KEY_BYTES_MAX,
+        ColumnType::VarBinary { length } if *length > KEY_BYTES_MAX => KEY_BYTES_MAX,
+        _ => return,
+    };
+    let name = name.clone();
+    *part = KeyPart::Prefix { name, length };
 }
 
 /// Whether a prefix of that length leaves something of the column out.
@@ -215,5 +263,6 @@ pub(super) fn add_foreign_key_index(table: &mut Table, key: &ForeignKeyDef, cont
         name,
         kind: IndexKind::Plain,
         parts,
+        hash: false,
     });
 }

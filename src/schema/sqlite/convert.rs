@@ -51,6 +51,10 @@ pub(super) fn conversion(
     if is_timestamp && !session.strict {
         return needs_source("gets times in place of NULL".to_owned());
     }
+    if matches!(after.ty, ColumnType::Vector { .. }) {
+        // MariaDB writes zeros, MySQL nothing.
+        return needs_source("gets a vector in place of NULL".to_owned());
+    }
     let value = match &converted {
         Expression(value) => value.as_str(),
         _ => x,

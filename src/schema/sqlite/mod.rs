@@ -11,6 +11,7 @@ mod convert;
 mod create;
 mod declared;
 mod default;
+mod expression;
 mod index;
 mod name;
 mod nocase;
@@ -25,6 +26,7 @@ pub use create::{
 };
 pub use declared::{Affinity, affinity, column_definition, declared_type};
 pub use default::{DefaultForAbsent, default_for_absent, default_literal};
+pub use expression::{generated_sql, stored_value};
 pub use index::{create_indexes, index_name, lookup_keys};
 pub use name::{quote_identifier, quote_text, sqlite_name};
 pub use nocase::is_nocase;
