@@ -38,3 +38,13 @@ CREATE TABLE IF NOT EXISTS _relaylite_quarantine (
     since      INTEGER NOT NULL,        -- seconds since 1970
     resync     INTEGER NOT NULL         -- 1: it is to be read afresh, and a restart begins with that again
 );
+
+-- Values of foreign keys that find no parent row here, as `é` where the parent says `e` and the source's collation holds the
+-- two for equal: the source is asked about them when a parent changes. Complete for every key that has a row with texts = ''.
+CREATE TABLE IF NOT EXISTS _relaylite_spelling (
+    child   TEXT NOT NULL,              -- both tables as the source spells them
+    parent  TEXT NOT NULL,
+    columns TEXT NOT NULL,              -- the key: "column of the child"="column of the parent", …
+    texts   TEXT NOT NULL,              -- one for each column that is text: t (b for invalid bytes) and hexadecimal digits
+    PRIMARY KEY (child, parent, columns, texts)
+) WITHOUT ROWID;

@@ -130,6 +130,11 @@ impl Charset {
         }
     }
 
+    /// Whether a byte below 0x80 is that ASCII character wherever it stands.
+    pub fn has_ascii_as_it_is(self) -> bool {
+        !matches!(self.coding, Coding::MultiByte(_)) && self.is_ascii_compatible()
+    }
+
     /// Text as UTF-8: borrowed from `bytes` where it is that already, else written into `scratch`.
     ///
     /// # Errors

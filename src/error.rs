@@ -36,6 +36,8 @@ pub enum ErrorKind {
     Unsupported,
     /// A table's definition is not known, or does not fit the event.
     Schema,
+    /// What became of a table's rows only the source knows: it is to be read afresh.
+    SourceOnly,
     /// A row to change is not in the target (MySQL 1032).
     RowMissing,
     /// A row to insert is already in the target (MySQL 1062).
@@ -94,9 +96,12 @@ impl ErrorKind {
             Self::Preflight => 1593,
             Self::Protocol => 2027,
             Self::Corrupt => 1594,
-            Self::Unsupported | Self::Schema | Self::Refused | Self::Target | Self::TargetBusy => {
-                1677
-            }
+            Self::Unsupported
+            | Self::Schema
+            | Self::SourceOnly
+            | Self::Refused
+            | Self::Target
+            | Self::TargetBusy => 1677,
             Self::RowMissing => 1032,
             Self::DuplicateRow => 1062,
             Self::DiskFull => 1021,

@@ -13,6 +13,7 @@ mod support;
 
 mod alter_in_two_phases;
 mod another_history;
+mod binary_defaults;
 mod cascades;
 mod chaos;
 mod classic_errors;

@@ -6,7 +6,7 @@ use relaylite::ErrorKind;
 use relaylite::apply::Target;
 
 use self::driver::{Driver, NoSource, Stop, assert_same, connect, pairs, rows_of};
-use crate::support::relaylite::relaylite;
+use crate::support::relaylite::{Replica, relaylite};
 use crate::support::server::{Flavor, REPL_PASSWORD, REPL_USER, Server};
 
 /// Everything that rows hold on both servers, in several charsets.
@@ -172,6 +172,55 @@ fn cascades_are_done_by_the_target_where_the_source_does_not_log_them() {
         source.exec("DELETE FROM shop.child WHERE id = 7");
         let missed = Driver::new(&target).run(&source, Stop::End).unwrap_err();
         assert_eq!(missed.kind(), ErrorKind::RowMissing);
+    }
+}
+
+/// Lanes of databases that foreign keys tie wait for nothing in each other; what a key does to another database in silence is not
+/// left to chance.
+#[test]
+fn keys_between_databases_hold_nothing_up() {
+    for flavor in Flavor::both() {
+        let mut builder = Server::builder(flavor);
+        if flavor == Flavor::MySql {
+            builder = builder.arg("--innodb-native-foreign-keys=ON");
+        }
+        let (source, target) = (builder.start(), Server::start(flavor));
+        let mut session = source.client();
+        session.exec(
+            "CREATE DATABASE b; CREATE DATABASE a; CREATE TABLE a.p (id INT PRIMARY KEY, v INT);
+             CREATE TABLE b.plain (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES a.p (id));
+             CREATE TABLE b.acts (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES a.p (id) ON DELETE CASCADE);
+             CREATE TABLE a.c (p INT PRIMARY KEY, FOREIGN KEY (p) REFERENCES p (id) ON DELETE CASCADE ON UPDATE CASCADE)",
+        );
+        let replica = Replica::of(&source).onto(&target);
+        replica.run_until_caught_up();
+        for n in 1..40 {
+            session.exec(&format!(
+                "BEGIN; INSERT INTO a.p VALUES ({n}, 1), (1{n}00, 1), (2{n}00, 1); INSERT INTO b.plain (id, p) VALUES ({n}, {n}); COMMIT;
+                 INSERT INTO b.plain (id, p) VALUES (1{n}00, 1{n}00); INSERT INTO a.c VALUES ({n}), (2{n}00);
+                 UPDATE b.plain SET p = 1{n}00 WHERE id = {n}; BEGIN; DELETE FROM a.p WHERE id = 2{n}00;
+                 UPDATE a.p SET v = 5 WHERE id = 1{n}00; UPDATE b.plain SET id = -id WHERE id = 1{n}00; COMMIT;
+                 UPDATE a.p SET id = 3{n}00 WHERE id = {n}"
+            ));
+            if n % 8 == 0 {
+                session.exec(&format!("ALTER TABLE b.plain ADD c{n} INT; BEGIN; UPDATE a.p SET v = 3; UPDATE b.plain SET c{n} = 4; COMMIT;
+                    CREATE TABLE b.like{n} (p INT, FOREIGN KEY (p) REFERENCES a.p (id)); INSERT INTO b.like{n} VALUES (3{n}00)"));
+            }
+        }
+        replica.run_until_caught_up();
+        assert_same(&source, &target, "a", &["p", "c"]);
+        assert_same(&source, &target, "b", &["plain", "like8"]);
+        session.exec("INSERT INTO a.p VALUES (1, 1); INSERT INTO b.acts VALUES (1, 1), (2, 1); INSERT INTO b.plain (id) VALUES (0)");
+        session.exec("DELETE FROM a.p WHERE id = 1; UPDATE b.plain SET c8 = 9");
+        let running = replica.follow();
+        replica.wait_until_caught_up(&source);
+        assert_same(&source, &target, "a", &["p", "c"]);
+        assert_same(&source, &target, "b", &["plain"]);
+        let status = replica.status();
+        assert_eq!(status.set_aside(), ["b.acts"]);
+        let why = status.aside("b.acts").to_string();
+        assert!(why.contains("refers to another database"), "{why}");
+        drop(running);
     }
 }
 

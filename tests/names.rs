@@ -1,6 +1,6 @@
 //! Names: whatever identifier a server accepts is followed, in DDL and in rows, and has one place in SQLite.
 
-use crate::support::compare::assert_equal;
+use crate::support::compare::{self, assert_equal};
 use crate::support::random::budget;
 use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, Server, Session};
@@ -8,6 +8,8 @@ use crate::support::server::{Flavor, Server, Session};
 on_both!(
     any_name_that_the_server_accepts,
     names_that_differ_in_case_only,
+    names_that_differ_from_the_servers_own_in_case_only,
+    names_where_case_does_not_count,
     statements_in_the_charset_of_their_session,
     temporary_tables_in_front_of_real_ones,
 );
@@ -168,9 +170,11 @@ fn run(session: &mut Session, statements: &[String]) -> bool {
 fn any_name_that_the_server_accepts(flavor: Flavor) {
     // A character outside utf8mb3, which MariaDB refuses in a name, is a `?` to MySQL.
     // A thousand definitions: their files need not survive a power cut.
-    let server = Server::builder(flavor)
-        .arg("--innodb-flush-method=nosync")
-        .start();
+    let mut builder = Server::builder(flavor).arg("--innodb-flush-method=nosync");
+    if budget("RELAYLITE_TEST_NAMES_IN_LOWER_CASE", 0) > 0 {
+        builder = builder.names_in_lower_case();
+    }
+    let server = builder.start();
     let mut session = server.client();
     session.exec("SET NAMES utf8mb4; CREATE DATABASE d; CREATE DATABASE e; USE d");
     let mut accepted = [0; 3];
@@ -271,6 +275,30 @@ fn names_that_differ_in_case_only(flavor: Flavor) {
     let replica = Replica::of(&server);
     replica.run_until_caught_up();
     assert_equal(&server, &replica.target_dir());
+}
+
+/// `SYS` is not `sys` where names tell cases apart. No server gives tables of a `PERFORMANCE_SCHEMA` away, in any case.
+fn names_that_differ_from_the_servers_own_in_case_only(flavor: Flavor) {
+    let server = Server::start(flavor);
+    let names = ["SYS", "Sys", "Mysql", "MYSQL"];
+    for name in &names {
+        server.exec(&format!(
+            "CREATE DATABASE IF NOT EXISTS x; CREATE DATABASE `{name}`; USE `{name}`;
+             CREATE TABLE user (id INT PRIMARY KEY); INSERT INTO user VALUES (1); CREATE TABLE x.`{name}` LIKE user"
+        ));
+    }
+    let replica = Replica::of(&server);
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+    assert_eq!(
+        compare::databases(&mut server.client()).len(),
+        names.len() + 1
+    );
+    // The server's own is nobody's business all the same.
+    server.exec("CREATE TABLE mysql.own (a INT); INSERT INTO mysql.own VALUES (1); INSERT INTO SYS.user VALUES (2)");
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
+    assert!(!compare::database_path(&replica.target_dir(), "mysql").exists());
 }
 
 fn statements_in_the_charset_of_their_session(flavor: Flavor) {
@@ -385,18 +413,21 @@ fn temporary_tables_in_front_of_real_ones(flavor: Flavor) {
 }
 
 /// The source ignores the case of table names: files, tables and rows follow, however statements write them.
-#[test]
-fn names_where_case_does_not_count() {
-    let server = Server::builder(Flavor::MariaDb)
-        .arg("--lower-case-table-names=1")
-        .start();
+fn names_where_case_does_not_count(flavor: Flavor) {
+    let server = Server::builder(flavor).names_in_lower_case().start();
     server.exec(
         "CREATE DATABASE Shop; CREATE TABLE SHOP.Item (Id INT PRIMARY KEY, V INT); INSERT INTO shop.item VALUES (1, 1);
          USE sHOP; ALTER TABLE ITEM ADD w INT DEFAULT 4; INSERT INTO Shop.Item (id) VALUES (2); RENAME TABLE Item TO THING;
          CREATE TABLE Copy LIKE Shop.THING; INSERT INTO copy SELECT * FROM thing; CREATE DATABASE Other;
          ALTER TABLE SHOP.COPY RENAME OTHER.Copy; UPDATE other.copy SET w = 9; CREATE INDEX I ON OTHER.COPY (W);
          CREATE TABLE Gone (a INT); INSERT INTO gone VALUES (1); DROP TABLE GONE; TRUNCATE Thing;
-         INSERT INTO THING VALUES (8, 8, 8); CREATE DATABASE Away; CREATE TABLE AWAY.t (a INT); DROP DATABASE aWAY",
+         INSERT INTO THING VALUES (8, 8, 8); CREATE DATABASE Away; CREATE TABLE AWAY.t (a INT); DROP DATABASE aWAY;
+         CREATE TABLE MYSQL.Own (A INT); INSERT INTO Mysql.OWN VALUES (1); USE Mysql; DROP TABLE OWN; USE Shop;
+         CREATE TABLE Parent (W VARCHAR(9) PRIMARY KEY); CREATE TABLE Child (W VARCHAR(9), CONSTRAINT K FOREIGN KEY (w)
+           REFERENCES SHOP.PARENT (W) ON DELETE CASCADE ON UPDATE CASCADE);
+         INSERT INTO parent VALUES ('a'), ('b'), ('c'); INSERT INTO child VALUES ('A'), ('b'), ('c'); DELETE FROM Parent WHERE W = 'a';
+         UPDATE PARENT SET w = 'x' WHERE w = 'b'; RENAME TABLE Parent TO Papa; DELETE FROM papa WHERE w = 'x';
+         ALTER TABLE CHILD DROP FOREIGN KEY k; DELETE FROM PAPA",
     );
     let replica = Replica::of(&server);
     replica.run_until_caught_up();

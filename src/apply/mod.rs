@@ -10,6 +10,7 @@
 //! - `commit` need not be durable against power loss; [`Lane::make_durable`] is, for all commits before it. Relay
 //!   files are purged by what is durable.
 
+mod apart;
 pub mod copy;
 pub mod mysql;
 pub mod quarantine;
@@ -25,7 +26,8 @@ use self::work::WorkInHand;
 use crate::checkpoint::{Checkpoint, Watermark};
 use crate::decode::query::Query;
 use crate::decode::rows::RowReader;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::collation::TextPair;
 use crate::schema::ddl::{SqlContext, Statement};
 use crate::schema::table::Table;
 
@@ -50,6 +52,12 @@ pub trait Target: Send + Sync {
     /// `DiskFull`.
     fn check_room(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// The databases whose lanes have to meet for a DDL statement about `databases`, these among them; its foreign keys refer to
+    /// `referred`. Called from one thread, in the source's order.
+    fn met_by_ddl(&self, databases: Vec<String>, _referred: Vec<String>) -> Result<Vec<String>> {
+        Ok(databases)
     }
 
     /// Removes what is left of databases that the source dropped before `watermark`: no restart can need it any more.
@@ -105,6 +113,17 @@ pub trait SourceSchema: Send + Sync {
         Ok(false)
     }
 
+    /// Which pairs of texts the source holds for equal. Blocks; asked only where nobody else can tell.
+    ///
+    /// # Errors
+    /// `SourceOnly` when it cannot compare them; those of a connection.
+    fn are_equal(&self, _pairs: &[TextPair]) -> Result<Vec<bool>> {
+        Err(Error::new(
+            ErrorKind::SourceOnly,
+            "nobody can be asked whether two texts are equal",
+        ))
+    }
+
     /// Default collation of a database as the source has it now. `database` is its name in the target.
     fn database_collation(&self, database: &str)
     -> Result<Option<crate::schema::table::Collation>>;
@@ -135,7 +154,12 @@ pub trait Lane: QuarantineStore + TableCopy + Send {
     ///
     /// # Errors
     /// `RowMissing` (1032) and `DuplicateRow` (1062) when target and event disagree.
-    fn rows(&mut self, table: &Arc<Table>, rows: &mut RowReader<'_>) -> Result<u64>;
+    fn rows(
+        &mut self,
+        table: &Arc<Table>,
+        rows: &mut RowReader<'_>,
+        source: &dyn SourceSchema,
+    ) -> Result<u64>;
 
     /// Whether DDL commits by itself here. What is open must then be committed before [`Lane::ddl`].
     fn commits_ddl(&self) -> bool {

@@ -47,6 +47,7 @@ pub fn is_of_one_table(error: &Error) -> bool {
         error.kind(),
         ErrorKind::Schema
             | ErrorKind::Unsupported
+            | ErrorKind::SourceOnly
             | ErrorKind::Corrupt
             | ErrorKind::RowMissing
             | ErrorKind::DuplicateRow

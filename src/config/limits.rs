@@ -36,6 +36,13 @@ pub const SQLITE_CASCADE_PAGE_ROWS: usize = 1_024;
 /// a source has done.
 pub const SQLITE_CASCADE_LEVELS_MAX: usize = 16;
 
+/// Spellings of child keys that the source is asked about in one question: a megabyte, of the longest keys.
+pub const SQLITE_SPELLINGS_PAGE: usize = 128;
+
+/// Spellings of one foreign key that find no parent here, past which nobody asks the source for each change of a parent: the
+/// child is read afresh instead. They cost a fraction of a second then.
+pub const SQLITE_SPELLINGS_MAX: usize = 20_000;
+
 /// Columns that a row finder looks at; more would not tell rows apart any better.
 pub const SQLITE_FINDER_COLUMNS_MAX: usize = 64;
 

@@ -362,7 +362,8 @@ impl LaneWorker {
         let searches = mapped.is_without_key && event.kind != RowKind::Insert;
         self.progress.searches.store(searches, Ordering::Relaxed);
         let reader = RowReader::new(&mapped.plan, &event);
-        let rows = reader.and_then(|mut reader| self.lane.rows(&mapped.table, &mut reader));
+        let source = self.context.source.as_ref();
+        let rows = reader.and_then(|mut reader| self.lane.rows(&mapped.table, &mut reader, source));
         let rows = rows.map_err(|error| located(error, Some(mapped)))?;
         self.pending_rows += rows;
         self.progress.open_rows.fetch_add(rows, Ordering::Relaxed);

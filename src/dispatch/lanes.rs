@@ -86,6 +86,19 @@ impl Lanes {
         self.context.source.as_ref()
     }
 
+    /// The databases that meet for a statement about `databases`: these, and those with an open lane that the target ties to them.
+    ///
+    /// # Errors
+    /// The target's.
+    pub fn met_by_ddl(&self, databases: Vec<String>, referred: Vec<String>) -> Result<Vec<String>> {
+        if databases.is_empty() {
+            return Ok(databases);
+        }
+        let mut all = self.target.met_by_ddl(databases.clone(), referred)?;
+        all.retain(|name| databases.contains(name) || self.is_open(name));
+        Ok(all)
+    }
+
     /// Number of open lanes.
     pub fn count(&self) -> usize {
         self.by_name.len()

@@ -10,9 +10,11 @@ use crate::charset::Charset;
 use crate::decode::query::{AlterPhase, Query};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::statement::XaCommand;
+use crate::schema::ddl::statement::{AlterAction, ForeignKeyDef, TableElement};
 use crate::schema::ddl::{self, SqlContext, Statement};
 
-/// Databases of the server itself: what happens in them is not replicated.
+/// Databases of the server itself: what happens in them is not replicated. Servers know them in lower case only: where names
+/// tell cases apart, `SYS` is somebody's own database (and a server that does not writes its names in lower case).
 const SYSTEM_DATABASES: [&str; 4] = ["mysql", "information_schema", "performance_schema", "sys"];
 
 /// Longest part of a statement that an error shows, in characters.
@@ -50,9 +52,7 @@ pub enum Meaning {
 
 /// Whether a database belongs to the server itself.
 pub fn is_system_database(name: &str) -> bool {
-    SYSTEM_DATABASES
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known))
+    SYSTEM_DATABASES.contains(&name)
 }
 
 /// The databases that a statement reads or changes, without the server's own; sorted.
@@ -73,6 +73,34 @@ pub fn databases(statement: &Statement, default: &str) -> Vec<String> {
     names
 }
 
+/// The databases that the foreign keys of a statement refer to.
+pub fn referred_databases(statement: &Statement, default: &str) -> Vec<String> {
+    let mut keys: Vec<&ForeignKeyDef> = Vec::new();
+    match statement {
+        Statement::CreateTable(create) => {
+            for element in &create.elements {
+                if let TableElement::ForeignKey(key) = element {
+                    keys.push(key);
+                }
+            }
+        }
+        Statement::AlterTable(alter) => {
+            for action in &alter.actions {
+                if let AlterAction::AddForeignKey(key) = action {
+                    keys.push(key);
+                }
+            }
+        }
+        _ => {}
+    }
+    let parents = keys.into_iter().map(|key| &key.parent);
+    // Without a database the parent is in the child's.
+    let named = parents.filter(|parent| parent.database.is_some());
+    named
+        .map(|parent| parent.database(default).to_owned())
+        .collect()
+}
+
 /// The database that a statement drops.
 pub fn dropped_database(statement: &Statement) -> Option<&str> {
     match statement {
@@ -91,13 +119,13 @@ pub fn meaning(query: &Query, format: &FormatDescription) -> Result<Meaning> {
     }
     let context = context_of(query, format);
     let mut scratch = String::new();
-    let text = match text_of(query, &mut scratch) {
+    let text = match text_of(query, &context, &mut scratch) {
         Ok(text) => text,
         // Routines and triggers may hold raw bytes (`_binary'…'`); what changes no table need not be read.
         Err(_) if changes_no_table(&query.sql, &context) => return Ok(Meaning::PassOver),
         Err(error) => return Err(error),
     };
-    Ok(match ddl::parse(text, &context)? {
+    Ok(match ddl::parse(&text, &context)? {
         Statement::Begin => Meaning::Begin,
         Statement::Xa(XaCommand::Start(_)) => Meaning::XaBegin,
         Statement::Commit => Meaning::End,
@@ -138,7 +166,7 @@ pub fn in_names_here(
     }
     let context = context_of(&query, format);
     let mut scratch = String::new();
-    let text = filter.rewritten(text_of(&query, &mut scratch)?, &context)?;
+    let text = filter.rewritten(&text_of(&query, &context, &mut scratch)?, &context)?;
     query.database = filter.name_here(&query.database)?.to_owned();
     Ok(match text {
         Some(text) => with_text(query, text),
@@ -185,8 +213,8 @@ pub fn in_words_of_tables(query: Query, statement: &Statement, context: &SqlCont
 pub fn named_table(query: &Query, format: &FormatDescription) -> Option<(String, String)> {
     let context = context_of(query, format);
     let mut scratch = String::new();
-    let text = match text_of(query, &mut scratch) {
-        Ok(text) => Cow::Borrowed(text),
+    let text = match text_of(query, &context, &mut scratch) {
+        Ok(text) => text,
         Err(_) => String::from_utf8_lossy(&query.sql),
     };
     let table = ddl::named_table(&text, &context)?;
@@ -201,7 +229,7 @@ pub fn named_table(query: &Query, format: &FormatDescription) -> Option<(String,
 pub fn changed_table(query: &Query, format: &FormatDescription) -> Option<(String, String)> {
     let context = context_of(query, format);
     let mut scratch = String::new();
-    let table = ddl::changed_table(text_of(query, &mut scratch).ok()?, &context)?;
+    let table = ddl::changed_table(&text_of(query, &context, &mut scratch).ok()?, &context)?;
     let database = table.database(&query.database).to_owned();
     Some((database, table.name))
 }
@@ -236,6 +264,7 @@ fn context_of(query: &Query, format: &FormatDescription) -> SqlContext {
     SqlContext {
         sql_mode: query.sql_mode,
         collation_server: query.charsets.map(|(_, _, server)| server),
+        collation_connection: query.charsets.map(|(_, connection, _)| connection),
         default_collation_utf8mb4: query.default_collation_utf8mb4,
         character_set_collations: query.character_set_collations.clone(),
         explicit_defaults_for_timestamp: explicit_defaults,
@@ -244,8 +273,12 @@ fn context_of(query: &Query, format: &FormatDescription) -> SqlContext {
     }
 }
 
-/// The statement as text, from the charset that the session sent it in.
-fn text_of<'q>(query: &'q Query, scratch: &'q mut String) -> Result<&'q str> {
+/// The statement as text, from the charset that the session sent it in; strings that are bytes as hexadecimal literals.
+fn text_of<'q>(
+    query: &'q Query,
+    context: &SqlContext,
+    scratch: &'q mut String,
+) -> Result<Cow<'q, str>> {
     let charset = match query.charsets {
         Some((client, _, _)) => Charset::by_collation_id(client).ok_or_else(|| {
             let what = format!("the session's charset (collation id {client}) is not known");
@@ -253,13 +286,24 @@ fn text_of<'q>(query: &'q Query, scratch: &'q mut String) -> Result<&'q str> {
         })?,
         None => Charset::UTF8MB4,
     };
-    if charset.is_binary() {
-        return std::str::from_utf8(&query.sql)
-            .map_err(|error| bad_text(charset, query).with_source(error));
+    if !query.sql.is_ascii() && (charset.is_binary() || charset.has_ascii_as_it_is()) {
+        let is_text = |bytes: &[u8]| decoded(charset, bytes, &mut String::new()).is_some();
+        if let Some(sql) = ddl::with_hex_literals(&query.sql, context, is_text) {
+            let text = decoded(charset, &sql, scratch).ok_or_else(|| bad_text(charset, query))?;
+            return Ok(Cow::Owned(text.to_owned()));
+        }
     }
-    charset
-        .decode(&query.sql, scratch)
-        .map_err(|_| bad_text(charset, query))
+    match decoded(charset, &query.sql, scratch) {
+        Some(text) => Ok(Cow::Borrowed(text)),
+        None => Err(bad_text(charset, query)),
+    }
+}
+
+fn decoded<'q>(charset: Charset, bytes: &'q [u8], scratch: &'q mut String) -> Option<&'q str> {
+    match charset.is_binary() {
+        true => std::str::from_utf8(bytes).ok(),
+        false => charset.decode(bytes, scratch).ok(),
+    }
 }
 
 fn bad_text(charset: Charset, query: &Query) -> Error {

@@ -8,10 +8,14 @@ use crate::apply::SourceSchema;
 use crate::config::filter::FilterConfig;
 use crate::config::source::SourceConfig;
 use crate::dispatch::filter::SourceNames;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::collation::{TextPair, equality_answer, equality_question};
 use crate::schema::table::{Collation, Table};
 use crate::snapshot::definition;
 use crate::source::BlockingClient;
+
+/// MySQL's `ER_UNKNOWN_COLLATION`.
+const UNKNOWN_COLLATION: u16 = 1273;
 
 /// Asks the source over a connection of its own, made when it is first needed.
 ///
@@ -69,6 +73,32 @@ impl SourceSchema for LiveSchema {
 
     fn keeps_names_in_lower_case(&self) -> Result<bool> {
         Ok(self.lower_case_table_names()? == "1")
+    }
+
+    fn are_equal(&self, pairs: &[TextPair]) -> Result<Vec<bool>> {
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answer = client.query(&equality_question(pairs, false));
+        if answer
+            .as_ref()
+            .is_err_and(|error| error.errno() == UNKNOWN_COLLATION)
+        {
+            answer = client.query(&equality_question(pairs, true));
+        }
+        let answer = answer.map_err(|error| match error.kind() {
+            // The server's own word, not that of the protocol.
+            ErrorKind::Protocol if error.errno() != ErrorKind::Protocol.default_errno() => {
+                Error::new(ErrorKind::SourceOnly, "the source cannot compare two texts")
+                    .with_source(error)
+            }
+            _ => error,
+        })?;
+        let text = answer.first("equal").unwrap_or_default();
+        equality_answer(&text, pairs.len()).ok_or_else(|| {
+            Error::new(
+                ErrorKind::SourceOnly,
+                "the source does not say whether two texts are equal",
+            )
+        })
     }
 
     fn database_collation(&self, database: &str) -> Result<Option<Collation>> {

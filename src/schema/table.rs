@@ -269,6 +269,14 @@ pub struct ForeignKey {
     pub on_update: String,
 }
 
+impl ForeignKey {
+    /// Whether it changes child rows when a parent's change. SET DEFAULT is RESTRICT to the engines.
+    pub fn acts(&self) -> bool {
+        let acts = |action: &str| matches!(action, "CASCADE" | "SET NULL");
+        acts(&self.on_delete) || acts(&self.on_update)
+    }
+}
+
 /// A table at one position of the binlog. Column order is the source's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Table {
@@ -312,6 +320,12 @@ pub fn same_name(a: &str, b: &str) -> bool {
 }
 
 impl Table {
+    /// Whether a foreign key changes rows of this table when those of another database change.
+    pub fn has_key_apart(&self) -> bool {
+        let mut keys = self.foreign_keys.iter();
+        keys.any(|key| key.parent_database.is_some() && key.acts())
+    }
+
     /// Where a column stands, by its name in any case. Servers fold fewer letters than Unicode does by now (not ẞ, which
     /// is younger than their tables), so the name as it is written comes first.
     pub fn column_index(&self, name: &str) -> Option<usize> {

@@ -2,7 +2,7 @@
 
 use crate::binlog::format::version_number;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::ddl::{Flavor, SqlContext};
+use crate::schema::ddl::{Flavor, SqlContext, with_hex_literals};
 use crate::schema::table::{Collation, Table};
 use crate::schema::{bootstrap, collation};
 use crate::wire::ResultSet;
@@ -58,13 +58,16 @@ fn shown(ask: Ask<'_>, database: &str, table: &str) -> Result<Option<(String, Sq
         Err(error) if matches!(error.errno(), NO_SUCH_TABLE | NO_SUCH_DATABASE) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let Some(text) = answer.first("Create Table") else {
+    let Some(text) = answer.first_bytes("Create Table") else {
         return Err(Error::new(
             ErrorKind::Schema,
             "the source shows no definition of the table (it may be a view now)",
         )
         .at_table(database, table));
     };
+    // Defaults of binary columns may be printed as they are.
+    let readable = with_hex_literals(text, &context, |bytes| std::str::from_utf8(bytes).is_ok());
+    let text = String::from_utf8_lossy(readable.as_deref().unwrap_or(text));
     Ok(Some((text.into_owned(), context)))
 }
 

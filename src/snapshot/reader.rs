@@ -301,6 +301,13 @@ impl Worker {
     /// time. The lock is kept where the engine has no transactions.
     fn fence(&mut self, lock: &mut Session<'_>, read: &mut Session<'_>) -> Result<Option<Fence>> {
         let table = self.definition(lock)?;
+        if table.has_key_apart() && !logs_cascades(lock.connection.info()) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "a foreign key of this table (CASCADE or SET NULL) refers to another database, and the source does not log what \
+                 such a key does to rows: it would not be followed from there on; make the key RESTRICT on the source first",
+            ));
+        }
         let locked = if self.locks_rows {
             self.lock_rows(lock, &table)
         } else {

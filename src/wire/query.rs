@@ -44,7 +44,14 @@ impl ResultSet {
         row.get(index)?.as_deref().map(String::from_utf8_lossy)
     }
 
-    /// The same of the first row.
+    /// The value of the first row in that column as it was sent.
+    pub fn first_bytes(&self, column: &str) -> Option<&[u8]> {
+        let mut names = self.columns.iter();
+        let index = names.position(|name| name.eq_ignore_ascii_case(column))?;
+        self.rows.first()?.get(index)?.as_deref()
+    }
+
+    /// The text of the first row in that column.
     pub fn first(&self, column: &str) -> Option<Cow<'_, str>> {
         self.text(self.rows.first()?, column)
     }

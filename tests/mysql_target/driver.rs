@@ -207,7 +207,8 @@ impl Driver {
         let lane = self.lane(&database)?;
         lane.begin()?;
         reading.touched.insert(database.clone());
-        lane.rows(&table, &mut reader).map(drop)
+        lane.rows(&table, &mut reader, &NoSource::default())
+            .map(drop)
     }
 
     fn ddl(

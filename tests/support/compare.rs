@@ -181,7 +181,7 @@ pub(crate) fn checkpoints(target: &Path) -> Vec<Checkpoint> {
 /// Databases of the source that are replicated.
 pub(crate) fn databases(session: &mut Session) -> BTreeSet<String> {
     let rows = session.query_strings(
-        "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN
+        "SELECT schema_name FROM information_schema.schemata WHERE CAST(schema_name AS BINARY) NOT IN
          ('mysql', 'information_schema', 'performance_schema', 'sys')",
     );
     rows.into_iter()
@@ -571,7 +571,7 @@ fn quoted(name: &str, quote: char) -> String {
 /// A condition on a column of `information_schema`, which ignores case where the server's names may not.
 fn exactly(column: &str, name: &str) -> String {
     let name = text_literal(name);
-    format!("{column} = {name} AND {column} = {name} COLLATE utf8mb4_bin")
+    format!("{column} = {name} AND CAST({column} AS BINARY) = CAST({name} AS BINARY)")
 }
 
 /// A string literal that no `sql_mode` reads otherwise.

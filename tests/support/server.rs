@@ -74,11 +74,19 @@ pub(crate) struct Builder {
     flavor: Flavor,
     server_id: u32,
     gtid_mode: bool,
+    names_in_lower_case: bool,
     first_file: Option<u32>,
     args: Vec<String>,
 }
 
 impl Builder {
+    /// `lower_case_table_names` is 1, which a `MySQL` server learns when its data directory is made.
+    #[must_use]
+    pub(crate) fn names_in_lower_case(mut self) -> Self {
+        self.names_in_lower_case = true;
+        self.arg(datadir::LOWER_CASE)
+    }
+
     /// Adds a server option, such as `--binlog-row-image=MINIMAL`. It wins over the defaults.
     #[must_use]
     pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
@@ -134,6 +142,7 @@ impl Builder {
             &program,
             version,
             &directory.path().join("data"),
+            self.names_in_lower_case,
         );
         if let Some(number) = self.first_file {
             let before = format!("data/binlog.{:06}", number - 1);
@@ -194,6 +203,7 @@ impl Server {
             flavor,
             server_id: 100,
             gtid_mode: true,
+            names_in_lower_case: false,
             first_file: None,
             args: Vec::new(),
         }

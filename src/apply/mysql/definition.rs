@@ -13,7 +13,7 @@ use super::value;
 use crate::decode::value::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::check::hashed_keys;
-use crate::schema::ddl::{self, Flavor, SqlContext};
+use crate::schema::ddl::{self, Flavor, SqlContext, with_hex_literals};
 use crate::schema::effect::{Catalog, Change, effect};
 use crate::schema::sqlite;
 use crate::schema::table::{Collation, Column, ColumnType, IndexKind, KeyPart, Table};
@@ -36,6 +36,8 @@ pub(super) struct Definition {
     hidden_columns: usize,
     /// Whether the target deletes rows by itself when a parent's row goes.
     pub cascades_delete: bool,
+    /// Whether foreign keys change rows of other tables when rows of this one change.
+    pub has_acting_keys: bool,
     /// Whether it is a copy on its way: rows that are not there are still to come.
     pub is_copy: bool,
 }
@@ -53,9 +55,9 @@ pub(super) fn show_create(
             let text = rows
                 .into_iter()
                 .next()
-                .and_then(|row| row.get_opt::<String, _>(1));
+                .and_then(|row| row.get_opt::<Vec<u8>, _>(1));
             match text {
-                Some(Ok(text)) => Ok(Some(text)),
+                Some(Ok(text)) => Ok(Some(readable(&text, &context_of(connection, database)))),
                 _ => Err(
                     Error::new(ErrorKind::Schema, "the target does not show its definition")
                         .at_table(database, table),
@@ -64,6 +66,39 @@ pub(super) fn show_create(
         }
         Err(error) if matches!(error.errno(), ER_NO_SUCH_TABLE | ER_BAD_DB) => Ok(None),
         Err(error) => Err(error.at_table(database, table)),
+    }
+}
+
+/// Foreign keys within a database that change rows, as the target has them: parent and child.
+pub(super) fn acting_keys(
+    connection: &mut Connection,
+    database: &str,
+) -> Result<Vec<(String, String)>> {
+    connection.select(
+        "SELECT DISTINCT REFERENCED_TABLE_NAME, TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS \
+         WHERE CONSTRAINT_SCHEMA = ? AND UNIQUE_CONSTRAINT_SCHEMA = ? \
+         AND (DELETE_RULE IN ('CASCADE', 'SET NULL') OR UPDATE_RULE IN ('CASCADE', 'SET NULL'))",
+        vec![database.into(), database.into()],
+        "reading foreign keys",
+    )
+}
+
+/// What a target shows of a table. Defaults of binary columns may be printed as they are.
+fn readable(text: &[u8], context: &SqlContext) -> String {
+    let sql = with_hex_literals(text, context, |bytes| std::str::from_utf8(bytes).is_ok());
+    String::from_utf8_lossy(sql.as_deref().unwrap_or(text)).into_owned()
+}
+
+fn context_of(connection: &Connection, database: &str) -> SqlContext {
+    let flavor = if connection.server.mariadb {
+        Flavor::MariaDb
+    } else {
+        Flavor::MySql
+    };
+    SqlContext {
+        // All sessions that read definitions are in UTC.
+        time_zone: Some("+00:00".to_owned()),
+        ..SqlContext::new(flavor, connection.server.version_number, database)
     }
 }
 
@@ -79,16 +114,7 @@ pub(super) fn read(
     let Some(text) = show_create(connection, database, table)? else {
         return Ok(None);
     };
-    let flavor = if connection.server.mariadb {
-        Flavor::MariaDb
-    } else {
-        Flavor::MySql
-    };
-    let context = SqlContext {
-        // All sessions that read definitions are in UTC.
-        time_zone: Some("+00:00".to_owned()),
-        ..SqlContext::new(flavor, connection.server.version_number, database)
-    };
+    let context = context_of(connection, database);
     understand(&text, &context)
         .map(Some)
         .map_err(|error| error.at_table(database, table))
@@ -137,6 +163,7 @@ impl Definition {
                 .foreign_keys
                 .iter()
                 .any(|fk| fk.on_delete == "CASCADE"),
+            has_acting_keys: false,
             is_copy: false,
             table,
         }

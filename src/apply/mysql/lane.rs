@@ -34,7 +34,7 @@ use super::shadow::{self, Shadow};
 use super::unsure;
 use crate::apply::quarantine::{SetAside, is_of_one_table};
 use crate::apply::work::{Work, WorkInHand};
-use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema};
+use crate::apply::{Ddl, DdlOutcome, Lane, SourceSchema, apart};
 use crate::checkpoint::Checkpoint;
 use crate::config::limits;
 use crate::decode::rows::RowReader;
@@ -56,8 +56,8 @@ pub(super) struct MysqlLane {
     /// Whether something failed, so that only `rollback` may come next.
     failed: bool,
     definitions: HashMap<String, Arc<Definition>>,
-    /// Children by foreign keys that act, by their parent.
-    pub(super) dependents: HashMap<String, Vec<String>>,
+    /// Foreign keys that change rows of this database, as parent and child; `None` until they are asked for.
+    pub(super) acting_keys: Option<Vec<(String, String)>>,
     /// Of which schema generation `definitions` are.
     generation: u64,
     pub(super) writer: RowWriter,
@@ -82,7 +82,7 @@ impl MysqlLane {
             dirty: false,
             failed: false,
             definitions: HashMap::new(),
-            dependents: HashMap::new(),
+            acting_keys: None,
             writer: RowWriter::new(database),
             work: Arc::default(),
             copies: HashMap::new(),
@@ -163,12 +163,19 @@ impl MysqlLane {
             return Err(lost_connection());
         };
         let read = definition::read(&mut session.connection, &self.database, name);
+        if self.acting_keys.is_none() {
+            let acting = definition::acting_keys(&mut session.connection, &self.database)?;
+            self.acting_keys = Some(acting);
+        }
         if !open {
             // Gives up the metadata lock that reading took.
             session.connection.query("COMMIT", "ending a read")?;
         }
         let Some(table) = read? else { return Ok(None) };
-        let definition = Arc::new(Definition::new(&self.database, Arc::new(table)));
+        let mut definition = Definition::new(&self.database, Arc::new(table));
+        let mut acting = self.acting_keys.iter().flatten();
+        definition.has_acting_keys = acting.any(|(parent, _)| parent == name);
+        let definition = Arc::new(definition);
         self.definitions
             .insert(name.to_owned(), Arc::clone(&definition));
         Ok(Some(definition))
@@ -179,7 +186,7 @@ impl MysqlLane {
         let generation = self.shared.generation();
         if generation != self.generation {
             self.definitions.clear();
-            self.dependents.clear();
+            self.acting_keys = None;
             self.writer.forget_tables();
             self.generation = generation;
         }
@@ -202,6 +209,7 @@ impl MysqlLane {
                 "the target has no such table",
             ));
         };
+        apart::check(&definition.table, rows.flags())?;
         self.dirty = true;
         let (session, writer) = self.session_and_writer()?;
         writer.apply(session, &definition, rows)
@@ -372,6 +380,12 @@ impl Lane for MysqlLane {
 
     fn adopt(&mut self, table: Table) -> Result<Arc<Table>> {
         self.create_table(&table)?;
+        let parents = table
+            .foreign_keys
+            .iter()
+            .filter_map(|key| key.parent_database.clone());
+        let tied = parents.chain([self.database.clone()]).collect();
+        self.shared.with_ties(|ties| ties.tie(tied))?;
         self.shared.schema_changed();
         let database = self.database.clone();
         let lost = || {
@@ -392,7 +406,12 @@ impl Lane for MysqlLane {
         Ok(())
     }
 
-    fn rows(&mut self, table: &Arc<Table>, rows: &mut RowReader<'_>) -> Result<u64> {
+    fn rows(
+        &mut self,
+        table: &Arc<Table>,
+        rows: &mut RowReader<'_>,
+        _source: &dyn SourceSchema,
+    ) -> Result<u64> {
         let database = self.database.clone();
         self.guarded(|lane| lane.apply_rows(&table.name, rows))
             .map_err(|error| error.at_table(&database, &table.name))

@@ -37,6 +37,7 @@ mod row_writer;
 mod session;
 mod shadow;
 mod statement;
+mod ties;
 mod unsure;
 mod value;
 
@@ -45,6 +46,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use connection::{Connection, Connector};
 use lane::MysqlLane;
+use ties::Ties;
 
 use super::{Lane, Target};
 use crate::checkpoint::{Checkpoint, Watermark};
@@ -64,6 +66,8 @@ struct Shared {
     connector: Connector,
     /// The connection that holds the target's lock.
     keeper: Mutex<Option<Connection>>,
+    /// Databases that foreign keys tie; `None` until they are read.
+    ties: Mutex<Option<Ties>>,
     /// Held while a copy with foreign keys takes its table's place.
     swapping: Mutex<()>,
     /// Counts DDL, so that every lane forgets the definitions it read before.
@@ -80,6 +84,7 @@ impl MysqlTarget {
         let shared = Arc::new(Shared {
             connector: Connector::new(config),
             keeper: Mutex::new(None),
+            ties: Mutex::new(None),
             swapping: Mutex::new(()),
             generation: AtomicU64::new(0),
         });
@@ -121,6 +126,13 @@ impl Target for MysqlTarget {
         )?))
     }
 
+    fn met_by_ddl(&self, databases: Vec<String>, referred: Vec<String>) -> Result<Vec<String>> {
+        self.shared.with_ties(|ties| {
+            ties.tie(databases.iter().cloned().chain(referred).collect());
+            ties.with_tied(&databases).into_iter().collect()
+        })
+    }
+
     fn purge_dropped(&self, watermark: &Checkpoint, is_open: &dyn Fn(&str) -> bool) -> Result<()> {
         let gone = self.shared.with_keeper(checkpoint::read_dropped)?;
         for (database, at) in gone {
@@ -134,6 +146,14 @@ impl Target for MysqlTarget {
 }
 
 impl Shared {
+    fn with_ties<T>(&self, work: impl FnOnce(&mut Ties) -> T) -> Result<T> {
+        let mut ties = self.ties.lock().unwrap_or_else(PoisonError::into_inner);
+        if ties.is_none() {
+            *ties = Some(self.with_keeper(Ties::read)?);
+        }
+        Ok(work(ties.get_or_insert_default()))
+    }
+
     fn connect(&self) -> Result<Connection> {
         self.connector.connect()
     }

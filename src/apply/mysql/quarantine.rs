@@ -7,7 +7,9 @@ use mysql_async::Value;
 
 use super::checkpoint::NAME;
 use super::connection::Connection;
+use super::definition;
 use super::lane::MysqlLane;
+use crate::apply::apart;
 use crate::apply::quarantine::{QuarantineStore, SetAside};
 use crate::error::Result;
 
@@ -65,17 +67,6 @@ pub(super) fn remove(connection: &mut Connection, database: &str, table: &str) -
         .map(drop)
 }
 
-/// Tables of the database whose keys act on their rows when rows of `table` change.
-fn children(connection: &mut Connection, database: &str, table: &str) -> Result<Vec<String>> {
-    connection.select(
-        "SELECT DISTINCT TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND \
-         UNIQUE_CONSTRAINT_SCHEMA = ? AND REFERENCED_TABLE_NAME = ? AND TABLE_NAME <> ? AND (DELETE_RULE IN ('CASCADE', \
-         'SET NULL') OR UPDATE_RULE IN ('CASCADE', 'SET NULL'))",
-        vec![database.into(), database.into(), table.into(), table.into()],
-        "looking for children of a table that is set aside",
-    )
-}
-
 impl QuarantineStore for MysqlLane {
     fn marks(&mut self) -> Result<Vec<SetAside>> {
         self.read_marks()
@@ -92,13 +83,14 @@ impl QuarantineStore for MysqlLane {
     /// What the target's own keys would do is not done while changes of the parent are passed over.
     fn dependents(&mut self, table: &str) -> Result<Vec<String>> {
         self.forget_old_definitions();
-        if let Some(known) = self.dependents.get(table) {
-            return Ok(known.clone());
+        if self.acting_keys.is_none() {
+            self.acting_keys = Some(self.with_marks(definition::acting_keys)?);
         }
-        let children: Vec<String> =
-            self.with_marks(|connection, database| children(connection, database, table))?;
-        self.dependents.insert(table.to_owned(), children.clone());
-        Ok(children)
+        let keys = self.acting_keys.as_deref().unwrap_or_default();
+        Ok(apart::below(table, |parent| {
+            let keys = keys.iter().filter(|(of, _)| of == parent);
+            keys.map(|(_, child)| child.clone()).collect()
+        }))
     }
 
     fn recover(&mut self, table: &str) -> Result<()> {

@@ -14,8 +14,10 @@
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::foreign_keys::{Action, ForeignKeys, Link, LinkSql, Parent, Refusal};
+use super::foreign_keys::{Action, ForeignKeys, Link, Parent};
+use super::link_sql::{LinkSql, Refusal};
 use super::taken_rows::TakenRows;
+use crate::apply::SourceSchema;
 use crate::config::limits::{SQLITE_CASCADE_LEVELS_MAX, SQLITE_CASCADE_PAGE_ROWS};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -25,6 +27,8 @@ pub(super) struct Cascade<'a> {
     pub(super) keys: &'a ForeignKeys,
     /// Rows that went with their parents.
     pub(super) taken: &'a mut TakenRows,
+    /// Who knows which texts are equal.
+    pub(super) source: &'a dyn SourceSchema,
 }
 
 /// A child row that refers to a changed parent row.
@@ -82,13 +86,14 @@ impl Cascade<'_> {
                     "foreign keys lead on and on here, as they did not on the source: the tables were changed here",
                 ));
             }
-            self.follow_link(connection, link, action, &key, new, level)
+            self.follow_key(connection, link, action, &key, new, level)
                 .map_err(|error| at_child(error, link))?;
         }
         Ok(())
     }
 
-    fn follow_link(
+    /// The children that say the key as the parent does, and those that spell it otherwise.
+    fn follow_key(
         &mut self,
         connection: &Connection,
         link: &Link,
@@ -105,18 +110,58 @@ impl Cascade<'_> {
             (Action::Cascade, None) => None,
             _ => Some(Update::new(link, sql, action, key, new)?),
         };
+        let change = Change {
+            link,
+            sql,
+            update,
+            level,
+        };
+        self.follow_link(connection, &change, action, key)?;
+        let keys = self.keys;
+        let Some(spelled) = keys.spelled(link) else {
+            return Ok(());
+        };
+        let source = self.source;
+        for texts in spelled.equal_to(connection, key, &|pairs| source.are_equal(pairs))? {
+            let key = spelled.with_texts(key, &texts);
+            if link.is_cyclic
+                && !link
+                    .find(connection, sql, &key, Search::First)?
+                    .rows
+                    .is_empty()
+            {
+                return Err(Error::new(
+                    ErrorKind::SourceOnly,
+                    "foreign keys lead in a circle here, and a row spells its key otherwise than its parent: in which order they \
+                     changed rows is not known",
+                ));
+            }
+            spelled.used(connection, &texts)?;
+            self.follow_link(connection, &change, action, &key)?;
+        }
+        Ok(())
+    }
+
+    fn follow_link(
+        &mut self,
+        connection: &Connection,
+        change: &Change<'_>,
+        action: Action,
+        key: &[&Value],
+    ) -> Result<()> {
+        let Change { link, sql, .. } = change;
         // One by one where one row's fate may decide another's; of rows that stay and still match, by their number.
         let mut search = match (link.is_cyclic, action) {
-            (true, Action::Cascade) if new.is_some() => Search::Next(i64::MIN),
+            (true, Action::Cascade) if change.update.is_some() => Search::Next(i64::MIN),
             (true, _) => Search::First,
             (false, _) => Search::Page(i64::MIN),
         };
         loop {
             let page = link.find(connection, sql, key, search)?;
             for row in &page.rows {
-                match &update {
-                    None => self.delete(connection, link, sql, row, level)?,
-                    Some(update) => self.update(connection, link, update, row, level)?,
+                match &change.update {
+                    None => self.delete(connection, change, row)?,
+                    Some(update) => self.update(connection, change, update, row)?,
                 }
             }
             match page.next {
@@ -129,23 +174,22 @@ impl Cascade<'_> {
     fn delete(
         &mut self,
         connection: &Connection,
-        link: &Link,
-        sql: &LinkSql,
+        change: &Change<'_>,
         row: &ChildRow,
-        level: usize,
     ) -> Result<()> {
         let gone = connection
-            .prepare_cached(&sql.delete)?
+            .prepare_cached(&change.sql.delete)?
             .execute([row.rowid])?;
         // A row that refers to itself, or to the same parent in two ways, is gone already.
         if gone == 0 {
             return Ok(());
         }
+        let child = &change.link.child;
         if let Some(hash) = row.hash {
-            self.taken.note(connection, &link.child, hash)?;
+            self.taken.note(connection, child, hash)?;
         }
-        match self.keys.parent(&link.child) {
-            Some(below) => self.follow(connection, below, &row.referenced, None, level + 1),
+        match self.keys.parent(child) {
+            Some(below) => self.follow(connection, below, &row.referenced, None, change.level + 1),
             None => Ok(()),
         }
     }
@@ -153,26 +197,66 @@ impl Cascade<'_> {
     fn update(
         &mut self,
         connection: &Connection,
-        link: &Link,
+        change: &Change<'_>,
         update: &Update,
         row: &ChildRow,
-        level: usize,
     ) -> Result<()> {
+        let link = change.link;
         link.generated.check_cascade(&update.columns)?;
+        if let Some(below) = self.keys.parent(&link.child) {
+            self.keys
+                .before_update(connection, below, &update.columns)?;
+        }
         let mut statement = connection.prepare_cached(&update.text)?;
         for (n, value) in update.values.iter().enumerate() {
             statement.raw_bind_parameter(n + 1, value)?;
         }
         statement.raw_bind_parameter(update.values.len() + 1, row.rowid)?;
-        let new = returned_row(&mut statement)?;
+        let Some(new) = returned_row(&mut statement)? else {
+            return Ok(());
+        };
         drop(statement);
-        match (self.keys.parent(&link.child), new) {
-            (Some(below), Some(new)) => {
-                self.follow(connection, below, &row.referenced, Some(&new), level + 1)
-            }
-            _ => Ok(()),
+        let keys = self.keys;
+        note_spellings(connection, keys, &link.child, &update.columns, &new)?;
+        match keys.parent(&link.child) {
+            Some(below) => self.follow(
+                connection,
+                below,
+                &row.referenced,
+                Some(&new),
+                change.level + 1,
+            ),
+            None => Ok(()),
         }
     }
+}
+
+/// Keeps the spellings of a row whose `columns` have changed. The row's number is the last of what its UPDATE gave back.
+pub(super) fn note_spellings(
+    connection: &Connection,
+    keys: &ForeignKeys,
+    table: &str,
+    columns: &[usize],
+    returned: &[Value],
+) -> Result<()> {
+    for spelled in keys.spelled_by(table) {
+        if let (Some(Value::Integer(rowid)), true) = (
+            returned.last(),
+            spelled.child_columns.iter().any(|at| columns.contains(at)),
+        ) {
+            spelled.note(connection, *rowid)?;
+        }
+    }
+    Ok(())
+}
+
+/// What happens to the child rows of one parent row by one key.
+struct Change<'a> {
+    link: &'a Link,
+    sql: &'a LinkSql,
+    /// `None`: they go.
+    update: Option<Update>,
+    level: usize,
 }
 
 /// What becomes of the child rows of one parent row that stay.
@@ -345,11 +429,9 @@ fn refuse(connection: &Connection, refusal: &Refusal) -> Result<()> {
 
 fn at_child(error: Error, link: &Link) -> Error {
     match error.kind() {
-        ErrorKind::Unsupported => Error::new(
-            ErrorKind::Unsupported,
-            format!("foreign key of `{}`", link.child),
-        )
-        .with_source(error),
+        kind @ (ErrorKind::Unsupported | ErrorKind::SourceOnly) => {
+            Error::new(kind, format!("foreign key of `{}`", link.child)).with_source(error)
+        }
         _ => error,
     }
 }

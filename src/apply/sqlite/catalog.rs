@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::spellings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::sqlite;
 use crate::schema::table::Table;
@@ -151,8 +152,13 @@ impl Catalog {
                 definition,
             ),
         )?;
-        self.entries.insert(entry.table.name.clone(), entry);
-        Ok(())
+        let name = entry.table.name.clone();
+        let after = entry.table.clone();
+        let before = self.entries.insert(name, entry);
+        match before {
+            Some(before) if spellings::outlive(&before.table, &after) => Ok(()),
+            _ => spellings::forget(connection, &after.name),
+        }
     }
 
     /// Forgets a table.
@@ -162,6 +168,6 @@ impl Catalog {
             [name],
         )?;
         self.entries.remove(name);
-        Ok(())
+        spellings::forget(connection, name)
     }
 }

@@ -14,12 +14,12 @@ use std::sync::atomic::Ordering;
 use super::binder::Bound;
 use super::catalog::{Catalog, Entry};
 use super::file_name::file_name;
-use super::foreign_keys;
 use super::lane::SqliteLane;
 use super::renamed_keys::{FullName, after_column_rename, after_rename, renamed};
+use super::spellings;
 use super::store;
 use crate::apply::work::Work;
-use crate::apply::{Ddl, DdlOutcome};
+use crate::apply::{Ddl, DdlOutcome, apart};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::statement::AlterAction;
 use crate::schema::ddl::{Statement, TableName};
@@ -120,16 +120,16 @@ impl SqliteLane {
     }
 
     /// Refuses a table with rows whose foreign key came to refer to another database: see
-    /// [`foreign_keys::ForeignKeys::check_apart`], which does so at row events.
+    /// [`super::foreign_keys::ForeignKeys::check_apart`], which does so at row events.
     fn check_apart(&self, database: &str) -> Result<()> {
         for entry in self.catalog.entries() {
-            if !foreign_keys::is_apart(&entry.table) {
+            if !entry.table.has_key_apart() {
                 continue;
             }
             let name = sqlite::quote_identifier(&entry.sqlite_name);
             let sql = format!("SELECT 1 FROM {name} LIMIT 1");
             if self.connection.prepare(&sql)?.exists([])? {
-                return Err(foreign_keys::apart_error().at_table(database, &entry.table.name));
+                return Err(apart::error().at_table(database, &entry.table.name));
             }
         }
         Ok(())
@@ -171,6 +171,7 @@ impl SqliteLane {
                         sqlite::quote_identifier(&entry.sqlite_name)
                     );
                     self.connection.execute_batch(&sql)?;
+                    spellings::forget(&self.connection, &entry.table.name)?;
                 }
             }
             Change::Unsupported {

@@ -44,6 +44,11 @@ impl TableWriter {
             may_be_gone: deletes,
             is_noted: foreign.is_some_and(|keys| keys.may_come_twice(&self.table.name, flags)),
         };
+        if let Some(keys) = foreign
+            && let Some(parent) = keys.idle_parent(&self.table.name, flags)
+        {
+            keys.leave_children(connection, parent)?;
+        }
         let mut statement = self.delete_statement(connection, &deletion)?;
         while rows.next(images)? {
             done += 1;

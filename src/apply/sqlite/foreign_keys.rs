@@ -5,18 +5,19 @@
 //! parent is dropped does nothing until a table of that name is made, as on the source.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
+
+use rusqlite::Connection;
 
 use super::catalog::{Catalog, Entry};
 use super::generated::GeneratedColumns;
 use super::key_match::KeyMatch;
-use super::row_finder::hash_sql;
-use super::table_sql::TableSql;
-use crate::config::limits::SQLITE_CASCADE_PAGE_ROWS;
+use super::link_sql::{LinkSql, Refusal};
+use super::spellings::SpelledKey;
+use crate::apply::apart;
 use crate::decode::rows::{FLAG_SQL_FOREIGN_KEYS, FLAG_STMT_END, keys_act_silently};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::schema::sqlite;
-use crate::schema::table::{ForeignKey, Index, IndexKind, KeyPart, Table};
+use crate::schema::table::{ForeignKey, KeyPart, Table};
 
 /// What becomes of a child row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,10 @@ pub(super) struct ForeignKeys {
     cyclic: HashSet<String>,
     /// Tables with a parent in another database, whose lane is another.
     apart: HashSet<String>,
+    /// Keys whose children may spell them otherwise than their parents.
+    spelled: Vec<SpelledKey>,
+    /// Their places, by child.
+    spelled_by: HashMap<String, Vec<usize>>,
 }
 
 /// A table that others refer to.
@@ -79,6 +84,8 @@ pub(super) struct Link {
     pub(super) generated: GeneratedColumns,
     /// Keys lead from the child back to the child: what becomes of one row may change which other rows match.
     pub(super) is_cyclic: bool,
+    /// The place of the key among those that may be spelled otherwise.
+    pub(super) spelled: Option<usize>,
 }
 
 /// One column of a foreign key.
@@ -94,41 +101,13 @@ pub(super) struct LinkColumn {
     pub(super) by: KeyMatch,
 }
 
-/// The statements of one foreign key.
-#[derive(Debug)]
-pub(super) struct LinkSql {
-    /// Finds child rows: rowid, hash of the row's key or NULL, the key's columns, then the columns that others refer
-    /// to. Parameters: one or two bounds for each column, the least rowid.
-    pub(super) find: String,
-    /// The same without the least rowid, in the order of the index that InnoDB reads.
-    pub(super) find_in_order: String,
-    /// Deletes the child row with a rowid.
-    pub(super) delete: String,
-    /// UPDATE of the child's table, up to what it sets.
-    pub(super) update: String,
-    /// The condition behind it, up to the parameter.
-    pub(super) condition: String,
-    /// What others refer to is returned behind it.
-    pub(super) returning: String,
-    /// How many columns others refer to.
-    pub(super) referenced: usize,
-}
-
-/// Why a key cannot be followed.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    /// The reason.
-    pub(super) why: String,
-    /// Finds a row that it may matter to.
-    pub(super) probe: String,
-}
-
 /// A key whose parent is there.
 struct Resolved<'a> {
     child: &'a Entry,
     key: &'a ForeignKey,
     parent_columns: Vec<usize>,
     child_columns: Vec<usize>,
+    spelled: Option<usize>,
 }
 
 impl ForeignKeys {
@@ -137,7 +116,7 @@ impl ForeignKeys {
         let mut keys = Self::default();
         let mut resolved: HashMap<&str, (&Table, Vec<Resolved<'_>>)> = HashMap::new();
         for child in catalog.entries() {
-            for key in child.table.foreign_keys.iter().filter(|key| acts(key)) {
+            for key in child.table.foreign_keys.iter().filter(|key| key.acts()) {
                 if Action::of(&key.on_delete) == Action::Cascade {
                     keys.deleted.insert(child.table.name.clone());
                 }
@@ -149,8 +128,9 @@ impl ForeignKeys {
                     Some(_) => None,
                 };
                 if let Some(parent) = parent
-                    && let Some(found) = Resolved::new(&parent.table, child, key)
+                    && let Some(mut found) = Resolved::new(&parent.table, child, key)
                 {
+                    found.spelled = keys.add_spelled(parent, &found);
                     let table = parent.table.as_ref();
                     let known = resolved.entry(&table.name).or_insert((table, Vec::new()));
                     known.1.push(found);
@@ -162,11 +142,27 @@ impl ForeignKeys {
             .map(|(name, (_, keys))| (*name, referenced_columns(keys)))
             .collect();
         for (name, (table, found)) in resolved {
-            let parent = Parent::new(table, found, &referenced, &keys.deleted);
+            let parent = Parent::new(table, found, &referenced, &keys);
             keys.parents.insert(name.to_owned(), parent);
         }
         keys.mark_cycles();
         keys
+    }
+
+    fn add_spelled(&mut self, parent: &Entry, key: &Resolved<'_>) -> Option<usize> {
+        let to = (parent, key.parent_columns.as_slice());
+        let from = (key.child, key.child_columns.as_slice());
+        let spelled = SpelledKey::new(to, from)?;
+        let known = self
+            .spelled
+            .iter()
+            .position(|known| known.is_same(&spelled));
+        Some(known.unwrap_or_else(|| {
+            let (place, child) = (self.spelled.len(), key.child.table.name.clone());
+            self.spelled.push(spelled);
+            self.spelled_by.entry(child).or_default().push(place);
+            place
+        }))
     }
 
     fn mark_cycles(&mut self) {
@@ -222,11 +218,50 @@ impl ForeignKeys {
             && (!is_last || self.cyclic.contains(table))
     }
 
+    /// The table as a parent, where an event with these flags says that its keys do not act: they leave children behind that
+    /// find no parent.
+    pub(super) fn idle_parent(&self, table: &str, flags: u16) -> Option<&Parent> {
+        self.parent(table).filter(|_| !keys_act_silently(flags))
+    }
+
+    /// Columns of a parent's row are about to change.
+    pub(super) fn before_update(
+        &self,
+        connection: &Connection,
+        parent: &Parent,
+        columns: &[usize],
+    ) -> Result<()> {
+        if !parent.is_referenced(columns) {
+            return Ok(());
+        }
+        let acting = parent.links.iter();
+        let acting = acting.filter(|link| link.on_update != Action::Restrict);
+        let mut spelled = acting.filter_map(|link| self.spelled(link));
+        spelled.try_for_each(|key| key.before_parent(connection))
+    }
+
+    /// A row of a parent has changed, and its keys did not act.
+    pub(super) fn leave_children(&self, connection: &Connection, parent: &Parent) -> Result<()> {
+        let mut spelled = parent.links.iter().filter_map(|link| self.spelled(link));
+        spelled.try_for_each(|key| key.stop_watching(connection))
+    }
+
+    /// The keys of a child that may be spelled otherwise than their parents'.
+    pub(super) fn spelled_by(&self, child: &str) -> impl Iterator<Item = &SpelledKey> {
+        let places = self.spelled_by.get(child).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|place| self.spelled.get(*place))
+    }
+
+    /// The key of a link, where it may be spelled otherwise.
+    pub(super) fn spelled(&self, link: &Link) -> Option<&SpelledKey> {
+        self.spelled.get(link.spelled?)
+    }
+
     /// Refuses a row event of a child whose parent is in another database, unless the source logs what foreign keys do:
     /// else rows of the child may have been changed without a word in its lane.
     pub(super) fn check_apart(&self, table: &str, flags: u16) -> Result<()> {
-        if flags & FLAG_SQL_FOREIGN_KEYS == 0 && self.apart.contains(table) {
-            return Err(apart_error());
+        if apart::is_silent(flags) && self.apart.contains(table) {
+            return Err(apart::error());
         }
         Ok(())
     }
@@ -235,33 +270,6 @@ impl ForeignKeys {
     pub(super) fn deletes(&self, table: &str) -> bool {
         self.deleted.contains(table)
     }
-}
-
-/// The columns by which rows of equal keys follow each other in the index that InnoDB takes for a foreign key: the first
-/// one that begins with its columns (`dict_foreign_find_index`), behind which stand those of the primary key.
-fn index_rest(child: &Table, columns: &[LinkColumn]) -> Vec<usize> {
-    let places = |parts: &[KeyPart]| -> Option<Vec<usize>> {
-        let whole = |part: &KeyPart| match part {
-            KeyPart::Column { name, .. } => child.column_index(name),
-            _ => None,
-        };
-        parts.iter().map(whole).collect()
-    };
-    let unique = |index: &&Index| index.kind == IndexKind::Unique;
-    let plain = |index: &&Index| index.kind == IndexKind::Plain;
-    let all = child.indexes.iter();
-    let parts = std::iter::once(&child.primary_key)
-        .chain(all.clone().filter(unique).map(|index| &index.parts))
-        .chain(all.filter(plain).map(|index| &index.parts));
-    let begins = |places: &Vec<usize>| {
-        places.len() >= columns.len() && columns.iter().zip(places).all(|(c, at)| c.child == *at)
-    };
-    let found = parts.filter_map(|parts| places(parts)).find(begins);
-    let rest = found
-        .into_iter()
-        .flat_map(|places| places.into_iter().skip(columns.len()));
-    rest.chain(places(&child.primary_key).unwrap_or_default())
-        .collect()
 }
 
 /// Tables whose primary key is SQLite's rowid, and may be given a number by a foreign key that does not fit there.
@@ -285,43 +293,17 @@ pub(super) fn outgrowing(catalog: &Catalog) -> Vec<String> {
     found.map(|entry| entry.table.name.clone()).collect()
 }
 
-/// Whether a key of the table acts on rows that refer to another database.
-pub(super) fn is_apart(table: &Table) -> bool {
-    let keys = table.foreign_keys.iter();
-    keys.filter(|key| acts(key))
-        .any(|key| key.parent_database.is_some())
-}
-
-/// Why a table is refused that [`is_apart`].
-pub(super) fn apart_error() -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        "a foreign key of this table (ON DELETE or ON UPDATE, CASCADE or SET NULL) refers to another database, and the \
-         source does not log what such a key does to rows; on the source, make it RESTRICT, or on MySQL 9.6 or later set \
-         innodb_native_foreign_keys=OFF",
-    )
-}
-
-/// The tables whose rows keys change along with those of `table`, itself aside.
+/// The tables whose rows keys change along with those of `table`, level by level, itself aside.
 pub(super) fn dependents(catalog: &Catalog, table: &str) -> Vec<String> {
-    let refers = |child: &Table| {
-        child.name != table
-            && child
-                .foreign_keys
-                .iter()
-                .any(|key| acts(key) && key.parent_database.is_none() && key.parent_table == table)
+    let refers = |child: &Table, parent: &str| {
+        let mut keys = child.foreign_keys.iter();
+        keys.any(|key| key.acts() && key.parent_database.is_none() && key.parent_table == parent)
     };
-    catalog
-        .entries()
-        .filter(|entry| refers(&entry.table))
-        .map(|entry| entry.table.name.clone())
-        .collect()
-}
-
-/// Whether a key changes child rows.
-fn acts(key: &ForeignKey) -> bool {
-    let acts = |action: &str| Action::of(action) != Action::Restrict;
-    acts(&key.on_delete) || acts(&key.on_update)
+    apart::below(table, |parent| {
+        let children = catalog.entries().map(|entry| &entry.table);
+        let children = children.filter(|child| refers(child, parent));
+        children.map(|child| child.name.clone()).collect()
+    })
 }
 
 /// The columns that tell a row of this table from others, for [`super::taken_rows`].
@@ -353,6 +335,7 @@ impl<'a> Resolved<'a> {
             key,
             parent_columns,
             child_columns,
+            spelled: None,
         })
     }
 }
@@ -379,7 +362,7 @@ impl Parent {
         table: &Table,
         mut keys: Vec<Resolved<'_>>,
         referenced: &HashMap<&str, Vec<usize>>,
-        deleted: &HashSet<String>,
+        all: &ForeignKeys,
     ) -> Self {
         keys.sort_by(|a, b| a.key.name.cmp(&b.key.name));
         let columns = referenced_columns(&keys);
@@ -388,7 +371,7 @@ impl Parent {
             .map(|key| {
                 let name = key.child.table.name.as_str();
                 let below = referenced.get(name).map_or(&[][..], Vec::as_slice);
-                Link::new(table, &columns, key, below, deleted.contains(name))
+                Link::new(table, &columns, key, below, all)
             })
             .collect();
         let names = columns.iter().filter_map(|at| table.columns.get(*at));
@@ -404,13 +387,13 @@ impl Parent {
 }
 
 impl Link {
-    /// `below` are the columns of the child that others refer to; with `is_noted` its deleted rows are remembered.
+    /// `below` are the columns of the child that others refer to.
     fn new(
         parent: &Table,
         parent_columns: &[usize],
         key: &Resolved<'_>,
         below: &[usize],
-        is_noted: bool,
+        all: &ForeignKeys,
     ) -> Self {
         let child = key.child.table.as_ref();
         let mut columns = Vec::new();
@@ -435,8 +418,12 @@ impl Link {
         }
         let sql = match refused {
             Some(why) => Err(why),
-            None => LinkSql::new(key.child, &columns, below, is_noted)
-                .map_err(|error| error.full_text()),
+            None => {
+                let is_noted = all.deleted.contains(&child.name);
+                let is_spelled = all.spelled_by.contains_key(&child.name);
+                LinkSql::new(key.child, &columns, below, is_noted, is_spelled)
+                    .map_err(|error| error.full_text())
+            }
         };
         Self {
             child: child.name.clone(),
@@ -445,79 +432,8 @@ impl Link {
             sql: sql.map_err(|why| Refusal::new(why, key.child, &columns)),
             generated: GeneratedColumns::of(child),
             is_cyclic: false,
+            spelled: key.spelled,
             columns,
         }
-    }
-}
-
-impl Refusal {
-    fn new(why: String, child: &Entry, columns: &[LinkColumn]) -> Self {
-        let is_set: Vec<String> = columns
-            .iter()
-            .map(|column| format!("{} IS NOT NULL", column.quoted))
-            .collect();
-        let name = sqlite::quote_identifier(&child.sqlite_name);
-        let is_set = is_set.join(" AND ");
-        Self {
-            why,
-            probe: format!("SELECT 1 FROM {name} WHERE {is_set} LIMIT 1"),
-        }
-    }
-}
-
-impl LinkSql {
-    fn new(child: &Entry, columns: &[LinkColumn], below: &[usize], is_noted: bool) -> Result<Self> {
-        let sql = TableSql::new(&child.table, &child.sqlite_name);
-        let (name, rowid) = (&sql.name, sql.rowid()?);
-        let referenced: Vec<&str> = below.iter().map(|at| sql.column(*at)).collect();
-        let hash = match is_noted {
-            true => hash_sql(identity(&child.table).iter().map(|at| sql.column(*at))),
-            false => "NULL".to_owned(),
-        };
-        let own = columns.iter().map(|column| column.quoted.as_str());
-        let values: Vec<&str> = own.chain(referenced.iter().copied()).collect();
-        let mut find = format!(
-            "SELECT {rowid}, {hash}, {} FROM {name} WHERE ",
-            values.join(", ")
-        );
-        let mut parameter = 1;
-        for column in columns {
-            let quoted = &column.quoted;
-            if column.by.is_range() {
-                let most = parameter + 1;
-                let _ = write!(
-                    find,
-                    "{quoted} >= ?{parameter} AND {quoted} <= ?{most} AND "
-                );
-                parameter += 2;
-            } else {
-                let _ = write!(find, "{quoted} = ?{parameter} AND ");
-                parameter += 1;
-            }
-        }
-        let condition = find.trim_end_matches(" AND ");
-        let mut order: Vec<&str> = index_rest(&child.table, columns)
-            .into_iter()
-            .map(|at| sql.column(at))
-            .collect();
-        order.push(rowid);
-        let find_in_order = format!("{condition} ORDER BY {}", order.join(", "));
-        // The plus keeps SQLite from searching by rowid, which is no search.
-        let _ = write!(
-            find,
-            "+{rowid} >= ?{parameter} ORDER BY {rowid} LIMIT {SQLITE_CASCADE_PAGE_ROWS}"
-        );
-        Ok(Self {
-            find,
-            find_in_order,
-            delete: format!("DELETE FROM {name} WHERE {rowid} = ?1"),
-            update: format!("UPDATE {name} SET "),
-            condition: format!(" WHERE {rowid} = "),
-            returning: match referenced.is_empty() {
-                true => String::new(),
-                false => format!(" RETURNING {}", referenced.join(", ")),
-            },
-            referenced: referenced.len(),
-        })
     }
 }

@@ -226,7 +226,12 @@ impl Lane for SqliteLane {
         Ok(())
     }
 
-    fn rows(&mut self, table: &Arc<Table>, rows: &mut RowReader<'_>) -> Result<u64> {
+    fn rows(
+        &mut self,
+        table: &Arc<Table>,
+        rows: &mut RowReader<'_>,
+        source: &dyn SourceSchema,
+    ) -> Result<u64> {
         let mut images = std::mem::take(&mut self.images).recycle();
         let keys = self.foreign_keys()?;
         keys.check_apart(&table.name, rows.flags())?;
@@ -246,6 +251,7 @@ impl Lane for SqliteLane {
             let cascade = (!keys.is_empty()).then_some(Cascade {
                 keys: &keys,
                 taken: &mut self.taken,
+                source,
             });
             match writer.write(
                 &self.connection,

@@ -15,6 +15,15 @@ pub(super) enum Way {
     Search(Vec<usize>),
 }
 
+/// What an UPDATE gives back of the row as it is then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Returns {
+    /// What foreign keys refer to.
+    pub(super) referenced: bool,
+    /// Its number, behind all else.
+    pub(super) rowid: bool,
+}
+
 /// The columns whose value differs, or is only in the after image.
 /// Behind the table's `width` columns may stand others that only the source knows.
 pub(super) fn changed_columns(images: &RowImages<'_>, width: usize, changed: &mut Vec<usize>) {
@@ -39,13 +48,13 @@ fn is_same(before: &Value<'_>, after: &Value<'_>) -> bool {
     }
 }
 
-/// One bit for each column that is set; behind, the number of the key that finds the row, and whether the row's new
-/// values are returned.
+/// One bit for each column that is set; behind, the number of the key that finds the row, and which of the row's new values are
+/// returned.
 pub(super) fn shape_of(
     changed: &[usize],
     way: &Way,
     width: usize,
-    returns: bool,
+    returns: Returns,
     shape: &mut Shape,
 ) {
     shape.clear();
@@ -59,5 +68,5 @@ pub(super) fn shape_of(
         Way::Key(number, _) => u64::try_from(*number).unwrap_or(u64::MAX),
         Way::Search(_) => u64::MAX,
     });
-    shape.push(returns.into());
+    shape.push(u64::from(returns.referenced) | u64::from(returns.rowid) << 1);
 }

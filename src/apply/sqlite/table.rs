@@ -16,8 +16,9 @@ use super::cascade::Cascade;
 use super::generated::GeneratedColumns;
 use super::row_change::{Shape, Way};
 use super::row_finder::RowFinder;
+use super::spellings::{Noting, SpelledKey};
 use super::table_sql::TableSql;
-use crate::decode::rows::{RowImages, RowKind, RowReader};
+use crate::decode::rows::{FLAG_SQL_FOREIGN_KEYS, RowImages, RowKind, RowReader};
 use crate::decode::value::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::sqlite;
@@ -103,7 +104,13 @@ impl TableWriter {
     ) -> Result<Written> {
         match rows.kind() {
             RowKind::Insert => {
-                let written = self.insert_rows(connection, rows, images, scratch)?;
+                let spelled = spelled_keys(connection, &self.table.name, rows, &keys)?;
+                let mut notings = Vec::new();
+                for key in &spelled {
+                    key.before_insert(connection)?;
+                    notings.extend(key.noting(connection)?);
+                }
+                let written = self.insert_rows(connection, rows, images, scratch, &mut notings)?;
                 if let Written::All(count) = written {
                     self.finder.inserted(connection, &self.sql, count)?;
                 }
@@ -120,11 +127,12 @@ impl TableWriter {
         rows: &mut RowReader<'a>,
         images: &mut RowImages<'a>,
         scratch: &mut Scratch,
+        notings: &mut [Noting<'_, '_>],
     ) -> Result<Written> {
         let complete = rows.event().after.is_some_and(|present| present.is_all());
         let mut done = 0;
         if !complete {
-            return self.insert_partial_rows(connection, rows, images, scratch);
+            return self.insert_partial_rows(connection, rows, images, scratch, notings);
         }
         let mut statement = connection.prepare_cached(&self.insert_all)?;
         let mut mark = self.mark(rows);
@@ -136,6 +144,9 @@ impl TableWriter {
             statement
                 .raw_execute()
                 .map_err(|error| self.at_row(error.into(), &images.after))?;
+            for noting in &mut *notings {
+                noting.note(connection.last_insert_rowid())?;
+            }
             done += 1;
             mark = self.mark(rows);
         }
@@ -162,6 +173,7 @@ impl TableWriter {
         rows: &mut RowReader<'a>,
         images: &mut RowImages<'a>,
         scratch: &mut Scratch,
+        notings: &mut [Noting<'_, '_>],
     ) -> Result<Written> {
         let mut done = 0;
         let mut mark = self.mark(rows);
@@ -179,6 +191,9 @@ impl TableWriter {
             statement
                 .raw_execute()
                 .map_err(|error| self.at_row(error.into(), &images.after))?;
+            for noting in &mut *notings {
+                noting.note(connection.last_insert_rowid())?;
+            }
             done += 1;
             mark = self.mark(rows);
         }
@@ -308,6 +323,26 @@ impl TableWriter {
         }
         text
     }
+}
+
+/// The keys of `table` whose spellings an event adds to. Where the source logs what foreign keys do, nobody needs them.
+pub(super) fn spelled_keys<'k>(
+    connection: &Connection,
+    table: &str,
+    rows: &RowReader<'_>,
+    keys: &Option<Cascade<'k>>,
+) -> Result<Vec<&'k SpelledKey>> {
+    let Some(cascade) = keys else {
+        return Ok(Vec::new());
+    };
+    let spelled: Vec<_> = cascade.keys.spelled_by(table).collect();
+    if rows.flags() & FLAG_SQL_FOREIGN_KEYS == 0 {
+        return Ok(spelled);
+    }
+    for key in spelled {
+        key.stop_watching(connection)?;
+    }
+    Ok(Vec::new())
 }
 
 pub(super) fn rewind<'a>(

@@ -4,11 +4,12 @@ use rusqlite::types::{Value as Stored, ValueRef};
 use rusqlite::{CachedStatement, Connection};
 
 use super::binder::{Bound, Scratch};
-use super::cascade::{Cascade, returned_row};
+use super::cascade::{Cascade, note_spellings, returned_row};
 use super::foreign_keys::Parent;
 use super::generated::unknown;
-use super::row_change::{Shape, Way, changed_columns, shape_of};
-use super::table::{TableWriter, Written, rewind};
+use super::link_sql::returning;
+use super::row_change::{Returns, Shape, Way, changed_columns, shape_of};
+use super::table::{TableWriter, Written, rewind, spelled_keys};
 use crate::config::limits::SQLITE_UPDATE_SHAPES_MAX;
 use crate::decode::json_diff::JsonDiffs;
 use crate::decode::rows::{RowImages, RowReader};
@@ -26,9 +27,12 @@ struct Change<'a> {
     way: &'a Way,
     /// The table as a parent, when foreign keys act on its children.
     parent: Option<&'a Parent>,
+    /// What is given back.
+    returns: Returns,
 }
 
-/// The values of a parent row in the columns that foreign keys refer to, before and after.
+/// What became of a row that foreign keys are about: of a parent, the values that they refer to, before and after. Behind the
+/// latter is the row's number where it is asked for.
 type Moved = (Vec<Stored>, Vec<Stored>);
 
 impl TableWriter {
@@ -45,8 +49,11 @@ impl TableWriter {
         let mut mark = self.mark(rows);
         let foreign = keys.as_ref().map(|cascade| cascade.keys);
         let parent = foreign.and_then(|keys| keys.acting_parent(&self.table.name, rows.flags()));
+        let idle = foreign.and_then(|keys| keys.idle_parent(&self.table.name, rows.flags()));
+        let spelled = spelled_keys(connection, &self.table.name, rows, keys)?;
         let mut prepared: Option<(Shape, CachedStatement<'_>)> = None;
         let (mut changed, mut computed, mut shape) = (Vec::new(), Vec::new(), Shape::new());
+        let mut written = Vec::new();
         let way = self.way(rows)?;
         while rows.next(images)? {
             if self.key_is_too_large(&images.after) {
@@ -56,17 +63,26 @@ impl TableWriter {
             if !changed.is_empty() {
                 self.generated
                     .missing(&images.after, &changed, &mut computed);
+                written.clear();
+                written.extend(changed.iter().chain(&computed));
+                let parent = parent.filter(|parent| parent.is_referenced(&written));
+                let mut spelled = spelled.iter().flat_map(|key| &key.child_columns);
+                let returns = Returns {
+                    referenced: parent.is_some(),
+                    rowid: spelled.any(|at| written.contains(at)),
+                };
                 let change = Change {
                     columns: &changed,
                     computed: &computed,
                     way: &way,
-                    parent: parent.filter(|parent| {
-                        parent.is_referenced(&changed) || parent.is_referenced(&computed)
-                    }),
+                    parent,
+                    returns,
                 };
-                let returns = change.parent.is_some();
                 shape_of(&changed, &way, self.binders.len(), returns, &mut shape);
                 shape.extend(computed.iter().map(|at| *at as u64));
+                if let (Some(keys), Some(parent)) = (foreign, change.parent) {
+                    keys.before_update(connection, parent, &written)?;
+                }
                 if prepared.as_ref().is_none_or(|(known, _)| *known != shape) {
                     let sql = self.update_sql(&shape, &change)?;
                     prepared = Some((shape.clone(), connection.prepare_cached(sql)?));
@@ -84,10 +100,17 @@ impl TableWriter {
                         }
                         updated => updated?,
                     };
-                    if let (Some(parent), Some(cascade), Some((old, new))) =
-                        (parent, &mut *keys, moved)
+                    if let (Some(cascade), Some((old, new))) = (&mut *keys, moved) {
+                        let name = &self.table.name;
+                        note_spellings(connection, cascade.keys, name, &written, &new)?;
+                        if let Some(parent) = change.parent {
+                            cascade.updated(connection, parent, &old, &new)?;
+                        }
+                    }
+                    if let (Some(keys), Some(parent)) = (foreign, idle)
+                        && parent.is_referenced(&written)
                     {
-                        cascade.updated(connection, parent, &old, &new)?;
+                        keys.leave_children(connection, parent)?;
                     }
                 }
             }
@@ -125,9 +148,13 @@ impl TableWriter {
                 self.bind_columns(statement, n + 1, &[*at], &images.after, scratch)?;
             }
         }
-        if let Some(parent) = change.parent {
-            let list = &parent.list;
-            let old = self.stored(connection, list, change.way, row, images, scratch)?;
+        if change.returns.referenced || change.returns.rowid {
+            let old = match change.parent {
+                Some(parent) => {
+                    self.stored(connection, &parent.list, change.way, row, images, scratch)?
+                }
+                None => Vec::new(),
+            };
             return match returned_row(statement)
                 .map_err(|error| self.at_row(error, &images.after))?
             {
@@ -221,10 +248,12 @@ impl TableWriter {
                 Way::Key(_, key) => self.sql.push_key_condition(&mut sql, key, first),
                 Way::Search(_) => self.sql.push_rowid_condition(&mut sql, first)?,
             }
-            if let Some(parent) = change.parent {
-                sql.push_str(" RETURNING ");
-                sql.push_str(&parent.list);
-            }
+            let list = change.parent.map(|parent| parent.list.as_str());
+            let rowid = match change.returns.rowid {
+                true => Some(self.sql.rowid()?),
+                false => None,
+            };
+            sql.push_str(&returning(list.into_iter().chain(rowid)));
             self.updates.insert(shape.clone(), sql);
         }
         Ok(self.updates.get(shape).map_or("", String::as_str))

@@ -183,7 +183,8 @@ impl LaneWorker {
         match table.and_then(|table| table.strip_prefix(&prefix)) {
             Some(table) if is_of_one_table(&error) => {
                 let table = table.to_owned();
-                self.contain_table(&table, error, false)
+                let resync = error.kind() == ErrorKind::SourceOnly;
+                self.contain_table(&table, error, resync)
             }
             _ => Err(error),
         }

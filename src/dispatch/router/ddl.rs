@@ -32,7 +32,14 @@ impl Router {
         };
         let (query, statement, names) = self.what_is_followed(query, statement, scope)?;
         let dropped = statement::dropped_database(&statement).map(str::to_owned);
-        let concerned = self.concerned_lanes(&names, step.file)?;
+        let met = match inside {
+            true => names.clone(),
+            false => {
+                let referred = statement::referred_databases(&statement, &query.database);
+                self.lanes.met_by_ddl(names.clone(), referred)?
+            }
+        };
+        let concerned = self.concerned_lanes(&met, step.file)?;
         if !inside {
             self.count_gtid();
         }

@@ -4,6 +4,12 @@
 //! uca1400 collations (ids from 2048) follow a rule and are computed. The table is parsed once, at first use.
 //! Names are compared without regard to case; `utf8` is `utf8mb3`, as it is on both servers.
 
+mod equality;
+
+pub use equality::{
+    SourceText, TextPair, answer as equality_answer, question as equality_question,
+};
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 

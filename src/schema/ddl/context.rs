@@ -60,6 +60,8 @@ pub struct SqlContext {
     pub default_database: String,
     /// The session's `collation_server` (collation id), the default of new databases.
     pub collation_server: Option<u16>,
+    /// The session's `collation_connection` (collation id): the charset of strings without an introducer.
+    pub collation_connection: Option<u16>,
     /// MySQL's `default_collation_for_utf8mb4` (collation id).
     pub default_collation_utf8mb4: Option<u16>,
     /// MariaDB's `character_set_collations` where it is known: collation ids that stand in for their charset's default.
@@ -79,6 +81,7 @@ impl SqlContext {
             sql_mode: 0,
             default_database: default_database.into(),
             collation_server: None,
+            collation_connection: None,
             default_collation_utf8mb4: None,
             character_set_collations: None,
             explicit_defaults_for_timestamp: None,
@@ -99,6 +102,12 @@ impl SqlContext {
     /// Whether a bit of [`sql_mode`] is set.
     pub fn has_mode(&self, bit: u64) -> bool {
         self.sql_mode & bit != 0
+    }
+
+    /// Whether strings of the session are UTF-8 as the server has them, as they are here; so they are where nothing is said.
+    pub fn connection_is_utf8(&self) -> bool {
+        let collation = self.collation_connection.and_then(collation::by_id);
+        collation.is_none_or(|collation| collation.charset.starts_with("utf8"))
     }
 
     /// Whether values that do not fit end a statement with an error.

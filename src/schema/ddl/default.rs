@@ -9,6 +9,9 @@ use crate::schema::table::DefaultValue;
 /// Words that stand for the statement's time.
 const NOW: [&str; 4] = ["CURRENT_TIMESTAMP", "NOW", "LOCALTIMESTAMP", "LOCALTIME"];
 
+/// The introducer of bytes.
+const BINARY: &str = "_binary";
+
 /// The value behind DEFAULT.
 pub(super) fn default_value(cursor: &mut Cursor<'_>) -> Result<DefaultSpec> {
     if cursor.is_punct('(') {
@@ -62,9 +65,9 @@ fn parenthesised(cursor: &mut Cursor<'_>) -> Result<DefaultSpec> {
         && cursor.eat_punct(')')
     {
         return Ok(match inner {
-            DefaultSpec::Value(value @ (DefaultValue::Literal(_) | DefaultValue::Bytes(_))) => {
-                DefaultSpec::InParentheses(value)
-            }
+            DefaultSpec::Value(DefaultValue::Literal(_) | DefaultValue::Bytes(_))
+            | DefaultSpec::Text(_)
+            | DefaultSpec::Binary(_) => DefaultSpec::InParentheses(Box::new(inner)),
             other => other,
         });
     }
@@ -106,26 +109,34 @@ fn literal(cursor: &mut Cursor<'_>) -> Option<DefaultSpec> {
         cursor.advance();
     }
     let found = match cursor.eat_text() {
-        Some(text) => Some(value(text)),
+        Some(text) => Some(DefaultSpec::Text(text)),
         None => number_or_bytes(cursor),
     };
-    match found {
-        None => cursor.rewind(mark),
-        // The introducer's charset gives bytes beyond ASCII their meaning, and the text has been through another.
-        Some(DefaultSpec::Value(found)) if introduced && !is_ascii(&found) => {
-            let text = cursor.text_between(mark, cursor.mark()).to_owned();
-            return Some(DefaultSpec::Value(DefaultValue::Expression(text)));
-        }
-        Some(_) => {}
+    if found.is_none() {
+        cursor.rewind(mark);
+        return None;
     }
-    found
+    let text = cursor.text_between(mark, cursor.mark());
+    match found {
+        Some(found) if introduced => Some(introduced_literal(found, text)),
+        found => found,
+    }
 }
 
-fn is_ascii(value: &DefaultValue) -> bool {
-    match value {
-        DefaultValue::Literal(text) => text.is_ascii(),
-        DefaultValue::Bytes(bytes) => bytes.is_ascii(),
-        _ => true,
+/// A literal behind an introducer, whose charset gives bytes beyond ASCII their meaning; a text of such has been through another.
+fn introduced_literal(found: DefaultSpec, text: &str) -> DefaultSpec {
+    let is_binary = text
+        .get(..BINARY.len())
+        .is_some_and(|word| word.eq_ignore_ascii_case(BINARY));
+    match found {
+        DefaultSpec::Text(found) if !found.is_ascii() => {
+            DefaultSpec::Value(DefaultValue::Expression(text.to_owned()))
+        }
+        DefaultSpec::Value(DefaultValue::Bytes(bytes)) if !bytes.is_ascii() => match is_binary {
+            true => DefaultSpec::Binary(bytes),
+            false => DefaultSpec::Value(DefaultValue::Expression(text.to_owned())),
+        },
+        found => found,
     }
 }
 

@@ -22,6 +22,7 @@ mod key;
 mod name_case;
 mod named;
 mod partition;
+mod raw_text;
 mod rename;
 pub mod statement;
 mod table_option;
@@ -33,6 +34,7 @@ pub use context::{Flavor, SqlContext};
 pub(in crate::schema) use key::PRIMARY;
 pub use named::{changed_table, named_table};
 pub use partition::CONVERT_TABLE;
+pub use raw_text::with_hex_literals;
 pub use statement::{Statement, TableName};
 
 use crate::error::{Error, ErrorKind, Result};

@@ -159,10 +159,14 @@ pub enum TypeSpec {
 pub enum DefaultSpec {
     /// DEFAULT NULL.
     Null,
-    /// Anything else.
+    /// Anything else that is not in quotes.
     Value(DefaultValue),
+    /// A constant in quotes, which is no number to BIT and YEAR.
+    Text(String),
+    /// `_binary` and bytes beyond ASCII.
+    Binary(Vec<u8>),
     /// A constant in parentheses: MySQL keeps it where it would forget a bare one (BLOB, TEXT).
-    InParentheses(DefaultValue),
+    InParentheses(Box<DefaultSpec>),
 }
 
 /// A column as written.

@@ -63,16 +63,61 @@ pub(super) fn default_value(
                 | ColumnType::Geometry { .. }
         );
     match spec {
-        DefaultSpec::Value(DefaultValue::Literal(_) | DefaultValue::Bytes(_)) if forgets => None,
-        DefaultSpec::Value(value) | DefaultSpec::InParentheses(value) => {
-            Some(match (normalised(value, ty), ty) {
-                (DefaultValue::Literal(text), ColumnType::Timestamp { .. }) => {
-                    in_utc(text, context.utc_offset())
-                }
-                (value, _) => value,
-            })
+        DefaultSpec::Value(DefaultValue::Literal(_) | DefaultValue::Bytes(_))
+        | DefaultSpec::Text(_)
+        | DefaultSpec::Binary(_)
+            if forgets =>
+        {
+            None
         }
+        _ => constant(spec, ty, context),
+    }
+}
+
+fn constant(spec: &DefaultSpec, ty: &ColumnType, context: &SqlContext) -> Option<DefaultValue> {
+    match spec {
         DefaultSpec::Null => None,
+        DefaultSpec::Value(value) => Some(kept(value, ty, context)),
+        DefaultSpec::InParentheses(inner) => constant(inner, ty, context),
+        DefaultSpec::Text(text) => Some(quoted(text, ty, context)),
+        // MariaDB 10.11 escapes such a string for its own records, and reads something else out of them.
+        DefaultSpec::Binary(_)
+            if context.is_mariadb()
+                && matches!(ty, ColumnType::Blob { .. } | ColumnType::Text { .. }) =>
+        {
+            Some(DefaultValue::Expression("_binary".to_owned()))
+        }
+        DefaultSpec::Binary(bytes) => Some(normalised(&DefaultValue::Bytes(bytes.clone()), ty)),
+    }
+}
+
+/// A constant in quotes.
+fn quoted(text: &str, ty: &ColumnType, context: &SqlContext) -> DefaultValue {
+    let is_bytes = matches!(
+        ty,
+        ColumnType::Binary { .. } | ColumnType::VarBinary { .. } | ColumnType::Blob { .. }
+    );
+    match ty {
+        // Its bytes are the bits.
+        ColumnType::Bit { .. } => normalised(&DefaultValue::Bytes(text.as_bytes().to_vec()), ty),
+        // As a number it is no year.
+        ColumnType::Year if matches!(text.trim(), "0" | "00") => {
+            DefaultValue::Literal("2000".to_owned())
+        }
+        _ if is_bytes && !text.is_ascii() => match context.connection_is_utf8() {
+            true => normalised(&DefaultValue::Bytes(text.as_bytes().to_vec()), ty),
+            false => DefaultValue::Expression(format!("'{text}'")),
+        },
+        _ => kept(&DefaultValue::Literal(text.to_owned()), ty, context),
+    }
+}
+
+fn kept(value: &DefaultValue, ty: &ColumnType, context: &SqlContext) -> DefaultValue {
+    match (normalised(value, ty), ty) {
+        (DefaultValue::Literal(text), ColumnType::Timestamp { .. }) => {
+            in_utc(text, context.utc_offset())
+        }
+        (value, _) => value,
     }
 }
 

@@ -113,7 +113,7 @@ fn literal(text: &str, ty: &ColumnType) -> DefaultValue {
         ColumnType::Set { labels, .. } => set_labels(text, labels),
         ColumnType::Char { .. } => Some(text.trim_end_matches(' ').to_owned()),
         ColumnType::Float { .. } | ColumnType::Double { .. } => float(trimmed),
-        // Beyond ASCII the bytes depend on the session's charset.
+        // Beyond ASCII the bytes depend on the session's charset, which is asked before.
         ColumnType::Binary { .. } | ColumnType::VarBinary { .. } if text.is_ascii() => {
             return from_bytes(text.as_bytes(), ty);
         }
@@ -137,11 +137,16 @@ fn literal(text: &str, ty: &ColumnType) -> DefaultValue {
 fn from_bytes(bytes: &[u8], ty: &ColumnType) -> DefaultValue {
     let as_text = || std::str::from_utf8(bytes).ok().map(str::to_owned);
     let normal = match ty {
-        ColumnType::Int { .. } | ColumnType::Bit { .. } | ColumnType::Year => {
+        ColumnType::Int { .. }
+        | ColumnType::Bit { .. }
+        | ColumnType::Year
+        | ColumnType::Decimal { .. }
+        | ColumnType::Float { .. }
+        | ColumnType::Double { .. } => {
             let value = bytes
                 .iter()
                 .fold(0u64, |value, byte| (value << 8) | u64::from(*byte));
-            Some(value.to_string())
+            return literal(&value.to_string(), ty);
         }
         ColumnType::Enum { labels, .. } => as_text().and_then(|text| enum_label(&text, labels)),
         ColumnType::Set { labels, .. } => as_text().and_then(|text| set_labels(&text, labels)),
@@ -276,7 +281,7 @@ fn year(text: &str) -> Option<String> {
     let number: u16 = text.parse().ok()?;
     Some(match (text.len(), number) {
         (4.., _) | (_, 100..) => format!("{number:04}"),
-        // '0' and '00' as text are 2000, 0 as a number is 0000; the text form is the rarer one.
+        // As a number; '0' and '00' as text are 2000.
         (_, 0) => "0000".to_owned(),
         (_, 1..=69) => format!("{}", 2000 + number),
         _ => format!("{}", 1900 + number),

@@ -12,6 +12,9 @@ use super::{Flavor, REPL_PASSWORD, REPL_USER, STOP_TIMEOUT, Session, launch, log
 /// Part of the name in the cache. Raise it whenever this file makes another data directory than before.
 const RECIPE: u32 = 2;
 
+/// The option of a server that keeps names in lower case.
+pub(super) const LOWER_CASE: &str = "--lower-case-table-names=1";
+
 /// MariaDB's system tables, in the order of `mariadb-install-db`; `mysql_` in older versions.
 const SYSTEM_SQL: [&str; 6] = [
     "mariadb_system_tables.sql",
@@ -46,8 +49,16 @@ pub(super) fn base_options() -> Vec<String> {
 
 /// Makes `datadir`, which must not exist.
 #[track_caller]
-pub(super) fn create(flavor: Flavor, program: &Path, version: (u32, u32, u32), datadir: &Path) {
-    let template = template(flavor, program, version);
+pub(super) fn create(
+    flavor: Flavor,
+    program: &Path,
+    version: (u32, u32, u32),
+    datadir: &Path,
+    lower_case: bool,
+) {
+    // Any data directory of MariaDB will do for it.
+    let lower_case = lower_case && flavor == Flavor::MySql;
+    let template = template(flavor, program, version, lower_case);
     copy_directory(&template, datadir);
     // The server makes itself a new one, with a uuid of its own.
     fs::remove_file(datadir.join("auto.cnf")).ok();
@@ -55,12 +66,13 @@ pub(super) fn create(flavor: Flavor, program: &Path, version: (u32, u32, u32), d
 
 /// The initialised data directory in the cache. Test processes that come at once wait for the first.
 #[track_caller]
-fn template(flavor: Flavor, program: &Path, version: (u32, u32, u32)) -> PathBuf {
+fn template(flavor: Flavor, program: &Path, version: (u32, u32, u32), lower_case: bool) -> PathBuf {
     let (major, minor, patch) = version;
     let templates = programs::cache().join("data");
     let template = templates.join(format!(
-        "{}-{major}.{minor}.{patch}-{RECIPE}",
-        flavor.name()
+        "{}-{major}.{minor}.{patch}-{RECIPE}{}",
+        flavor.name(),
+        if lower_case { "-lower" } else { "" }
     ));
     if template.is_dir() {
         return template;
@@ -70,7 +82,7 @@ fn template(flavor: Flavor, program: &Path, version: (u32, u32, u32)) -> PathBuf
     lock.lock().unwrap();
     if !template.is_dir() {
         let directory = tempfile::Builder::new().prefix("rl-").tempdir().unwrap();
-        initialise(flavor, program, directory.path());
+        initialise(flavor, program, directory.path(), lower_case);
         // The rename makes it appear whole, and the temporary directory may be on another file system.
         let copy = tempfile::Builder::new()
             .prefix("new-")
@@ -84,7 +96,7 @@ fn template(flavor: Flavor, program: &Path, version: (u32, u32, u32)) -> PathBuf
 
 /// `directory/data` with the system tables and the users.
 #[track_caller]
-fn initialise(flavor: Flavor, program: &Path, directory: &Path) {
+fn initialise(flavor: Flavor, program: &Path, directory: &Path, lower_case: bool) {
     let data = directory.join("data");
     fs::create_dir(&data).unwrap();
     let mut command = Command::new(program);
@@ -99,6 +111,9 @@ fn initialise(flavor: Flavor, program: &Path, directory: &Path) {
         .current_dir(directory)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
+    if lower_case {
+        command.arg(LOWER_CASE);
+    }
     let sql = match flavor {
         Flavor::MySql => {
             command.arg("--initialize-insecure").stdin(Stdio::null());
@@ -122,12 +137,12 @@ fn initialise(flavor: Flavor, program: &Path, directory: &Path) {
         flavor.name(),
         log_tail(directory)
     );
-    add_users(flavor, program, directory);
+    add_users(flavor, program, directory, lower_case);
 }
 
 /// Runs the server once with the users in an init file.
 #[track_caller]
-fn add_users(flavor: Flavor, program: &Path, directory: &Path) {
+fn add_users(flavor: Flavor, program: &Path, directory: &Path, lower_case: bool) {
     // One statement per line, as init files want it.
     let users = format!(
         "CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\n\
@@ -138,6 +153,9 @@ fn add_users(flavor: Flavor, program: &Path, directory: &Path) {
     let file = directory.join("users.sql");
     fs::write(&file, users).unwrap();
     let mut options = base_options();
+    if lower_case {
+        options.push(LOWER_CASE.to_owned());
+    }
     options.push("--skip-log-bin".to_owned());
     options.push(format!("--init-file={}", file.display()));
     let port = process::free_port();
