@@ -218,7 +218,7 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
             None => layer
                 .password_file
                 .clone()
-                .or_else(|| credential(&layer, "source_password")),
+                .or_else(|| credential(layer, "source_password")),
         },
         tls: TlsConfig {
             mode: layer.ssl_mode.unwrap_or_default(),
