@@ -136,7 +136,7 @@ fn public_corpora(flavor: Flavor) {
         let _ = replay.run(sql);
     }
     // All of it, or what holds definitions.
-    let share = usize::try_from(budget("RELAYLITE_TEST_CORPUS_SHARE", 4)).unwrap();
+    let share = usize::try_from(budget("RELAYLITE_TEST_CORPUS_SHARE", 12)).unwrap();
     for (_, sql) in mysql_tests().into_iter().step_by(share) {
         let _ = replay.run(&sql);
     }
@@ -152,7 +152,7 @@ fn public_corpora(flavor: Flavor) {
             replay.start_file(&path);
             if directory == "maxwell" && path.parent().unwrap().ends_with("ddl") {
                 // A statement a line.
-                text.lines().for_each(|line| {
+                text.lines().step_by(share).for_each(|line| {
                     let _ = replay.run(line);
                     replay.tidy();
                 });
