@@ -14,8 +14,20 @@ const LOCK_FILE: &str = "relaylite.lock";
 /// The file that [`check_room`] stores and removes.
 const ROOM_FILE: &str = "relaylite.room";
 
-/// Makes `path` and its parents, readable by the owner only.
+/// Makes `path` and its parents, readable by the owner only. Their names are durable: a power loss must not take what is durable in
+/// them.
 pub fn private_directory(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let path = std::path::absolute(path)?;
+    let missing = path.ancestors().take_while(|path| !path.exists());
+    let missing: Vec<_> = missing.collect();
+    make_directory(&path)?;
+    missing.iter().rev().try_for_each(|made| sync_parent(made))
+}
+
+fn make_directory(path: &Path) -> Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -53,6 +53,26 @@ pub const ALL: [&str; 10] = [
     FAILOVER_MARKED,
 ];
 
+/// The largest offset that a dump command can carry, where a test makes it smaller than it is
+/// (`RELAYLITE_TEST_DUMP_OFFSET_MAX`): a file beyond 4 GiB takes long to make.
+pub fn dump_offset_max() -> Option<u64> {
+    if !COMPILED_IN {
+        return None;
+    }
+    let bytes = std::env::var("RELAYLITE_TEST_DUMP_OFFSET_MAX").ok()?;
+    bytes.parse().ok()
+}
+
+/// The longest row that SQLite takes, where a test makes it shorter than it is (`RELAYLITE_TEST_SQLITE_LENGTH_MAX`): a row of
+/// 10^9 bytes needs some GiB of memory.
+pub fn sqlite_length_max() -> Option<i32> {
+    if !COMPILED_IN {
+        return None;
+    }
+    let bytes = std::env::var("RELAYLITE_TEST_SQLITE_LENGTH_MAX").ok()?;
+    bytes.parse().ok()
+}
+
 /// Whether this build has them.
 pub const COMPILED_IN: bool = cfg!(debug_assertions);
 

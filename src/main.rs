@@ -6,6 +6,7 @@ use clap::Parser;
 use relaylite::cli;
 
 fn main() -> anyhow::Result<ExitCode> {
+    cli::forbid_core_dumps()?;
     cli::hide_passwords()?;
     Ok(cli::execute(cli::Cli::parse()))
 }

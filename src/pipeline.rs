@@ -239,6 +239,8 @@ impl Pipeline {
             workers: self.config.workers,
             until: self.until.clone(),
             cut_short: Vec::new(),
+            has_begun: false,
+            is_full: false,
             published: self.published.clone(),
             stop: CancellationToken::new(),
             flag: Arc::new(Mutex::new(Arc::new(StopFlag::default()))),

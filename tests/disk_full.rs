@@ -50,6 +50,7 @@ fn the_relay_logs_disk_is_full(flavor: Flavor) {
             status.text("Disk_Full") == "relay log"
         });
         assert_eq!(full.number("Last_IO_Errno"), 1021);
+        assert_eq!(full.text("Lag_Cause"), "relay log disk full");
         assert_eq!(full.text("Replica_SQL_Running"), "Yes");
         if round == 1 {
             running.kill9();
@@ -85,6 +86,7 @@ fn the_targets_disk_is_full(flavor: Flavor) {
                 && status.text("Source_Log_File") == server.position().0
         });
         assert_eq!(full.number("Last_SQL_Errno"), 1021);
+        assert_eq!(full.text("Lag_Cause"), "target disk full");
         if round == 1 {
             running.kill9();
             running = replica.follow();

@@ -2,6 +2,7 @@
 
 pub(crate) mod follower;
 mod logins;
+pub(crate) use logins::Certificates;
 mod preflight;
 mod refusals;
 

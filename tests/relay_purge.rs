@@ -14,6 +14,7 @@ on_both!(
     files_are_kept_as_long_as_the_operator_wants,
     the_io_side_waits_for_room,
     a_transaction_larger_than_the_limit_passes,
+    what_is_removed_by_hand_is_missed,
 );
 
 /// The binlog files in the relay directory, and those in its index.
@@ -236,4 +237,35 @@ fn a_transaction_larger_than_the_limit_passes(flavor: Flavor) {
         replica.status().number("Relay_Log_Space") < 2_000_000
     });
     drop(running);
+}
+
+/// Somebody empties the target's directory while replication runs: it stops and says so, and nothing more is purged. Afresh, all
+/// is there again.
+fn what_is_removed_by_hand_is_missed(flavor: Flavor) {
+    let server = Server::start(flavor);
+    server.exec("CREATE DATABASE a; CREATE TABLE a.t (id INT PRIMARY KEY)");
+    let replica = Replica::of(&server);
+    let running = replica.follow();
+    replica.wait_until_caught_up(&server);
+    let (needed, _) = server.position();
+    for entry in fs::read_dir(replica.target_dir()).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    rotate(&server, 3);
+    let stopped = replica.wait_for_status("it is noticed", |status| {
+        status.text("Replica_SQL_Running") == "No"
+    });
+    let error = stopped.text("Last_SQL_Error");
+    assert!(
+        error.contains("a.db is gone: it was removed while replication runs"),
+        "{error}"
+    );
+    replica.wait_for_status("all is received", |status| {
+        status.text("Source_Log_File") == server.position().0
+    });
+    assert!(files(&replica).0.contains(&needed), "{:?}", files(&replica));
+    drop(running);
+    fs::remove_dir_all(replica.target_dir()).unwrap();
+    replica.run_until_caught_up();
+    assert_equal(&server, &replica.target_dir());
 }

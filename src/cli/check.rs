@@ -1,14 +1,22 @@
 //! `relaylite check`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::loose_files::loose_files;
 use super::{Settings, print_line};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::{Level, check_rules, preflight};
+use crate::source::{Finding, Level, check_rules, preflight};
+
+/// Loose files that `check` names one by one.
+const LOOSE_FILES_SHOWN: usize = 8;
 
 pub(super) fn check(settings: Settings) -> Result<ExitCode> {
-    let config = Config::from_layer(settings.merged()?)?;
+    let layer = settings.merged()?;
+    let passwords = [&layer.password_file, &layer.target_password_file];
+    let passwords: Vec<_> = passwords.into_iter().flatten().cloned().collect();
+    let config = Config::from_layer(layer)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -21,7 +29,10 @@ pub(super) fn check(settings: Settings) -> Result<ExitCode> {
         findings
     });
     let (mut errors, mut warnings) = (0, 0);
-    for finding in &findings {
+    let findings = findings
+        .into_iter()
+        .chain(private_files(&config, &passwords));
+    for finding in findings {
         let mark = match finding.level {
             Level::Ok => "ok     ",
             Level::Warning => "warning",
@@ -54,4 +65,41 @@ pub(super) fn check(settings: Settings) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Whether anybody else can read what is ours.
+fn private_files(config: &Config, passwords: &[PathBuf]) -> Vec<Finding> {
+    let found = match loose_files(config, passwords) {
+        Ok(found) => found,
+        Err(error) => return vec![Finding::failed("private files", &error)],
+    };
+    if found.is_empty() {
+        return vec![Finding::ok(
+            "private files",
+            "only their owner can read them",
+        )];
+    }
+    let warning = |(path, mode): (PathBuf, u32)| {
+        let path = path.display();
+        Finding::warning(
+            "private files",
+            format!("others can read or write {path} (mode {mode:04o})"),
+            format!("chmod go= '{path}'"),
+        )
+    };
+    let more = found.len().saturating_sub(LOOSE_FILES_SHOWN);
+    let mut findings: Vec<_> = found
+        .into_iter()
+        .take(LOOSE_FILES_SHOWN)
+        .map(warning)
+        .collect();
+    if more > 0 {
+        let what = format!("the same is true of {more} more files");
+        findings.push(Finding::warning(
+            "private files",
+            what,
+            "chmod -R go= on the directories",
+        ));
+    }
+    findings
 }

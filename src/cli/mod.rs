@@ -2,6 +2,8 @@
 
 mod check;
 mod hide_passwords;
+mod loose_files;
+mod private_memory;
 mod relay;
 mod resync;
 mod run;
@@ -19,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::serve::status::QuarantineReport;
 
 pub use hide_passwords::hide_passwords;
+pub use private_memory::forbid_core_dumps;
 
 /// Follows a MySQL or MariaDB source into SQLite files (or another MySQL server), as a replica does.
 #[derive(Debug, Parser)]

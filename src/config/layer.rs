@@ -43,6 +43,9 @@ pub struct Layer {
     /// The target's password (environment only).
     #[serde(skip)]
     pub target_password: Option<SecretString>,
+    /// Where systemd puts a service's credentials (`CREDENTIALS_DIRECTORY`): passwords that no other setting gives.
+    #[serde(skip)]
+    pub credentials: Option<PathBuf>,
     /// Databases applied at the same time.
     pub workers: Option<usize>,
     /// Seconds between attempts to reach the source.
@@ -203,6 +206,7 @@ impl Layer {
         let mut layer = Self::from_toml(&toml, "environment (RELAYLITE_*)")?;
         layer.source_password = get("SOURCE_PASSWORD").map(SecretString::from);
         layer.target_password = get("TARGET_PASSWORD").map(SecretString::from);
+        layer.credentials = variable("CREDENTIALS_DIRECTORY").map(PathBuf::from);
         Ok(layer)
     }
 
@@ -238,6 +242,7 @@ impl Layer {
             target,
             target_password_file,
             target_password,
+            credentials,
             workers,
             connect_retry,
             heartbeat_period,

@@ -67,6 +67,9 @@ pub const ROOM_PROBE_BYTES: usize = 4 << 20;
 /// Lag for which `status` names a cause.
 pub const LAG_CAUSE_S: u64 = 2;
 
+/// Time that a lane waits for a lock in the target before that is a cause of lag: each transaction takes one for a moment.
+pub const LAG_LOCK_WAIT: Duration = Duration::from_millis(500);
+
 /// Row changes of one transaction from which it counts as a cause of lag by itself.
 pub const LARGE_TRANSACTION_ROWS: u64 = 100_000;
 

@@ -118,6 +118,7 @@ impl Config {
         let password = password(
             layer.target_password.clone(),
             layer.target_password_file.as_deref(),
+            credential(&layer, "target_password").as_deref(),
         )?;
         let exit_on_error = layer.exit_on_error.unwrap_or(false);
         // Who wants to be told of errors by the exit code wants that of a table's, too.
@@ -168,6 +169,7 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
     let given = password(
         layer.source_password.clone(),
         layer.password_file.as_deref(),
+        credential(layer, "source_password").as_deref(),
     )?;
     // One lost heartbeat, or two, must not end a connection.
     let heartbeat_max = layer
@@ -226,11 +228,24 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
     })
 }
 
-fn password(given: Option<SecretString>, file: Option<&Path>) -> Result<Option<SecretString>> {
+/// The file of a credential that systemd gives to the service; `None` where it gives none of that name.
+fn credential(layer: &Layer, name: &str) -> Option<PathBuf> {
+    let path = layer.credentials.as_ref()?.join(name);
+    path.exists().then_some(path)
+}
+
+/// A password as it was given, else from its file, else from its credential.
+fn password(
+    given: Option<SecretString>,
+    file: Option<&Path>,
+    credential: Option<&Path>,
+) -> Result<Option<SecretString>> {
     if given.is_some() {
         return Ok(given);
     }
-    let Some(path) = file else { return Ok(None) };
+    let Some(path) = file.or(credential) else {
+        return Ok(None);
+    };
     let text = std::fs::read_to_string(path).map_err(|error| {
         Error::new(
             ErrorKind::Config,

@@ -4,6 +4,7 @@
 //! [`Budget`] is a counting semaphore: `take` blocks, shares give back when dropped. Stopping wakes everybody.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -78,6 +79,30 @@ impl Budget {
         })
     }
 
+    /// As [`take`](Self::take), where what is waited for may never come back: looks every `interval` whether `is_over`.
+    ///
+    /// # Errors
+    /// `Stopped` once it is over, or [`stop`](Self::stop) was called.
+    pub fn take_unless(
+        &self,
+        amount: usize,
+        interval: Duration,
+        is_over: impl Fn() -> bool,
+    ) -> Result<Share> {
+        let amount = amount.min(self.shared.total);
+        let mut state = self.shared.lock();
+        while !state.stopped && state.free < amount {
+            if is_over() {
+                return Err(Error::new(ErrorKind::Stopped, "stopped"));
+            }
+            let waited = self.shared.changed.wait_timeout(state, interval);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(state);
+        // Nobody else takes from a budget that is waited for like this.
+        self.take(amount)
+    }
+
     /// Units in use.
     pub fn used(&self) -> usize {
         self.shared.total - self.shared.lock().free
@@ -100,6 +125,20 @@ impl Drop for Share {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn nobody_waits_for_a_share_that_never_comes_back() {
+        let budget = Budget::new(10);
+        let kept = budget.take(10).unwrap();
+        let over = AtomicBool::new(false);
+        let looks = || over.swap(true, Ordering::Relaxed);
+        let refused = budget.take_unless(4, Duration::from_millis(1), looks);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Stopped);
+        drop(kept);
+        let share = budget.take_unless(4, Duration::from_millis(1), || true);
+        assert_eq!(share.unwrap().amount, 4);
+    }
 
     #[test]
     fn shares_come_back_and_an_oversized_one_runs_alone() {

@@ -196,6 +196,7 @@ impl Coordinator {
                 self.state.set_open(start.clone(), timestamp);
                 self.shows_open = true;
             }
+            self.state.set_open_read(self.reader.position().offset);
             return;
         }
         self.shows_open = false;
@@ -214,7 +215,8 @@ impl Coordinator {
     fn caught_up(&mut self) -> Result<()> {
         self.router.lanes().flush_all()?;
         self.context.behind.store(false, AtomicOrdering::Release);
-        self.state.set_caught_up(self.reader.position());
+        let done = self.router.lanes().are_idle();
+        self.state.set_caught_up(self.reader.position(), done);
         let wait = match self.copier.is_ready() {
             true => Duration::ZERO,
             false => RELAY_WAIT,

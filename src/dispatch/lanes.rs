@@ -11,7 +11,7 @@ use crossbeam_channel::{SendTimeoutError, Sender, bounded};
 use super::batch::{CopyStep, EventBody, Item, LaneBatch};
 use super::budget::Budget;
 use super::lane::{LaneContext, LaneWorker};
-use super::progress::LaneProgress;
+use super::progress::{LaneProgress, LaneState};
 use super::quarantine::{AsideTable, TableId};
 use super::resync::Copy;
 use crate::apply::quarantine::SetAside;
@@ -254,7 +254,12 @@ impl Lanes {
         }
         let mut batch = std::mem::take(&mut handle.batch);
         let weight = batch.weight();
-        batch.share = Some(self.budget.take(weight)?);
+        // What waits in the queue of a lane that has failed is given back only when the lanes are closed.
+        let failed = || self.context.stop.is_failed();
+        let share = self
+            .budget
+            .take_unless(weight, SEND_CHECK_INTERVAL, failed)?;
+        batch.share = Some(share);
         let handle = self.handle(lane)?;
         handle
             .progress
@@ -327,6 +332,15 @@ impl Lanes {
             }
         }
         least
+    }
+
+    /// Whether no lane has anything to do.
+    pub fn are_idle(&self) -> bool {
+        self.handles.iter().flatten().all(|handle| {
+            let progress = &handle.progress;
+            progress.state() == LaneState::Idle
+                && progress.queued_bytes.load(AtomicOrdering::Relaxed) == 0
+        })
     }
 
     /// The source's clock when the oldest transaction began that a lane has begun and not committed.

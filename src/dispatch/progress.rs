@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::stop::StopFlag;
 use crate::apply::work::WorkInHand;
@@ -53,6 +54,8 @@ pub struct LaneProgress {
     /// The source's database.
     pub database: String,
     state: AtomicU8,
+    /// Since when the lane waits for a lock in the target.
+    waiting_since: Mutex<Option<Instant>>,
     committed: Mutex<Option<Arc<Checkpoint>>>,
     durable: Mutex<Option<Arc<Checkpoint>>>,
     /// Source transactions committed in this run.
@@ -84,6 +87,7 @@ impl LaneProgress {
         Self {
             database: database.to_owned(),
             state: AtomicU8::new(0),
+            waiting_since: Mutex::new(None),
             committed: Mutex::new(checkpoint.clone()),
             durable: Mutex::new(checkpoint),
             transactions: AtomicU64::new(0),
@@ -123,8 +127,23 @@ impl LaneProgress {
         LaneState::ALL.get(at).copied().unwrap_or(LaneState::Idle)
     }
 
+    /// How long the lane has been waiting for a lock in the target; `None` when it does not.
+    pub fn waited_for_target(&self) -> Option<Duration> {
+        let since = self.waiting_since.lock();
+        since
+            .unwrap_or_else(PoisonError::into_inner)
+            .map(|since| since.elapsed())
+    }
+
+    /// Publishes that the lane waits for a lock in the target since then.
+    pub fn set_waiting_since(&self, since: Option<Instant>) {
+        let waiting = self.waiting_since.lock();
+        *waiting.unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
     /// Publishes what the lane is doing.
     pub fn set_state(&self, state: LaneState) {
+        self.set_waiting_since((state == LaneState::WaitingForTarget).then(Instant::now));
         let at = LaneState::ALL
             .iter()
             .position(|known| *known == state)

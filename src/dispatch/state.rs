@@ -29,6 +29,8 @@ pub struct ApplierStatus {
     pub caught_up: bool,
     /// Start of the transaction that is being read, and the source's clock then.
     pub open: Option<(Position, u32)>,
+    /// Where the reader is in it.
+    pub open_read: u64,
     /// The source's clock when the oldest transaction began that an interrupted run had in its hands.
     pub interrupted: Option<u64>,
     /// Whether the last error was that somebody else holds the target.
@@ -92,8 +94,14 @@ impl ApplierState {
     /// A transaction that begins at `start` is being read.
     pub fn set_open(&self, start: Position, timestamp: u32) {
         let mut status = self.lock();
+        status.open_read = start.offset;
         status.open = Some((start, timestamp));
         status.caught_up = false;
+    }
+
+    /// It is read up to here.
+    pub fn set_open_read(&self, offset: u64) {
+        self.lock().open_read = offset;
     }
 
     /// A run ends with an error; the oldest transaction that it could not commit is this old.
@@ -102,14 +110,16 @@ impl ApplierState {
         status.interrupted = oldest.or(status.interrupted);
     }
 
-    /// Everything received up to `end` is handed to the lanes.
-    pub fn set_caught_up(&self, end: Position) {
+    /// Everything received up to `end` is handed to the lanes, and they are done with it or not: only then is an error over.
+    pub fn set_caught_up(&self, end: Position, done: bool) {
         let mut status = self.lock();
         status.read_end = Some(end);
         status.caught_up = status.open.is_none();
         status.interrupted = None;
-        status.last_error = None;
-        status.target_busy = false;
+        if done {
+            status.last_error = None;
+            status.target_busy = false;
+        }
     }
 
     /// The error that stopped it.

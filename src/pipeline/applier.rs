@@ -51,6 +51,10 @@ pub(super) struct Applier {
     pub(super) published: Published,
     /// Starts of transactions that the source never finished, or rolled back.
     pub(super) cut_short: Vec<Position>,
+    /// The target had a watermark once.
+    pub(super) has_begun: bool,
+    /// The last run ended on a full disk.
+    pub(super) is_full: bool,
     /// Ends it.
     pub(super) stop: CancellationToken,
     /// The flag of the run under way.
@@ -64,7 +68,8 @@ impl Applier {
         let state = self.published.applier.clone();
         let outcome = loop {
             state.set_running(true);
-            match self.run_once().map_err(|error| self.explain(error)) {
+            let outcome = self.run_once();
+            match outcome.map_err(|error| self.explain(error)) {
                 Err(error) if error.kind() == ErrorKind::CutShort => self.leave_out(&error),
                 Err(error) if error.kind().retry() == Retry::Backoff => {
                     state.set_error(&error, unix_now());
@@ -74,7 +79,10 @@ impl Applier {
                     }
                 }
                 Err(error) => {
-                    self.keep_what_is_whole();
+                    // A target that is not as it was left is let alone.
+                    if !matches!(error.kind(), ErrorKind::Target | ErrorKind::Io) {
+                        self.keep_what_is_whole();
+                    }
                     state.set_error(&error, unix_now());
                     break Err(error);
                 }
@@ -88,17 +96,20 @@ impl Applier {
         outcome
     }
 
-    /// SQLite does not always say that the disk is full: its shared memory and its new files fail in other words.
-    fn explain(&self, error: Error) -> Error {
+    /// SQLite does not always say that the disk is full: its shared memory and its new files fail in other words. Somebody may
+    /// have made room since: right behind a full disk such an error passes once more.
+    fn explain(&mut self, error: Error) -> Error {
+        let was_full = std::mem::replace(&mut self.is_full, error.kind() == ErrorKind::DiskFull);
         if !matches!(error.kind(), ErrorKind::Target | ErrorKind::Io) {
             return error;
         }
-        match self.target.check_room() {
-            Err(full) if full.kind() == ErrorKind::DiskFull => {
-                Error::new(ErrorKind::DiskFull, "no space left for the target").with_source(error)
-            }
-            _ => error,
+        let full = self.target.check_room().err();
+        self.is_full = full.is_some_and(|full| full.kind() == ErrorKind::DiskFull);
+        if was_full || self.is_full {
+            return Error::new(ErrorKind::DiskFull, "no space left for the target")
+                .with_source(error);
         }
+        error
     }
 
     /// After an error of the reading side: what was read before it and merged into an open target transaction is applied
@@ -191,6 +202,13 @@ impl Applier {
     fn begin(&mut self) -> Result<Option<Watermark>> {
         let known = self.target.watermark()?;
         let is_known = known.is_some();
+        if !is_known && self.has_begun {
+            return Err(Error::new(
+                ErrorKind::Target,
+                "the target's watermark is gone: it was removed while replication runs; put the target back as it was, or \
+                 remove all of it to start afresh, and start again",
+            ));
+        }
         let mut from = known.unwrap_or_else(|| Watermark::new(self.from.clone()));
         if from.at.position.file.is_empty() {
             let Some(file) = self.first_file() else {
@@ -198,9 +216,11 @@ impl Applier {
             };
             from.at.position.file = file;
         } else if is_known {
+            self.has_begun = true;
             return Ok(Some(from));
         }
         self.target.set_watermark(&from)?;
+        self.has_begun = true;
         self.from = from.at.clone();
         Ok(Some(from))
     }

@@ -14,11 +14,12 @@ use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::Until;
 use crate::config::source::Start;
 use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::relay::end::Durable;
 use crate::relay::io_state::IoPhase;
 use crate::relay::received::{self, Received};
 use crate::relay::receiver::{Destination, pause, unix_now};
 use crate::relay::recover;
-use crate::source::{SourceConnection, StartAt};
+use crate::source::{SourceConnection, StartAt, fits_dump_command};
 
 impl Pipeline {
     /// Finds out whose relay log to use and where to begin; asks the source when the target does not know.
@@ -52,7 +53,7 @@ impl Pipeline {
         let destination =
             Destination::open(id, directory, durable, received, start.clone(), limit)?;
         let position = match start {
-            StartAt::Position(position) => position,
+            StartAt::Position(position) | StartAt::GtidAt(_, position) => position,
             // The source chooses the file; it is known with the first event.
             StartAt::Gtid(_) => Position::new("", FIRST_EVENT_OFFSET),
         };
@@ -122,7 +123,7 @@ impl Pipeline {
         let start = if is_open {
             StartAt::Gtid((*from.executed).clone())
         } else {
-            StartAt::Position(watermark.needed_from().clone())
+            start_of(&watermark, &durable)
         };
         let (id, limit) = (from.source_id.clone(), self.config.relay_log.space_limit);
         let destination = Destination::open(id, directory, durable, received, start, limit)?;
@@ -165,10 +166,15 @@ impl Pipeline {
     async fn ask_for_the_start(&self) -> Result<(StartAt, Arc<str>, GtidSet)> {
         let mut connection = self.checked_source(Some(&self.config.start)).await?;
         let source_id = connection.info().source_id.clone();
-        let start = connection.resolve(&self.config.start).await?;
+        let mut start = connection.resolve(&self.config.start).await?;
         let (end, all) = connection.current_position().await?;
+        if let StartAt::Position(at) = &start
+            && !fits_dump_command(at.offset)
+        {
+            start = StartAt::GtidAt(connection.gtids_before(at).await?, at.clone());
+        }
         let executed = match (&self.config.start, &start) {
-            (_, StartAt::Gtid(set)) => set.clone(),
+            (_, StartAt::Gtid(set) | StartAt::GtidAt(set, _)) => set.clone(),
             (Start::Latest, _) => all,
             (_, StartAt::Position(position)) => connection.gtids_before(position).await?,
         };
@@ -220,6 +226,20 @@ impl Pipeline {
             // Set once: the position at start counts.
             let _ = self.until.set(end);
         }
+    }
+}
+
+/// Where a relay log begins that holds nothing: a position, by all that is before it where the dump command cannot carry it.
+fn start_of(watermark: &Watermark, durable: &Durable) -> StartAt {
+    let (from, at) = (watermark.needed_from(), &watermark.at);
+    let by_gtid = durable.end.is_none()
+        && !fits_dump_command(from.offset)
+        && *from == at.position
+        && !at.executed.is_empty();
+    if by_gtid {
+        StartAt::GtidAt((*at.executed).clone(), from.clone())
+    } else {
+        StartAt::Position(from.clone())
     }
 }
 

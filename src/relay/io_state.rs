@@ -47,6 +47,8 @@ pub struct IoStatus {
     pub heard_at: Option<(Instant, u64)>,
     /// Our clock less the source's when the connection was made, in seconds.
     pub clock_difference: i64,
+    /// What the source's clock said, and when. From then on the time since counts, and not our clock, which may be set.
+    pub clock: Option<(u64, Instant)>,
     /// Connections made since start.
     pub connections: u64,
     /// Semi-synchronous replication of this connection; `None` when it is not configured, or nobody is connected.
@@ -55,6 +57,17 @@ pub struct IoStatus {
     pub acks: AckStatistics,
     /// Number, text and time (seconds since 1970) of the last error, until the next success.
     pub last_error: Option<(u16, String, u64)>,
+}
+
+impl IoStatus {
+    /// The source's clock, where ours says `now`; in seconds since 1970.
+    pub fn source_now(&self, now: u64) -> i64 {
+        let seconds = |time: u64| i64::try_from(time).unwrap_or(i64::MAX);
+        match self.clock {
+            Some((source, at)) => seconds(source.saturating_add(at.elapsed().as_secs())),
+            None => seconds(now).saturating_sub(self.clock_difference),
+        }
+    }
 }
 
 /// Where it is published.
@@ -88,7 +101,9 @@ impl IoState {
     /// What the source's clock said when ours said `now`.
     pub fn set_clock(&self, source: u64, now: u64) {
         let difference = i128::from(now) - i128::from(source);
-        self.lock().clock_difference = i64::try_from(difference).unwrap_or_default();
+        let mut status = self.lock();
+        status.clock_difference = i64::try_from(difference).unwrap_or_default();
+        status.clock = Some((source, Instant::now()));
     }
 
     /// The first events of a connection are in: what was wrong before is over.
@@ -114,8 +129,7 @@ impl IoState {
     /// More was received.
     pub fn set_heard(&self, heard: &Heard) {
         let mut status = self.lock();
-        let clock = i64::try_from(unix_now()).unwrap_or_default();
-        let age = clock - status.clock_difference - i64::from(heard.timestamp);
+        let age = status.source_now(unix_now()) - i64::from(heard.timestamp);
         let late = match heard.timestamp {
             0 => 0,
             _ if heard.idle => 0,

@@ -6,16 +6,19 @@
 //! any more. [`recover`] runs before a writer is opened, or read-only.
 
 pub mod ack;
+mod cover;
 pub mod dir;
 pub mod end;
 pub mod file;
 pub mod files;
 pub mod index;
 pub mod io_state;
+mod partial;
 pub mod purge;
 pub mod reader;
 pub mod received;
 pub mod receiver;
 pub mod recover;
+mod resent;
 pub mod sync;
 pub mod writer;

@@ -24,6 +24,8 @@ use crate::error::Result;
 pub struct Received {
     set: Arc<GtidSet>,
     end: Option<Position>,
+    /// Both of them, before the newest group of a MariaDB source.
+    before: Option<(Arc<GtidSet>, Position)>,
     gtid: Option<Gtid>,
     /// A GTID event was read and its group has not ended.
     named: bool,
@@ -50,6 +52,12 @@ impl Received {
         self.end.as_ref()
     }
 
+    /// Where the newest group begins, whole or not, and all GTIDs before it. Of a MariaDB source only, whose sets are short; `None`
+    /// while no group was seen.
+    pub fn newest_group(&self) -> Option<&(Arc<GtidSet>, Position)> {
+        self.before.as_ref()
+    }
+
     /// Takes the next event of the relay log, which ends at `end`. `body` is `None` for an event too large to be looked
     /// at; none of those that name a group is.
     ///
@@ -67,6 +75,7 @@ impl Received {
             }
             (kind::MARIADB_GTID, Some(body)) => {
                 let event = MariaDbGtidEvent::parse(header.server_id, body)?;
+                self.before = self.end.clone().map(|end| (self.set.clone(), end));
                 self.begin(Some(event.gtid), !event.is_standalone());
             }
             (kind::PREVIOUS_GTIDS, Some(body)) => self.complete_from(&GtidSet::decode(body)?),

@@ -22,11 +22,15 @@ use super::files::RelayFiles;
 use super::io_state::{IoPhase, IoState};
 use super::received::Received;
 use super::writer::RelayWriter;
+use crate::binlog::flavor::Flavor;
+use crate::binlog::gtid::GtidSet;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::config::source::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoints;
-use crate::source::{EventBatch, EventStream, SemiSync, SourceConnection, StartAt};
+use crate::source::{
+    EventBatch, EventStream, SemiSync, SourceConnection, StartAt, fits_dump_command,
+};
 
 /// Batches on their way from the socket to the disk.
 const BATCHES_AHEAD: usize = 2;
@@ -184,9 +188,37 @@ impl Receiver {
             Some(at) => StartAt::Position(at),
             None => self.destination.start.clone(),
         };
+        let start = self.within_reach(&connection, start);
         tracing::info!(source = %self.source.host, port = self.source.port, start = %start, "receiving");
         self.receive(connection, &start).await?;
         Ok(Parted::Stopped)
+    }
+
+    /// A start that a dump can begin with. Beyond 4 GiB in a file the command of a position ends: there the source is asked by
+    /// GTID, or for the last transaction once more. MariaDB is asked for that one in any case: behind the last of a file it would
+    /// begin with the next file, and leave out what ends this one.
+    fn within_reach(&self, connection: &SourceConnection, start: StartAt) -> StartAt {
+        let end = match &start {
+            StartAt::Position(end) if !fits_dump_command(end.offset) => end,
+            _ => return start,
+        };
+        let received = self.destination.end.received();
+        let set = GtidSet::clone(received.set());
+        let newest = received.newest_group();
+        let newest = newest.filter(|(set, start)| start.file == end.file && !set.is_empty());
+        let info = connection.info();
+        match received.end().filter(|whole| whole.file == end.file) {
+            Some(_) if info.flavor == Flavor::MySql && info.has_gtids() => {
+                StartAt::GtidAt(set, end.clone())
+            }
+            Some(whole) if fits_dump_command(whole.offset) => StartAt::Position(whole.clone()),
+            Some(whole) => match newest {
+                Some((before, group)) => StartAt::GtidAt(GtidSet::clone(before), group.clone()),
+                None if !set.is_empty() => StartAt::GtidAt(set, whole.clone()),
+                None => start,
+            },
+            None => start,
+        }
     }
 
     /// Whether this is the server that the relay log comes from. File and offset mean something on one server only:
@@ -234,7 +266,21 @@ impl Receiver {
         self.state.set_semi_sync(Some(semi_sync));
     }
 
-    async fn receive(&self, connection: SourceConnection, start: &StartAt) -> Result<()> {
+    /// Where the first event of a dump stands, where that is not simply the end of the relay log, or the source would not say it
+    /// in 64 bits.
+    fn known_beginning<'a>(&self, start: &'a StartAt) -> Option<&'a Position> {
+        let end = self.destination.end.get().end;
+        match start {
+            StartAt::Position(at) => {
+                let is_before = |end: Position| end.file == at.file && at.offset < end.offset;
+                end.is_some_and(is_before).then_some(at)
+            }
+            StartAt::GtidAt(_, at) => Some(at),
+            StartAt::Gtid(_) => None,
+        }
+    }
+
+    async fn receive(&self, mut connection: SourceConnection, start: &StartAt) -> Result<()> {
         let checksum = connection.info().checksum;
         let mut writer = {
             let (files, end) = (self.destination.files.clone(), self.destination.end.clone());
@@ -244,6 +290,13 @@ impl Receiver {
         };
         let (durable_acks, acks) = mpsc::unbounded_channel();
         writer.acknowledge_by(durable_acks);
+        if let Some(at) = self.known_beginning(start) {
+            writer.begin_at(at.clone());
+        }
+        if matches!(start, StartAt::Gtid(_)) {
+            // Who may not see them may dump all the same.
+            writer.mind_files_beyond_4_gib(connection.binary_logs().await.unwrap_or_default());
+        }
         self.note_semi_sync(&connection);
         let stream = connection.dump(start).await?;
         let mut dump = Dump {

@@ -17,39 +17,28 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::ack::{DurableAcks, Wanted, join};
+use super::cover::{append_filler, low_half, rebuilt_format_description, smallest_event};
 use super::end::RelayEnd;
 use super::file::RelayFile;
 use super::files::RelayFiles;
 use super::index::{is_safe_file_name, order};
+use super::partial::Partial;
 use super::received::Received;
+use super::resent::{Resent, Sent};
 use super::sync::{Syncer, Written};
 use crate::binlog::checksum::{self, Checksum};
 use crate::binlog::format::FormatDescription;
-use crate::binlog::frame::filler;
 use crate::binlog::header::{HEADER_LEN, Header};
 use crate::binlog::kind;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::binlog::rotate::Rotate;
 use crate::config::limits::RELAY_FILLER_BYTES_MAX;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::{EventBatch, Frame};
+use crate::source::{EventBatch, Frame, fits_dump_command};
 
 /// Largest distance between our offset and the low half of the source's that counts as a gap; beyond it the source is
 /// behind us.
 const MAX_GAP: u32 = 0x7fff_ffff;
-
-/// Where the common header keeps `log_pos`.
-const LOG_POS_FIELD: std::ops::Range<usize> = 13..17;
-
-/// An event larger than a batch, arriving in pieces.
-#[derive(Debug)]
-struct Partial {
-    header: Header,
-    crc: crc32fast::Hasher,
-    /// The last bytes seen, at most four: they may be the checksum.
-    tail: Vec<u8>,
-    received: u64,
-}
 
 /// Where the source says it is, beyond what was written.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +65,12 @@ pub struct RelayWriter {
     announced: Option<(Arc<str>, u64)>,
     checksum: Checksum,
     partial: Option<Partial>,
+    /// What of the dump is written already.
+    resent: Option<Resent>,
+    /// A large event is written already; its other pieces are still to come.
+    passing: bool,
+    /// Files of the source beyond 4 GiB, in which a dump by GTID may begin anywhere.
+    unclear: Vec<String>,
     heard: Heard,
     syncer: Syncer,
     received: Received,
@@ -102,6 +97,9 @@ impl RelayWriter {
             announced: None,
             checksum,
             partial: None,
+            resent: None,
+            passing: false,
+            unclear: Vec::new(),
             heard: Heard::default(),
             syncer: Syncer::start(end.clone())?,
             received: end.received(),
@@ -113,6 +111,19 @@ impl RelayWriter {
     /// Says who is told when what the source waits for is durable.
     pub fn acknowledge_by(&mut self, acks: DurableAcks) {
         self.acks = Some(acks);
+    }
+
+    /// Says where the first event of the dump stands: before the end of the relay log, or beyond 4 GiB.
+    pub fn begin_at(&mut self, at: Position) {
+        self.resent = Some(Resent::from(at));
+    }
+
+    /// Says what files the source has when the dump begins by GTID: in one beyond 4 GiB nobody can tell where.
+    pub fn mind_files_beyond_4_gib(&mut self, files: Vec<(String, u64)>) {
+        let beyond = files
+            .into_iter()
+            .filter(|(_, size)| !fits_dump_command(*size));
+        self.unclear = beyond.map(|(name, _)| name).collect();
     }
 
     /// What the source has said so far.
@@ -218,16 +229,31 @@ impl RelayWriter {
             _ if header.is_artificial() => Ok(()),
             _ => {
                 checksum::verify(event, self.checksum)?;
+                if self.is_sent_again(&header)? {
+                    return Ok(());
+                }
                 self.place(&header)?;
                 self.complete_event(&header, event)
             }
         }
     }
 
+    /// Whether the event is written already.
+    fn is_sent_again(&mut self, header: &Header) -> Result<bool> {
+        let (Some(resent), Some(file)) = (&mut self.resent, &self.file) else {
+            return Ok(false);
+        };
+        let sent = resent.event(header, file.offset())?;
+        if sent == Sent::New {
+            self.resent = None;
+        }
+        Ok(sent == Sent::Again)
+    }
+
     /// A heartbeat says how far the source has come without sending anything: over transactions that were skipped by
     /// GTID. They are covered, so that a reconnect goes on behind them.
     fn cover_skipped(&mut self, header: &Header, event: &[u8]) -> Result<()> {
-        let (Some(file), None) = (&self.file, &self.announced) else {
+        let (Some(file), None, None) = (&self.file, &self.announced, &self.resent) else {
             return Ok(());
         };
         // The body is the file's name; whether a checksum follows does not matter for its beginning.
@@ -235,6 +261,7 @@ impl RelayWriter {
             .get(HEADER_LEN..)
             .is_some_and(|body| body.starts_with(file.name().as_bytes()));
         let gap = header.log_pos.wrapping_sub(low_half(file.offset()));
+        let is_ours = is_ours && !self.unclear.iter().any(|name| *name == **file.name());
         let smallest = smallest_event(self.checksum);
         if header.kind != kind::HEARTBEAT || !is_ours || !(smallest..=MAX_GAP).contains(&gap) {
             return Ok(());
@@ -282,8 +309,31 @@ impl RelayWriter {
             return Ok(());
         }
         self.check_follows(name)?;
+        self.leave_resent(name)?;
         self.announced = Some((name.into(), rotate.position));
         Ok(())
+    }
+
+    /// A dump by GTID may leave the file at once: then all of it was written.
+    fn leave_resent(&mut self, name: &str) -> Result<()> {
+        let ends_here = |resent: &Resent| {
+            let end = self.file.as_ref().map(RelayFile::whole_end);
+            end.is_none_or(|end| end == *resent.at())
+        };
+        match &self.resent {
+            Some(resent) if *resent.at().file != *name && !ends_here(resent) => Err(Error::new(
+                ErrorKind::Protocol,
+                format!(
+                    "the source went on in {name} and was to go on at {}",
+                    resent.at()
+                ),
+            )),
+            Some(resent) if *resent.at().file != *name => {
+                self.resent = None;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_follows(&self, name: &str) -> Result<()> {
@@ -319,7 +369,9 @@ impl RelayWriter {
         self.heard.bytes += event.len() as u64;
         self.file = Some(file);
         self.files.add(&name)?;
-        self.cover_up_to(start.max(FIRST_EVENT_OFFSET))
+        // Where the source begins in 64 bits, its ROTATE may have said it in fewer.
+        let known = self.resent.as_ref().map(|resent| resent.at().offset);
+        self.cover_up_to(known.unwrap_or(start).max(FIRST_EVENT_OFFSET))
     }
 
     /// Makes the file before a switch durable: from then on the syncer sees only the next one.
@@ -349,6 +401,9 @@ impl RelayWriter {
         let gap = start_low.wrapping_sub(low_half(file.offset()));
         match gap {
             0 => Ok(()),
+            1..=MAX_GAP if self.unclear.iter().any(|name| *name == **file.name()) => {
+                Err(unclear_place(file.name()))
+            }
             1..=MAX_GAP => self.cover_up_to(file.offset() + u64::from(gap)),
             _ => Err(Error::new(
                 ErrorKind::Protocol,
@@ -394,14 +449,11 @@ impl RelayWriter {
     fn piece(&mut self, frame: Frame, bytes: &[u8]) -> Result<()> {
         if frame.first {
             let header = Header::parse(bytes)?;
-            self.place(&header)?;
-            let (crc, tail) = (crc32fast::Hasher::new(), Vec::with_capacity(8));
-            self.partial = Some(Partial {
-                header,
-                crc,
-                tail,
-                received: 0,
-            });
+            self.passing = self.is_sent_again(&header)?;
+            if !self.passing {
+                self.place(&header)?;
+            }
+            self.partial = Some(Partial::new(header));
         }
         let Some(partial) = &mut self.partial else {
             return Err(Error::new(
@@ -410,6 +462,13 @@ impl RelayWriter {
             ));
         };
         partial.take(bytes, self.checksum);
+        if self.passing {
+            if frame.last {
+                partial.finish(self.checksum)?;
+                self.partial = None;
+            }
+            return Ok(());
+        }
         let Some(file) = &mut self.file else {
             return Err(Error::new(
                 ErrorKind::Protocol,
@@ -422,44 +481,12 @@ impl RelayWriter {
             partial.finish(self.checksum)?;
             file.event_complete();
             self.heard.idle = false;
-            if partial.header.timestamp != 0 {
-                self.heard.timestamp = partial.header.timestamp;
+            if partial.header().timestamp != 0 {
+                self.heard.timestamp = partial.header().timestamp;
             }
             self.received
-                .event(&partial.header, None, || file.whole_end())?;
+                .event(partial.header(), None, || file.whole_end())?;
             self.partial = None;
-        }
-        Ok(())
-    }
-}
-
-impl Partial {
-    /// Feeds the checksum with all but the last bytes, which may be the checksum itself.
-    fn take(&mut self, bytes: &[u8], checksum: Checksum) {
-        self.received += bytes.len() as u64;
-        self.tail.extend_from_slice(bytes);
-        let body = self.tail.len().saturating_sub(checksum.len());
-        if let Some((head, _)) = self.tail.split_at_checked(body) {
-            self.crc.update(head);
-            self.tail.drain(..body);
-        }
-    }
-
-    fn finish(&mut self, checksum: Checksum) -> Result<()> {
-        if self.received != u64::from(self.header.event_size) {
-            return Err(Error::corrupt(format!(
-                "an event of {} bytes claims {} bytes",
-                self.received, self.header.event_size
-            )));
-        }
-        if checksum == Checksum::Crc32 {
-            let stored = self
-                .tail
-                .first_chunk::<4>()
-                .map(|bytes| u32::from_le_bytes(*bytes));
-            if stored != Some(self.crc.clone().finalize()) {
-                return Err(Error::corrupt("an event's CRC32 is wrong"));
-            }
         }
         Ok(())
     }
@@ -470,44 +497,14 @@ fn is_made_up(header: &Header) -> bool {
     header.is_artificial() || header.timestamp == 0 || header.log_pos == 0
 }
 
-/// Bytes of the smallest event: a header and its checksum.
-fn smallest_event(checksum: Checksum) -> u32 {
-    match checksum {
-        Checksum::Off => 19,
-        Checksum::Crc32 => 23,
-    }
-}
-
-fn low_half(offset: u64) -> u32 {
-    u32::try_from(offset & u64::from(u32::MAX)).unwrap_or_default()
-}
-
-/// Appends an ignorable event of `size` bytes; its zeros become a hole in the file.
-fn append_filler(file: &mut RelayFile, size: u64, checksum: Checksum) -> Result<()> {
-    let log_pos = low_half(file.offset() + size);
-    let event = filler(low_half(size), 0, log_pos, checksum)?;
-    let zeros = event.len() - HEADER_LEN - checksum.len();
-    let (head, rest) = event.split_at_checked(HEADER_LEN).unwrap_or_default();
-    file.append(head);
-    file.skip_zeros(zeros as u64)?;
-    file.append(rest.get(zeros..).unwrap_or_default());
-    file.event_complete();
-    Ok(())
-}
-
-/// The FORMAT_DESCRIPTION as the file's own: the dump thread zeroes `log_pos` when it starts in the middle
-/// (MySQL `rpl_binlog_sender.cc`, `send_format_description_event`). It carries a CRC32 whatever the file's other
-/// events do, since MySQL 5.6.1 and MariaDB 5.3; where those have none, the dump thread leaves the old sum in place.
-fn rebuilt_format_description(header: &Header, event: &[u8]) -> Result<Vec<u8>> {
-    let mut bytes = event.to_vec();
-    if header.log_pos != 0 {
-        return Ok(bytes);
-    }
-    let log_pos = header.event_size.wrapping_add(low_half(FIRST_EVENT_OFFSET));
-    if let Some(field) = bytes.get_mut(LOG_POS_FIELD) {
-        field.copy_from_slice(&log_pos.to_le_bytes());
-    }
-    bytes.truncate(bytes.len().saturating_sub(Checksum::Crc32.len()));
-    checksum::seal(&mut bytes, Checksum::Crc32)?;
-    Ok(bytes)
+/// A start by GTID inside of a file beyond 4 GiB.
+fn unclear_place(file: &str) -> Error {
+    Error::new(
+        ErrorKind::Dump,
+        format!(
+            "the transactions after the GTIDs to start with stand in {file}, which is larger than 4 GiB, and the source tells \
+             positions in 32 bits: start at {file}:4, or run FLUSH BINARY LOGS on the source and start with the GTIDs of that \
+             moment"
+        ),
+    )
 }

@@ -8,9 +8,10 @@
 //! Only the owner of the directory can connect (mode 0700). A socket's path may have no more than 108 bytes, a directory's
 //! path may: both sides go through `/proc/self/fd` then.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,8 +52,11 @@ impl Control {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
+        let listener = UnixListener::bind(&path)?;
+        // Whatever the umask, and also in a directory that somebody has opened up.
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
         Ok(Self {
-            listener: UnixListener::bind(&path)?,
+            listener,
             path,
             _directory: open,
         })

@@ -15,8 +15,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::binlog::position::Position;
-use crate::config::limits::{LAG_CAUSE_S, LARGE_TRANSACTION_BYTES, LARGE_TRANSACTION_ROWS};
-use crate::dispatch::progress::{LaneProgress, LaneState};
+use crate::config::limits::{
+    LAG_CAUSE_S, LAG_LOCK_WAIT, LARGE_TRANSACTION_BYTES, LARGE_TRANSACTION_ROWS,
+    MYSQL_TARGET_BATCH_ROWS_MAX,
+};
+use crate::dispatch::progress::LaneProgress;
 use crate::dispatch::state::ApplierStatus;
 use crate::relay::files::RelayRoom;
 use crate::relay::io_state::{IoPhase, IoStatus};
@@ -37,6 +40,8 @@ pub(super) struct Observed<'a> {
     pub(super) caught_up: bool,
     /// Up to where was received.
     pub(super) received: Option<&'a Position>,
+    /// Whether the transaction that is being read was received whole.
+    pub(super) is_whole: bool,
     /// `heartbeat_period`.
     pub(super) heartbeat: Duration,
     /// Our clock, in seconds since 1970.
@@ -67,8 +72,7 @@ impl Observed<'_> {
         let begun = begun.chain(self.applier.interrupted);
         let read = self.applier.read.as_ref().map(|at| u64::from(at.timestamp));
         let oldest = begun.chain(open).min().or(read).filter(|at| *at > 0)?;
-        let now = i64::try_from(self.now).ok()? - self.io.clock_difference;
-        let age = now - i64::try_from(oldest).ok()?;
+        let age = self.io.source_now(self.now) - i64::try_from(oldest).ok()?;
         Some(u64::try_from(age).unwrap_or_default())
     }
 
@@ -92,13 +96,23 @@ impl Observed<'_> {
             Some("relay log disk full")
         } else if self.target_full {
             Some("target disk full")
-        } else if self.applier.target_busy {
+        } else if self.applier.target_busy && !self.has_lock() {
             Some("lock in the target")
         } else if self.room.waiting {
             Some("relay log space limit")
         } else {
             None
         }
+    }
+
+    /// Whether a lane of this run has got the lock that the last one waited for in vain.
+    fn has_lock(&self) -> bool {
+        // A server's locks are met by the first rows that are sent, which are a batch at most.
+        let sent = 2 * MYSQL_TARGET_BATCH_ROWS_MAX as u64;
+        self.lanes.iter().any(|lane| {
+            lane.open_rows.load(Ordering::Relaxed) > sent
+                || lane.commits.load(Ordering::Relaxed) > 0
+        })
     }
 
     /// What both sides are busy with, when that is late.
@@ -132,20 +146,22 @@ impl Observed<'_> {
 
     /// Whether one transaction is being applied, or received, that alone takes long.
     fn is_large_transaction(&self) -> bool {
-        let received_bytes = match (&self.applier.open, self.received) {
-            (Some((start, _)), Some(end)) if start.file == end.file => {
-                end.offset.saturating_sub(start.offset)
-            }
+        let bytes = match (&self.applier.open, self.received) {
+            // What stands behind a transaction that was received whole is not of it.
+            (Some((start, _)), Some(end)) => match start.file == end.file && !self.is_whole {
+                true => end.offset.saturating_sub(start.offset),
+                false => self.applier.open_read.saturating_sub(start.offset),
+            },
             _ => 0,
         };
-        received_bytes >= LARGE_TRANSACTION_BYTES
+        bytes >= LARGE_TRANSACTION_BYTES
             || self.any(|lane| lane.open_rows.load(Ordering::Relaxed) >= LARGE_TRANSACTION_ROWS)
     }
 }
 
 fn waits_for_target(lane: &LaneProgress) -> bool {
     let waits = || lane.work.done().is_some_and(|done| done.work.waits);
-    lane.state() == LaneState::WaitingForTarget || waits()
+    lane.waited_for_target() >= Some(LAG_LOCK_WAIT) || waits()
 }
 
 #[cfg(test)]
@@ -153,6 +169,7 @@ mod tests {
     use super::*;
     use crate::apply::work::Work;
     use crate::checkpoint::Checkpoint;
+    use crate::dispatch::progress::LaneState;
     use std::time::Instant;
 
     const NOW: u64 = 1_800_000_000;
@@ -165,6 +182,7 @@ mod tests {
         room: RelayRoom,
         caught_up: bool,
         end: Position,
+        is_whole: bool,
     }
 
     impl Scene {
@@ -187,6 +205,7 @@ mod tests {
                 room: RelayRoom::default(),
                 caught_up: false,
                 end: Position::new("b.000001", 1_000),
+                is_whole: false,
             }
         }
 
@@ -199,6 +218,7 @@ mod tests {
                 target_full: false,
                 caught_up: self.caught_up,
                 received: Some(&self.end),
+                is_whole: self.is_whole,
                 heartbeat: Duration::from_secs(10),
                 now: NOW,
             }
@@ -221,6 +241,9 @@ mod tests {
         assert_eq!(behind(&scene), Some(100));
         let skewed = Scene::with(|s| s.io.clock_difference = 90);
         assert_eq!(oldest(&skewed), Some(10));
+        // Once the source was asked, our own clock may say what it likes.
+        let set_back = Scene::with(|s| s.io.clock = Some((NOW + 7, Instant::now())));
+        assert_eq!(oldest(&set_back), Some(107));
         let late = Scene::with(|s| s.io.heard_at = Some((Instant::now(), 500)));
         assert_eq!((receiving(&late), behind(&late)), (Some(500), Some(500)));
         let idle = Scene::with(|s| s.caught_up = true);
@@ -295,7 +318,8 @@ mod tests {
             ("relay log disk full", |s| s.room.disk_full = true),
             ("lock in the target", |s| s.applier.target_busy = true),
             ("lock in the target", |s| {
-                s.lane.set_state(LaneState::WaitingForTarget)
+                s.lane
+                    .set_waiting_since(Instant::now().checked_sub(LAG_LOCK_WAIT))
             }),
             ("table without a key", |s| {
                 s.lane.searches.store(true, Ordering::Relaxed)
@@ -313,6 +337,22 @@ mod tests {
             s.end.offset = 100 << 20;
         });
         assert_eq!(received.observed().cause(), Some("large transaction"));
+        // Each transaction takes a lock, and mostly gets it at once.
+        let begins = Scene::with(|s| s.lane.set_state(LaneState::WaitingForTarget));
+        assert_eq!(begins.observed().cause(), Some("apply speed"));
+        let goes_on = Scene::with(|s| {
+            s.applier.target_busy = true;
+            s.lane.open_rows.store(10_000, Ordering::Relaxed);
+        });
+        assert_eq!(goes_on.observed().cause(), Some("apply speed"));
+        // A small one with much behind it.
+        let whole = Scene::with(|s| {
+            s.applier.open = Some((Position::new("b.000001", 4), AGO_100));
+            s.applier.open_read = 1_000;
+            s.end.offset = 100 << 20;
+            s.is_whole = true;
+        });
+        assert_eq!(whole.observed().cause(), Some("apply speed"));
         let current = Scene::with(|s| s.io.clock_difference = 99);
         assert_eq!(current.observed().cause(), None);
         let unknown = Scene::with(|s| {

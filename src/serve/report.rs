@@ -131,6 +131,12 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         _ => None,
     };
     report.disk_full = disk_full(room, applier.last_error.as_ref());
+    let whole = relay.as_ref().map(|relay| relay.end.received());
+    let whole = whole.as_ref().and_then(|received| received.end());
+    let is_whole = match (&applier.open, whole) {
+        (Some((start, _)), Some(whole)) => whole.order(start) == Some(std::cmp::Ordering::Greater),
+        _ => false,
+    };
     let lag = Observed {
         io: &io,
         applier: &applier,
@@ -139,6 +145,7 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         target_full: is_target_full(applier.last_error.as_ref()),
         caught_up,
         received: received.as_ref(),
+        is_whole,
         heartbeat: identity.heartbeat_period,
         now: unix_now(),
     };

@@ -177,11 +177,15 @@ impl SourceConnection {
             },
             Start::Latest => {
                 let (position, set) = self.current_position().await?;
-                let by_set = self.info.has_innodb_binlog() || position.offset > u64::from(u32::MAX);
-                if by_set && !set.is_empty() {
-                    return Ok(StartAt::Gtid(set));
-                }
-                Ok(StartAt::Position(position))
+                Ok(if set.is_empty() {
+                    StartAt::Position(position)
+                } else if self.info.has_innodb_binlog() {
+                    StartAt::Gtid(set)
+                } else if dump::fits_dump_command(position.offset) {
+                    StartAt::Position(position)
+                } else {
+                    StartAt::GtidAt(set, position)
+                })
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::binlog::gtid::{GtidSet, Uuid};
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::config::source::SourceConfig;
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoints;
 
 const COM_BINLOG_DUMP: u8 = 0x12;
 const COM_REGISTER_SLAVE: u8 = 0x15;
@@ -32,6 +33,23 @@ pub enum StartAt {
     Position(Position),
     /// After all transactions of a set.
     Gtid(GtidSet),
+    /// At a position that the dump command cannot carry, between two transactions: found by all GTIDs before it.
+    GtidAt(GtidSet, Position),
+}
+
+impl StartAt {
+    /// The set that the source starts behind.
+    fn gtids(&self) -> Option<&GtidSet> {
+        match self {
+            Self::Position(_) => None,
+            Self::Gtid(set) | Self::GtidAt(set, _) => Some(set),
+        }
+    }
+}
+
+/// Whether the dump command of a position, which has 32 bits for the offset, can carry this one.
+pub fn fits_dump_command(offset: u64) -> bool {
+    offset <= failpoints::dump_offset_max().unwrap_or(u64::from(u32::MAX))
 }
 
 impl fmt::Display for StartAt {
@@ -39,6 +57,7 @@ impl fmt::Display for StartAt {
         match self {
             Self::Position(position) => write!(f, "{position}"),
             Self::Gtid(set) => write!(f, "gtid:{set}"),
+            Self::GtidAt(_, position) => write!(f, "{position} (by GTID)"),
         }
     }
 }
@@ -81,7 +100,7 @@ pub(super) fn session_statements(
         statements.push(format!(
             "SET @mariadb_slave_capability = {MARIADB_CAPABILITY}"
         ));
-        if let StartAt::Gtid(set) = start {
+        if let Some(set) = start.gtids() {
             check_family(set, info)?;
             statements.push(format!("SET @slave_connect_state = '{set}'"));
             statements.push("SET @slave_gtid_strict_mode = 0".to_owned());
@@ -112,25 +131,37 @@ pub(super) fn dump_command(
     };
     let mut out = Vec::new();
     match start {
-        StartAt::Gtid(set) if info.flavor == Flavor::MySql => {
+        StartAt::Gtid(set) | StartAt::GtidAt(set, _)
+            if info.flavor == Flavor::MySql
+                && (info.has_gtids() || matches!(start, StartAt::Gtid(_))) =>
+        {
             check_family(set, info)?;
+            // Without a file name the source finds the file by the set. With one it starts there, and has 64 bits for the
+            // offset (MySQL `rpl_binlog_sender.cc`, `check_start_file`).
+            let (file, offset) = match start {
+                StartAt::GtidAt(_, at) => (&*at.file, at.offset),
+                _ => ("", FIRST_EVENT_OFFSET),
+            };
             let set = set.encode();
             let len = u32::try_from(set.len())
                 .map_err(|_| Error::new(ErrorKind::Config, "the GTID set is over 4 GiB"))?;
             out.push(COM_BINLOG_DUMP_GTID);
             out.extend_from_slice(&flags.to_le_bytes());
             out.extend_from_slice(&config.server_id.to_le_bytes());
-            // No file name: the source finds the file by the set.
-            out.extend_from_slice(&0u32.to_le_bytes());
-            out.extend_from_slice(&FIRST_EVENT_OFFSET.to_le_bytes());
+            let name_len = u32::try_from(file.len())
+                .map_err(|_| Error::new(ErrorKind::Config, "the file name is over 4 GiB"))?;
+            out.extend_from_slice(&name_len.to_le_bytes());
+            out.extend_from_slice(file.as_bytes());
+            out.extend_from_slice(&offset.to_le_bytes());
             out.extend_from_slice(&len.to_le_bytes());
             out.extend_from_slice(&set);
         }
         _ => {
             // On MariaDB the set went ahead in @slave_connect_state.
             let (file, offset) = match start {
-                StartAt::Position(position) => (&*position.file, dump_offset(position, info)?),
-                StartAt::Gtid(_) => ("", 4),
+                StartAt::Position(at) => (&*at.file, dump_offset(at, info)?),
+                StartAt::GtidAt(_, at) if !info.has_gtids() => (&*at.file, dump_offset(at, info)?),
+                _ => ("", 4),
             };
             out.push(COM_BINLOG_DUMP);
             out.extend_from_slice(&offset.to_le_bytes());
@@ -151,7 +182,8 @@ fn dump_offset(position: &Position, info: &SourceInfo) -> Result<u32> {
              position; start with gtid:SET (SELECT @@gtid_binlog_pos on the source)",
         ));
     }
-    u32::try_from(position.offset).map_err(|_| {
+    let offset = u32::try_from(position.offset).ok();
+    offset.filter(|_| fits_dump_command(position.offset)).ok_or_else(|| {
         let cure = match info.flavor {
             Flavor::MySql => {
                 "turn on GTID mode on the source (gtid_mode = ON) and start an empty target with \

@@ -27,7 +27,7 @@ impl SourceConnection {
         }
         match self.info().flavor {
             Flavor::MariaDb => self.binlog_gtid_pos(position).await,
-            Flavor::MySql if !self.has_gtids() => Ok(GtidSet::default()),
+            Flavor::MySql if !self.info().has_gtids() => Ok(GtidSet::default()),
             Flavor::MySql => read_up_to(self.config().clone(), position).await,
         }
     }
@@ -41,12 +41,6 @@ impl SourceConnection {
         );
         let answer = self.query(&sql).await?;
         answer.first("pos").unwrap_or_default().parse()
-    }
-
-    /// Whether every transaction of a MySQL source has a GTID; a MariaDB source's always has.
-    fn has_gtids(&self) -> bool {
-        let mode = self.info().variable("gtid_mode").unwrap_or_default();
-        self.info().flavor == Flavor::MariaDb || mode.eq_ignore_ascii_case("ON")
     }
 
     /// Why replication cannot go on here behind the transactions of `set`, which came from another server; `None` when it
@@ -63,7 +57,7 @@ impl SourceConnection {
         if let Err(error) = dump::check_family(set, self.info()) {
             return Ok(Some(error.what().to_owned()));
         }
-        if !self.has_gtids() {
+        if !self.info().has_gtids() {
             return Ok(Some(
                 "this one writes no GTIDs (gtid_mode is not ON)".into(),
             ));
@@ -133,6 +127,7 @@ async fn read_up_to(mut config: SourceConfig, position: &Position) -> Result<Gti
     let mut stream = connect(&config).await?.dump(&head).await?;
     let mut reading = Reading {
         until: position.offset,
+        offset: FIRST_EVENT_OFFSET,
         set: GtidSet::default(),
         format: None,
     };
@@ -150,6 +145,8 @@ async fn read_up_to(mut config: SourceConfig, position: &Position) -> Result<Gti
 /// GTIDs of a file, up to a position in it.
 struct Reading {
     until: u64,
+    /// Where the next event begins. Counted, because `log_pos` has 32 bits.
+    offset: u64,
     set: GtidSet,
     format: Option<FormatDescription>,
 }
@@ -158,17 +155,16 @@ impl Reading {
     /// Takes an event, or the beginning of a large one; true when nothing more is before the position.
     fn event(&mut self, event: &[u8]) -> Result<bool> {
         let header = Header::parse(event)?;
-        let end = u64::from(header.log_pos);
-        let start = end.saturating_sub(u64::from(header.event_size));
-        if header.kind == kind::HEARTBEAT {
-            return Ok(end >= self.until);
+        if matches!(header.kind, kind::HEARTBEAT | kind::HEARTBEAT_V2) {
+            return Ok(self.offset >= self.until);
         }
         if header.is_artificial() || header.kind == kind::ROTATE && header.log_pos == 0 {
             return Ok(false);
         }
-        if header.log_pos != 0 && start >= self.until {
+        if self.offset >= self.until {
             return Ok(true);
         }
+        self.offset += u64::from(header.event_size);
         match (header.kind, &self.format) {
             (kind::FORMAT_DESCRIPTION, _) => {
                 self.format = Some(FormatDescription::parse(event)?);
@@ -189,7 +185,7 @@ impl Reading {
             }
             _ => {}
         }
-        Ok(end >= self.until)
+        Ok(self.offset >= self.until)
     }
 }
 

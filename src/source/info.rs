@@ -164,6 +164,12 @@ impl SourceInfo {
             .is_some_and(|value| value.eq_ignore_ascii_case("ON") || value == "1")
     }
 
+    /// Whether every transaction has a GTID: a MariaDB source's always has.
+    pub fn has_gtids(&self) -> bool {
+        let mode = self.variable("gtid_mode").unwrap_or_default();
+        self.flavor == Flavor::MariaDb || mode.eq_ignore_ascii_case("ON")
+    }
+
     /// Whether it takes acknowledgements of what it sends.
     pub fn semi_sync(&self) -> SemiSync {
         SemiSync::of(self)

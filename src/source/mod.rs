@@ -26,7 +26,7 @@ mod semi_sync;
 
 pub use blocking_client::BlockingClient;
 pub use connection::{SourceConnection, connect};
-pub use dump::StartAt;
+pub use dump::{StartAt, fits_dump_command};
 pub use event_stream::{EventBatch, EventStream, Frame};
 pub use info::{SourceInfo, Version};
 

@@ -109,7 +109,7 @@ fn options(config: &SourceConfig, start: &StartAt) -> ReplicaOptions {
     // The crate derives its only socket timeout from this, and does nothing else with it here. How long an event may
     // take is watched by the stream.
     let patience = match start {
-        StartAt::Gtid(_) => Duration::from_millis(FIRST_EVENT_TIMEOUT_MS),
+        StartAt::Gtid(_) | StartAt::GtidAt(..) => Duration::from_millis(FIRST_EVENT_TIMEOUT_MS),
         StartAt::Position(_) => config.net_read_timeout,
     };
     ReplicaOptions {

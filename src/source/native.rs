@@ -82,7 +82,7 @@ impl NativeStream {
     ) -> Self {
         connection.grow_buffer(BUFFER_BYTES);
         // With a GTID set the source may search many files first, in silence; a position it has at once.
-        let seeking = matches!(start, StartAt::Gtid(_));
+        let seeking = !matches!(start, StartAt::Position(_));
         let patience = Duration::from_millis(FIRST_EVENT_TIMEOUT_MS);
         connection.set_read_timeout(if seeking {
             patience

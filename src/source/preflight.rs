@@ -45,7 +45,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn ok(check: &'static str, text: impl Into<String>) -> Self {
+    /// As it should be.
+    pub fn ok(check: &'static str, text: impl Into<String>) -> Self {
         Self {
             level: Level::Ok,
             check,
@@ -56,7 +57,8 @@ impl Finding {
         }
     }
 
-    fn warning(check: &'static str, text: impl Into<String>, cure: impl Into<String>) -> Self {
+    /// Works, with a cure for what may go wrong.
+    pub fn warning(check: &'static str, text: impl Into<String>, cure: impl Into<String>) -> Self {
         Self {
             level: Level::Warning,
             cure: Some(cure.into()),
@@ -73,7 +75,7 @@ impl Finding {
     }
 
     /// A failed step of the checks themselves; its text holds its cure.
-    fn failed(check: &'static str, error: &Error) -> Self {
+    pub fn failed(check: &'static str, error: &Error) -> Self {
         Self {
             level: Level::Error,
             errno: error.errno(),

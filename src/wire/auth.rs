@@ -2,7 +2,9 @@
 //!
 //! The password itself leaves only over TLS or under the server's RSA key.
 
+use mysql_common::auth::plugins::ChallengeResponsePlugin;
 use mysql_common::auth::plugins::caching_sha2_password::scramble_sha256;
+use mysql_common::auth::plugins::client_ed25519::ClientEd25519;
 use mysql_common::auth::plugins::mysql_native_password::scramble_native;
 
 use super::connection::Connection;
@@ -18,6 +20,8 @@ pub(super) const NATIVE: &str = "mysql_native_password";
 const CACHING_SHA2: &str = "caching_sha2_password";
 /// `sha256_password`, of MySQL 5.6 to 9.
 const SHA256: &str = "sha256_password";
+/// `ed25519` of MariaDB: a signature of the nonce, so that the server keeps nothing that a client could log in with.
+const ED25519: &str = "client_ed25519";
 /// `mysql_clear_password`, for PAM and LDAP.
 const CLEAR: &str = "mysql_clear_password";
 
@@ -46,7 +50,7 @@ pub(super) struct Proof<'a> {
 impl<'a> Proof<'a> {
     /// The plugin that the server's greeting names; where we do not have it, the account may still use another one.
     pub(super) fn new(plugin: &str, nonce: &[u8], password: &'a [u8], tls: bool) -> Self {
-        let known = [NATIVE, CACHING_SHA2, SHA256, CLEAR].contains(&plugin);
+        let known = [NATIVE, CACHING_SHA2, SHA256, ED25519, CLEAR].contains(&plugin);
         let plugin = if known { plugin } else { NATIVE };
         Self {
             plugin: plugin.to_owned(),
@@ -78,6 +82,7 @@ impl<'a> Proof<'a> {
                     .map(Vec::from)
                     .unwrap_or_default())
             }
+            ED25519 => ed25519(self.password, &self.nonce),
             SHA256 if self.tls || self.password.is_empty() => Ok(self.clear()),
             SHA256 => Ok(vec![SHA256_KEY_REQUEST]),
             CLEAR if self.tls => Ok(self.clear()),
@@ -150,6 +155,45 @@ impl<'a> Proof<'a> {
         }
         Err(connection.protocol_error("the login does not end"))
     }
+}
+
+/// What mysql_common asks for besides the nonce.
+struct Secret<'a> {
+    password: &'a [u8],
+    nonce: &'a [u8],
+}
+
+impl mysql_common::auth::plugins::Context for Secret<'_> {
+    fn pass(&self) -> &[u8] {
+        self.password
+    }
+
+    fn is_ipc_transport(&self) -> bool {
+        false
+    }
+
+    fn is_tls_transport(&self) -> bool {
+        false
+    }
+
+    fn scramble(&self) -> &[u8] {
+        self.nonce
+    }
+
+    fn server_key_pem(&self) -> Option<&[u8]> {
+        None
+    }
+}
+
+/// The signature of a nonce, by the key that the password is.
+fn ed25519(password: &[u8], nonce: &[u8]) -> Result<Vec<u8>> {
+    let answer = ClientEd25519::default().run(Secret { password, nonce }, nonce);
+    answer
+        .map(|answer| answer.data().unwrap_or_default().to_vec())
+        .map_err(|cause| {
+            let what = "the server sent a nonce that ed25519 cannot sign";
+            Error::new(ErrorKind::Protocol, what).with_source(cause)
+        })
 }
 
 #[cfg(test)]

@@ -64,17 +64,35 @@ fn mysql_native_password_and_none() {
     server.exec(
         "CREATE USER native IDENTIFIED VIA mysql_native_password USING PASSWORD('geheim');
          CREATE USER empty IDENTIFIED BY ''; INSTALL SONAME 'auth_ed25519';
-         CREATE USER ed IDENTIFIED VIA ed25519 USING PASSWORD('geheim')",
+         CREATE USER ed IDENTIFIED VIA ed25519 USING PASSWORD('geheim');
+         GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO ed;
+         CREATE USER ed_long IDENTIFIED VIA ed25519 USING PASSWORD('geheim-ä-0123456789-0123456789-0123456789-0123456789')",
     );
     log_in(&as_user(&server, "native", "geheim", SslMode::Disabled)).unwrap();
     log_in(&as_user(&server, "empty", "", SslMode::Preferred)).unwrap();
-    let error = log_in(&as_user(&server, "ed", "geheim", SslMode::Disabled)).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.errno()),
-        (ErrorKind::Access, 2059),
-        "{error}"
-    );
-    assert!(error.what().contains("client_ed25519"), "{error}");
+    // A signature of the nonce: of any length of password, and of none but the right one.
+    for (user, password) in [
+        ("ed", "geheim"),
+        (
+            "ed_long",
+            "geheim-ä-0123456789-0123456789-0123456789-0123456789",
+        ),
+    ] {
+        for mode in [SslMode::Disabled, SslMode::Preferred] {
+            log_in(&as_user(&server, user, password, mode)).unwrap();
+            let wrong = log_in(&as_user(&server, user, "Geheim", mode)).unwrap_err();
+            assert_eq!(
+                (wrong.kind(), wrong.errno()),
+                (ErrorKind::Access, 1045),
+                "{wrong}"
+            );
+        }
+    }
+    Follower::start(
+        &as_user(&server, "ed", "geheim", SslMode::Disabled),
+        &Start::Latest,
+    )
+    .until_heartbeats(1);
 }
 
 #[cfg(feature = "mysql-cdc")]
@@ -92,12 +110,12 @@ fn mysql_cdc_logs_in_and_refuses_tls() {
 }
 
 /// A CA, a server certificate for 127.0.0.1 and one for another name, and a client certificate.
-struct Certificates {
+pub(crate) struct Certificates {
     directory: tempfile::TempDir,
 }
 
 impl Certificates {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         openssl(
@@ -149,11 +167,11 @@ impl Certificates {
         );
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn server(&self, name: &str) -> Server {
+    pub(crate) fn server(&self, name: &str) -> Server {
         let file = |file: String| self.path(&file).display().to_string();
         Server::builder(Flavor::MariaDb)
             .arg(format!("--ssl-ca={}", file("ca.pem".to_owned())))

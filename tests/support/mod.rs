@@ -38,6 +38,7 @@ macro_rules! on_all {
 pub(crate) mod compare;
 pub(crate) mod disk;
 pub(crate) mod fault_proxy;
+pub(crate) mod power_loss;
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod relaylite;

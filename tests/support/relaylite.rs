@@ -10,10 +10,18 @@ use serde_json::Value;
 
 use super::disk::SmallDisk;
 use super::process::{self, POLL_INTERVAL, Process};
+use super::random::budget;
 use super::server::{REPL_PASSWORD, REPL_USER, Server};
 
-/// Longest wait for a condition. Generous: it only ends a test that hangs.
-pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
+/// Longest wait for a condition. Generous: it only ends a test that hangs. `RELAYLITE_TEST_WAIT_S` is for large runs.
+pub(crate) fn wait_timeout() -> Duration {
+    Duration::from_secs(budget("RELAYLITE_TEST_WAIT_S", 120))
+}
+
+/// The binary under test: `RELAYLITE_TEST_BINARY`, for measurements of a release build, else the one of this build.
+fn program() -> String {
+    std::env::var("RELAYLITE_TEST_BINARY").unwrap_or(env!("CARGO_BIN_EXE_relaylite").to_owned())
+}
 
 const SERVER_ID: u32 = 101;
 const LOG_TAIL_LINES: usize = 40;
@@ -21,7 +29,7 @@ const LOG_TAIL_LINES: usize = 40;
 /// Waits until `condition` holds.
 #[track_caller]
 pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + WAIT_TIMEOUT;
+    let deadline = Instant::now() + wait_timeout();
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain for: {what}");
         std::thread::sleep(POLL_INTERVAL);
@@ -39,6 +47,7 @@ pub(crate) struct Replica {
     password: String,
     start: String,
     args: Vec<String>,
+    environment: Vec<(String, String)>,
     disk: Option<SmallDisk>,
 }
 
@@ -59,6 +68,7 @@ impl Replica {
             password: REPL_PASSWORD.to_owned(),
             start: "earliest".to_owned(),
             args: Vec::new(),
+            environment: Vec::new(),
             disk: None,
         }
     }
@@ -80,7 +90,7 @@ impl Replica {
     /// `relaylite`, as this replica's disks want it.
     fn relaylite(&self) -> Command {
         match &self.disk {
-            Some(disk) => without_settings(disk.command(env!("CARGO_BIN_EXE_relaylite"))),
+            Some(disk) => without_settings(disk.command(&program())),
             None => relaylite(),
         }
     }
@@ -135,6 +145,13 @@ impl Replica {
         self
     }
 
+    /// One more variable of `run`'s environment.
+    #[must_use]
+    pub(crate) fn env(mut self, name: &str, value: impl ToString) -> Self {
+        self.environment.push((name.to_owned(), value.to_string()));
+        self
+    }
+
     /// The relay directory.
     pub(crate) fn relay_dir(&self) -> PathBuf {
         self.directory.path().join("relay")
@@ -185,7 +202,8 @@ impl Replica {
                 Some(url) => format!("--target={url}"),
                 None => format!("--target=sqlite:{}", self.target.display()),
             })
-            .args(&self.args);
+            .args(&self.args)
+            .envs(self.environment.iter().cloned());
         command
     }
 
@@ -271,7 +289,7 @@ impl Replica {
         what: &str,
         mut condition: impl FnMut(&Status) -> bool,
     ) -> Status {
-        let deadline = Instant::now() + WAIT_TIMEOUT;
+        let deadline = Instant::now() + wait_timeout();
         loop {
             // The process may not have made its directory yet.
             if self.relay_dir().is_dir() {
@@ -420,7 +438,7 @@ impl Running {
     /// Waits for its end; returns the exit code.
     #[track_caller]
     pub(crate) fn wait(mut self) -> i32 {
-        let deadline = Instant::now() + WAIT_TIMEOUT;
+        let deadline = Instant::now() + wait_timeout();
         loop {
             if let Some(status) = self.process.exited() {
                 return status
@@ -447,7 +465,7 @@ impl Drop for Running {
 
 /// The binary under test, with nothing of this process' `RELAYLITE_` settings.
 pub(crate) fn relaylite() -> Command {
-    without_settings(Command::new(env!("CARGO_BIN_EXE_relaylite")))
+    without_settings(Command::new(program()))
 }
 
 fn without_settings(mut command: Command) -> Command {
@@ -468,4 +486,13 @@ fn read(path: &Path) -> String {
 pub(crate) fn tail(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
+}
+
+/// The kernel's high-water mark of a process' resident memory (`VmHWM`).
+#[track_caller]
+pub(crate) fn peak_memory_mib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next());
+    kib.and_then(|kib| kib.parse::<u64>().ok()).unwrap() >> 10
 }

@@ -74,6 +74,7 @@ pub(crate) struct Builder {
     flavor: Flavor,
     server_id: u32,
     gtid_mode: bool,
+    first_file: Option<u32>,
     args: Vec<String>,
 }
 
@@ -96,6 +97,13 @@ impl Builder {
     #[must_use]
     pub(crate) fn gtid_mode(mut self, on: bool) -> Self {
         self.gtid_mode = on;
+        self
+    }
+
+    /// The number of its first binary log file: a file of the number before it is there already.
+    #[must_use]
+    pub(crate) fn first_file(mut self, number: u32) -> Self {
+        self.first_file = Some(number);
         self
     }
 
@@ -127,6 +135,10 @@ impl Builder {
             version,
             &directory.path().join("data"),
         );
+        if let Some(number) = self.first_file {
+            let before = format!("data/binlog.{:06}", number - 1);
+            fs::write(directory.path().join(before), "").unwrap();
+        }
         Server {
             process: None,
             port: 0,
@@ -182,6 +194,7 @@ impl Server {
             flavor,
             server_id: 100,
             gtid_mode: true,
+            first_file: None,
             args: Vec::new(),
         }
     }

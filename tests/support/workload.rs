@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::random::{Random, budget};
-use super::relaylite::{WAIT_TIMEOUT, wait_for};
+use super::relaylite::{wait_for, wait_timeout};
 use super::server::{Server, Session};
 
 const SESSIONS: u64 = 4;
@@ -164,7 +164,7 @@ fn send(session: &mut Session, statements: &[String]) -> Outcome {
 
 /// Logs in, also while the server restarts; `None` when the work was stopped meanwhile.
 fn connect(shared: &Shared) -> Option<Session> {
-    let deadline = Instant::now() + WAIT_TIMEOUT;
+    let deadline = Instant::now() + wait_timeout();
     while !shared.stop.load(Ordering::Relaxed) {
         match Session::connect(&shared.url) {
             Ok(mut session) => {

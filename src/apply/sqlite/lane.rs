@@ -1,7 +1,6 @@
 //! One database file as a lane.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -318,12 +317,20 @@ impl Lane for SqliteLane {
     }
 
     fn make_durable(&mut self) -> Result<()> {
-        // Every commit since the last checkpoint of the WAL stands in the WAL; the checkpoint syncs the rest itself.
-        match File::open(store::wal_path(&self.path)) {
-            Ok(wal) => wal.sync_data()?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error.into()),
+        // Every commit since the last checkpoint of the WAL stands in the WAL; the checkpoint syncs the rest itself. The
+        // WAL is there as long as a connection is open.
+        let wal = store::wal_path(&self.path);
+        let missing = [&self.path, &wal].into_iter().find(|path| !path.exists());
+        if let Some(missing) = missing {
+            return Err(Error::new(
+                ErrorKind::Target,
+                format!(
+                    "{} is gone: it was removed while replication runs; put the target directory back as it was, or \
+                     remove all of it to start afresh, and start again",
+                    missing.display()
+                ),
+            ));
         }
-        Ok(())
+        store::sync_wal(&self.path)
     }
 }

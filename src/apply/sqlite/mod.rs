@@ -43,7 +43,7 @@ use super::quarantine::SetAside;
 use super::{Lane, Target};
 use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::limits::ROOM_PROBE_BYTES;
-use crate::disk::{DirectoryLock, check_room};
+use crate::disk::{DirectoryLock, check_room, sync_parent};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The directory of SQLite files, held by this process.
@@ -106,8 +106,10 @@ pub fn marks(path: &Path) -> Result<Vec<SetAside>> {
 impl Target for SqliteTarget {
     fn checkpoints(&self) -> Result<Vec<(String, Checkpoint)>> {
         let all = databases(&self.directory)?;
-        if all.iter().any(|(_, row, _)| row.dropped) {
+        for (path, ..) in all.iter().filter(|(_, row, _)| row.dropped) {
             self.may_have_dropped.store(true, AtomicOrdering::Release);
+            // No lane is opened for it, and the watermark relies on what a killed process did to it.
+            store::sync_wal(path)?;
         }
         Ok(all
             .into_iter()
@@ -156,8 +158,13 @@ impl Target for SqliteTarget {
     }
 }
 
-/// Removes a database file and its companions; the file itself goes last, so that a crash leaves it recognisable.
+/// Removes a database file and its companions; the file itself goes last, so that a crash leaves it recognisable. Nobody knows in
+/// which order a power loss keeps that: the file says itself that it is dropped, whatever becomes of its WAL.
 fn remove_database(path: &Path) -> Result<()> {
+    if let Err(error) = store::empty_wal(path) {
+        // On a full disk, say; its removal makes room.
+        tracing::warn!(path = %path.display(), error = %error.full_text(), "a dropped database keeps its WAL until it is removed");
+    }
     let mut shm = path.as_os_str().to_owned();
     shm.push("-shm");
     for name in [store::wal_path(path), shm.into(), path.to_owned()] {
@@ -170,5 +177,5 @@ fn remove_database(path: &Path) -> Result<()> {
             }
         }
     }
-    Ok(())
+    sync_parent(path)
 }

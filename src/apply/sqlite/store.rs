@@ -1,10 +1,12 @@
 //! One database file: opened, with our own tables in it.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::ffi::{ErrorCode, SQLITE_READONLY_ROLLBACK};
+use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::binlog::position::Position;
@@ -13,6 +15,7 @@ use crate::config::limits::{
     SQLITE_BUSY_TIMEOUT_MS, SQLITE_CACHE_KIB, SQLITE_STATEMENT_CACHE, SQLITE_WAL_PAGES,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::failpoints;
 use crate::schema::table::Collation;
 
 const SCHEMA: &str = include_str!("../../../schemas/sqlite.sql");
@@ -45,6 +48,9 @@ pub fn open(path: &Path, database: &str) -> Result<Connection> {
     connection.pragma_update(None, "legacy_alter_table", true)?;
     connection.pragma_update(None, "temp_store", "FILE")?;
     connection.set_prepared_statement_cache_capacity(SQLITE_STATEMENT_CACHE);
+    if let Some(bytes) = failpoints::sqlite_length_max() {
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, bytes)?;
+    }
     make_own_tables(&connection, database)?;
     Ok(connection)
 }
@@ -58,6 +64,23 @@ fn make_own_tables(connection: &Connection, database: &str) -> Result<()> {
         [database],
     )?;
     transaction.commit()?;
+    Ok(())
+}
+
+/// Makes what is committed durable, where it is not in the main file already.
+pub fn sync_wal(path: &Path) -> Result<()> {
+    match File::open(wal_path(path)) {
+        Ok(wal) => wal.sync_data()?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// Moves all that is committed into the main file, durably, as far as readers allow.
+pub fn empty_wal(path: &Path) -> Result<()> {
+    let connection = Connection::open(path).map_err(|error| at_path(error, path))?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok(())
 }
 

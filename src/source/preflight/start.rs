@@ -7,6 +7,7 @@ use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::config::source::Start;
 use crate::error::{ErrorKind, Result};
 use crate::source::connection::SourceConnection;
+use crate::source::dump::fits_dump_command;
 use crate::source::info::SourceInfo;
 
 /// Whether the source still has what replication would begin with.
@@ -82,12 +83,20 @@ pub(super) fn check_position(
             "position {} is beyond the end of {file}, which has {size} bytes",
             position.offset
         )),
-        Some(_) if position.offset > u64::from(u32::MAX) => refuse(format!(
-            "position {} is beyond 4 GiB, where a dump can only start by GTID (gtid:SET)",
-            position.offset
-        )),
+        Some(_) if !fits_dump_command(position.offset) && !knows_gtids_there(info) => {
+            refuse(format!(
+                "position {} is beyond 4 GiB, where a dump can only start by GTID (gtid:SET)",
+                position.offset
+            ))
+        }
         Some(_) => Finding::ok("start", format!("the source has {position}")),
     }
+}
+
+/// Whether the GTIDs before a position beyond 4 GiB can be found out: MySQL's file is read up to there, MariaDB's
+/// `BINLOG_GTID_POS` takes 32 bits.
+fn knows_gtids_there(info: &SourceInfo) -> bool {
+    info.flavor == Flavor::MySql && info.has_gtids()
 }
 
 /// Whether an event begins at the position: the source reads one there. `None` when it does, or does not say.
