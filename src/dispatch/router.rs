@@ -1,5 +1,6 @@
 //! Events to lanes: which database each event belongs to, and where groups begin and end.
 
+mod by_statement;
 mod ddl;
 mod refusal;
 pub mod savepoint;
@@ -12,14 +13,13 @@ use refusal::{incident, not_row_format, unsupported};
 use step::Step;
 
 use super::barrier::Barrier;
-use super::batch::{ByStatement, Item};
+use super::batch::Item;
 use super::filter::Filter;
 use super::group::{Group, Route, Xa};
 use super::lanes::Lanes;
 use super::state::LeftOut;
 use super::statement::{self, Meaning};
 use crate::apply::quarantine::SetAside;
-use crate::binlog::flavor::Flavor;
 use crate::binlog::format::FormatDescription;
 use crate::binlog::gtid::{Gtid, GtidSet, MariaDbGtidEvent, MySqlGtidEvent};
 use crate::binlog::header::FLAG_IGNORABLE;
@@ -459,33 +459,6 @@ impl Router {
                 .at_table(&here, table);
             let mark = SetAside::new(table, &error, u64::from(step.timestamp), true);
             self.lanes.push(lane, Item::SetAside(Box::new(mark)))?;
-        }
-        self.end_if_alone(step)
-    }
-
-    /// A statement in place of rows. Where it is about one table, its lane knows whether the others can go on.
-    fn by_statement(&mut self, step: Step<'_>, query: &Query, what: &str) -> Result<()> {
-        let error = not_row_format(what, &statement::excerpt(query));
-        let Some((database, table)) = statement::changed_table(query, &self.format)
-            .filter(|_| self.format.flavor == Flavor::MariaDb)
-        else {
-            return Err(error);
-        };
-        let Some(here) = self.filter.route(&database, &table)? else {
-            return Err(error);
-        };
-        self.mark_start(step);
-        if !self.group.is_known
-            && let Route::Lane(lane) = self.route(&here, step.file)?
-        {
-            let change = ByStatement {
-                table,
-                what: error.full_text(),
-                file: step.file.clone(),
-                pos: step.start,
-                timestamp: step.timestamp,
-            };
-            self.lanes.push(lane, Item::ByStatement(Box::new(change)))?;
         }
         self.end_if_alone(step)
     }
