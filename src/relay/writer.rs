@@ -68,6 +68,8 @@ pub struct RelayWriter {
     partial: Option<Partial>,
     /// What of the dump is written already.
     resent: Option<Resent>,
+    /// Whether the source has sent a FORMAT_DESCRIPTION on this connection.
+    had_format: bool,
     /// A large event is written already; its other pieces are still to come.
     passing: bool,
     /// Files of the source beyond 4 GiB, in which a dump by GTID may begin anywhere.
@@ -99,6 +101,7 @@ impl RelayWriter {
             checksum,
             partial: None,
             resent: None,
+            had_format: false,
             passing: false,
             unclear: Vec::new(),
             heard: Heard::default(),
@@ -359,8 +362,13 @@ impl RelayWriter {
         let format = FormatDescription::parse(event)?;
         checksum::verify(event, format.checksum)?;
         self.checksum = format.checksum;
+        // Only the first one is the head of the file; a copied relay log has others in it.
+        let is_head = !std::mem::replace(&mut self.had_format, true);
         let Some((name, start)) = self.announced.take() else {
-            return self.check_same_file(header);
+            return match is_head {
+                true => self.check_same_file(header),
+                false => Ok(()),
+            };
         };
         self.close_file()?;
         let mut file = RelayFile::create(self.files.directory(), &name)?;

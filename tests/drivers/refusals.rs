@@ -142,9 +142,9 @@ fn another_replica_has_our_id() {
             let mut second = Follower::start(&config, &Start::Latest);
             second.until_heartbeats(1);
             let error = first.until_error();
-            assert_eq!(error.kind(), ErrorKind::Dump, "{error}");
+            assert_eq!(error.kind(), ErrorKind::Double, "{error}");
             let parts = ["4711", "another server_id"];
-            assert_says(&error, ErrorKind::Dump, error.errno(), &parts);
+            assert_says(&error, ErrorKind::Double, error.errno(), &parts);
         }
     }
 }
