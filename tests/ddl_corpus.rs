@@ -173,7 +173,10 @@ fn context_of(flavor: Flavor, version: (u32, u32, u32), database: &str) -> SqlCo
         false => ddl::Flavor::MySql,
     };
     let (major, minor, patch) = version;
-    SqlContext::new(flavor, major * 10_000 + minor * 100 + patch, database)
+    SqlContext {
+        time_zone: Some("+00:00".to_owned()),
+        ..SqlContext::new(flavor, major * 10_000 + minor * 100 + patch, database)
+    }
 }
 
 /// Our side: definitions that follow the statements.
