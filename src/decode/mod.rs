@@ -24,5 +24,3 @@ pub mod temporal;
 pub mod value;
 pub mod wire_type;
 pub mod xa;
-
-pub use crate::charset; // until all branches are in
