@@ -9,12 +9,16 @@ use proptest::prelude::*;
 use relaylite::ErrorKind;
 use relaylite::binlog::checksum::{self, Checksum};
 use relaylite::binlog::frame::filler;
+use relaylite::binlog::header::FLAG_ARTIFICIAL;
 use relaylite::binlog::kind;
 use relaylite::binlog::position::{MAGIC, Position};
 use relaylite::relay::end::{Durable, RelayEnd};
+use relaylite::relay::files::RelayFiles;
 use relaylite::relay::index::{INDEX_FILE, Index};
 use relaylite::relay::reader::RelayReader;
 use relaylite::relay::recover::{cut, recover};
+use relaylite::relay::writer::RelayWriter;
+use relaylite::source::{EventBatch, Frame};
 
 const NAMES: [&str; 3] = ["binlog.999998", "binlog.999999", "binlog.1000000"];
 
@@ -68,6 +72,82 @@ fn directory() -> tempfile::TempDir {
     }
     fs::write(directory.path().join(INDEX_FILE), index_text(&NAMES)).unwrap();
     directory
+}
+
+/// A fake ROTATE: the events behind it stand in `name`, from `position` on.
+fn fake_rotate(name: &str, position: u64) -> Vec<u8> {
+    let size = u32::try_from(19 + 8 + name.len() + 4).unwrap();
+    let mut event = vec![0; 4];
+    event.push(kind::ROTATE);
+    event.extend(100_u32.to_le_bytes());
+    event.extend(size.to_le_bytes());
+    event.extend([0; 4]);
+    event.extend(FLAG_ARTIFICIAL.to_le_bytes());
+    event.extend(position.to_le_bytes());
+    event.extend(name.as_bytes());
+    checksum::seal(&mut event, Checksum::Crc32).unwrap();
+    event
+}
+
+/// What a source sends at once.
+fn batch(events: &[&[u8]]) -> EventBatch {
+    let mut batch = EventBatch::default();
+    for event in events {
+        batch.frames.push(Frame {
+            start: batch.bytes.len(),
+            len: event.len(),
+            first: true,
+            last: true,
+            wants_ack: false,
+        });
+        batch.bytes.extend(*event);
+    }
+    batch
+}
+
+/// A file that came together with a damaged event is not there for the next connection, which is sent it again.
+#[test]
+fn a_file_that_begins_with_damage_is_sent_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let files = Arc::new(RelayFiles::open(path, Arc::default(), None).unwrap());
+    let end = Arc::new(RelayEnd::default());
+    let (bytes, ends) = relay_file();
+    let event = |from: usize| {
+        &bytes[usize::try_from(ends[from]).unwrap()..usize::try_from(ends[from + 1]).unwrap()]
+    };
+    let (head, first, second) = (format_description(), event(0), event(1));
+    let mut damaged = first.to_vec();
+    *damaged.last_mut().unwrap() ^= 1;
+
+    // Also when nothing at all was received before.
+    for (file, (before, name)) in [(None, NAMES[0]), (Some(NAMES[0]), NAMES[1])]
+        .into_iter()
+        .enumerate()
+    {
+        let rotate = fake_rotate(name, 4);
+        let mut writer = RelayWriter::open(&files, &end, Checksum::Crc32).unwrap();
+        let error = writer
+            .write(&batch(&[&rotate, &head, &damaged]))
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        drop(writer);
+        let known = end.get().end.map(|end| end.file);
+        assert_eq!(known.as_deref(), before);
+
+        let mut writer = RelayWriter::open(&files, &end, Checksum::Crc32).unwrap();
+        assert_eq!(files.index().names().len(), file);
+        let mut events: Vec<&[u8]> = Vec::new();
+        let again = before.map(|before| fake_rotate(before, ends[2]));
+        if let Some(again) = &again {
+            events.extend([again.as_slice(), &head]);
+        }
+        events.extend([rotate.as_slice(), &head, first, second]);
+        writer.write(&batch(&events)).unwrap();
+        writer.finish().unwrap();
+        assert_eq!(end.get().end, Some(Position::new(name, ends[2])));
+    }
+    assert_eq!(names(&recovered(path)), NAMES[..2]);
 }
 
 fn names(durable: &Durable) -> Vec<&str> {

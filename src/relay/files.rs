@@ -8,6 +8,7 @@
 //! # Threading
 //! Shared by the writer, the purger and `status`.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -16,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::end::RelayEnd;
-use super::index::Index;
+use super::index::{Index, order};
 use crate::binlog::position::Position;
 use crate::config::limits::{RELAY_ROOM_PATIENCE, RELAY_WAIT, ROOM_PROBE_BYTES};
 use crate::disk::check_room;
@@ -116,6 +117,31 @@ impl RelayFiles {
         let mut state = self.lock();
         Arc::make_mut(&mut state.index).append(&self.directory, name)?;
         Ok(state.index.clone())
+    }
+
+    /// Takes away what a connection made behind the durable end and could not finish: a file whose first events were never
+    /// handed over, because one behind them was damaged. It is sent again.
+    pub fn drop_behind(&self, end: Option<&Position>) -> Result<()> {
+        let mut state = self.lock();
+        let mut index = Index::clone(&state.index);
+        let mut gone = Vec::new();
+        while let Some(name) = index.last().cloned()
+            && end.is_none_or(|end| order(&end.file, &name) == Some(Ordering::Less))
+        {
+            index.drop_last();
+            gone.push(name);
+        }
+        if gone.is_empty() {
+            return Ok(());
+        }
+        index.store(&self.directory)?;
+        for name in &gone {
+            let bytes = state.bytes.remove(name).unwrap_or_default();
+            state.total = state.total.saturating_sub(bytes);
+            super::recover::remove(&self.directory, name)?;
+        }
+        state.index = Arc::new(index);
+        Ok(())
     }
 
     /// The newest file has grown.

@@ -89,7 +89,9 @@ impl RelayWriter {
     /// `DiskFull` while the disk that was full has no room again; `Io`.
     pub fn open(files: &Arc<RelayFiles>, end: &Arc<RelayEnd>, checksum: Checksum) -> Result<Self> {
         files.check_room()?;
-        let file = match &end.get().end {
+        let at = end.get().end;
+        files.drop_behind(at.as_ref())?;
+        let file = match &at {
             Some(position) => Some(files.note(RelayFile::reopen(files.directory(), position))?),
             None => None,
         };
