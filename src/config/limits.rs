@@ -87,7 +87,7 @@ pub const LARGE_TRANSACTION_ROWS: u64 = 100_000;
 pub const LARGE_TRANSACTION_BYTES: u64 = 64 << 20;
 
 /// How long receiving waits for room when the applier side has read everything, while what it read becomes durable.
-pub const RELAY_ROOM_PATIENCE: Duration = Duration::from_secs(5);
+pub const RELAY_ROOM_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often relay files are looked at for their age, when nothing else makes the purger look.
 pub const PURGE_INTERVAL: Duration = Duration::from_secs(10);

@@ -33,8 +33,8 @@ struct State {
     bytes: HashMap<Arc<str>, u64>,
     total: u64,
     waiting: bool,
-    /// What was released (nothing, too) when waiting had no use.
-    given_up: Option<Option<Position>>,
+    /// The oldest file that was needed (none, too) when waiting had no use.
+    given_up: Option<Option<Arc<str>>>,
     disk_full: bool,
     closing: bool,
 }
@@ -224,9 +224,10 @@ impl RelayFiles {
     }
 
     /// Whether older files may still go although everything was read `since` then: what was read becomes durable a little
-    /// later. Waited for once, until the applier side releases something again.
+    /// later. Waited for once, until the applier side needs another file as its oldest: an XA transaction that is not decided
+    /// keeps that file, however far the others come.
     fn may_shrink(&self, end: &RelayEnd, since: Instant) -> bool {
-        let released = end.released();
+        let released = end.released().map(|at| at.file);
         let mut state = self.lock();
         if state.index.names().len() < 2 || state.given_up.as_ref() == Some(&released) {
             return false;

@@ -163,8 +163,8 @@ fn send(session: &mut Session, statements: &[String]) -> Outcome {
                     Err(_) => Outcome::ConnectionLost,
                 };
             }
-            // 1053: server shutdown in progress; 1927: killed by it.
-            Err(mysql_async::Error::Server(error)) if ![1053, 1927].contains(&error.code) => {
+            // 1053: server shutdown in progress; 1927: killed by it; 3100: a semi-synchronous source that ends.
+            Err(mysql_async::Error::Server(error)) if ![1053, 1927, 3100].contains(&error.code) => {
                 let shown: String = statement.chars().take(500).collect();
                 panic!("{error}\nin: {shown}");
             }
