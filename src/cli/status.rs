@@ -8,6 +8,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use super::{of_relay_dir, print_line};
 use crate::config::DEFAULT_TARGET;
+use crate::config::limits::STATUS_TRIES_MAX;
 use crate::config::target::TargetConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::relay::receiver::unix_now;
@@ -33,10 +34,7 @@ pub(super) struct StatusArgs {
 /// Exit code 0 when a process runs and neither side of it has stopped, else 1.
 pub(super) fn status(args: &StatusArgs) -> Result<ExitCode> {
     let (relay_dir, layer) = of_relay_dir(args.config.as_deref(), args.relay_dir.clone())?;
-    let report = match control::ask(&relay_dir)? {
-        Some(report) => report,
-        None => from_files(&relay_dir, args.target.clone().or(layer.target))?,
-    };
+    let report = report(&relay_dir, args.target.clone().or(layer.target))?;
     if args.json {
         let text = serde_json::to_string_pretty(&report).map_err(|error| {
             Error::new(ErrorKind::Internal, "status as JSON").with_source(error)
@@ -51,6 +49,22 @@ pub(super) fn status(args: &StatusArgs) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The report of the running process, or of the files when none runs.
+fn report(relay_dir: &Path, target: Option<String>) -> Result<StatusReport> {
+    let mut tries = STATUS_TRIES_MAX;
+    loop {
+        if let Some(report) = control::ask(relay_dir)? {
+            return Ok(report);
+        }
+        tries -= 1;
+        match from_files(relay_dir, target.clone()) {
+            // A process that has just begun mends and purges files under our eyes; it answers for itself soon.
+            Err(error) if error.kind() == ErrorKind::Io && tries > 0 => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 fn from_files(relay_dir: &Path, target: Option<String>) -> Result<StatusReport> {

@@ -256,3 +256,6 @@ pub const CONTROL_REQUEST_BYTES_MAX: u64 = 1 << 20;
 
 /// How often `resync --wait` asks how far it is.
 pub const RESYNC_POLL: Duration = Duration::from_millis(200);
+
+/// How often `status` looks again when files that it reads by itself change under its eyes.
+pub const STATUS_TRIES_MAX: u32 = 10;
