@@ -114,7 +114,7 @@ fn files_of_an_undecided_xa_transaction_stay(flavor: Flavor) {
     let (needed, _) = server.position();
     let mut session = server.client();
     session.exec("XA START 'one'; INSERT INTO a.x VALUES (1); XA END 'one'; XA PREPARE 'one'");
-    drop(session);
+    session.end(&mut server.client());
     rotate(&server, 3);
     replica.wait_until_caught_up(&server);
     wait_for("all files before the transaction's are gone", || {

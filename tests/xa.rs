@@ -42,15 +42,7 @@ fn prepare(server: &Server, xid: &str, rows: &str) {
     session.exec(&format!(
         "XA START {xid}; {rows}; XA END {xid}; XA PREPARE {xid}"
     ));
-    let id = session.id();
-    drop(session);
-    // Another session may decide only when this one is gone.
-    crate::support::relaylite::wait_for("the end of a session", || {
-        let alive = server.query_strings(&format!(
-            "SELECT COUNT(*) FROM information_schema.processlist WHERE id = {id}"
-        ));
-        alive[0][0].as_deref() == Some("0")
-    });
+    session.end(&mut server.client());
 }
 
 const CHANGES: &str = "INSERT INTO a.t VALUES (10, 'xa', 10.25); UPDATE a.t SET v = 'by xa' WHERE id = 1; \

@@ -40,6 +40,7 @@ pub(crate) mod compare;
 pub(crate) mod disk;
 pub(crate) mod fault_proxy;
 pub(crate) mod gate;
+pub(crate) mod kept;
 pub(crate) mod power_loss;
 pub(crate) mod process;
 pub(crate) mod random;

@@ -9,6 +9,7 @@ use relaylite::failpoints;
 use serde_json::Value;
 
 use super::disk::SmallDisk;
+use super::kept::keep_if_wanted;
 use super::process::{self, POLL_INTERVAL, Process};
 use super::random::budget;
 use super::server::{REPL_PASSWORD, REPL_USER, Server};
@@ -49,6 +50,14 @@ pub(crate) struct Replica {
     args: Vec<String>,
     environment: Vec<(String, String)>,
     disk: Option<SmallDisk>,
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            keep_if_wanted(&mut self.directory);
+        }
+    }
 }
 
 impl Replica {

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use session::{Rows, Session};
 
+use crate::support::kept::keep_if_wanted;
 use crate::support::process::{self, POLL_INTERVAL, Process};
 
 /// The replication user that every server has.
@@ -413,6 +414,7 @@ impl Drop for Server {
                 self.flavor.name(),
                 log_tail(self.directory.path())
             );
+            keep_if_wanted(&mut self.directory);
         }
     }
 }

@@ -102,7 +102,7 @@ impl Worker {
             prepared += 1;
             // Left alone it can be decided by any session; the session that prepared it can do nothing else before.
             if self.random.percent(40) {
-                self.session = None;
+                self.leave();
                 if self.pending.len() > PENDING_MAX || self.random.percent(50) {
                     let at = self.random.size(0..self.pending.len());
                     self.decide(at);
@@ -122,6 +122,12 @@ impl Worker {
         let url = &self.url;
         self.session
             .get_or_insert_with(|| Session::connect(url).unwrap())
+    }
+
+    fn leave(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.end(self.session());
+        }
     }
 
     fn prepare(&mut self) {

@@ -6,6 +6,8 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Opts, OptsBuilder, Row, Value};
 use tokio::runtime::Runtime;
 
+use crate::support::relaylite::wait_for;
+
 /// Rows in the text protocol: the server's own rendering of each value, NULL as `None`.
 pub(crate) type Rows = Vec<Vec<Option<Vec<u8>>>>;
 
@@ -42,6 +44,20 @@ impl Session {
     /// The server's id of this connection.
     pub(crate) fn id(&self) -> u32 {
         self.connection.id()
+    }
+
+    /// Ends it, and waits until `other` sees that InnoDB knows: a transaction that it prepared is nobody's then. `MariaDB`
+    /// gives the xid to others a moment before (`trans_xa_detach`, then `innobase_close_connection`): an XA COMMIT between
+    /// the two is logged and answered with OK, and InnoDB commits nothing. Such a source differs from its own binary log.
+    #[track_caller]
+    pub(crate) fn end(self, other: &mut Self) {
+        let owner = format!("thread id {},", self.id());
+        drop(self);
+        wait_for("a session's end", || {
+            let status = other.query("SHOW ENGINE INNODB STATUS");
+            let text = status[0][2].as_deref().unwrap();
+            !String::from_utf8_lossy(text).contains(&owner)
+        });
     }
 
     /// Runs one or many statements, separated by `;`.
