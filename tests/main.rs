@@ -40,6 +40,7 @@ mod large_values;
 mod layers;
 mod long_statements;
 mod many_files;
+mod metrics;
 mod mysql_target;
 mod names;
 mod online_schema_change;

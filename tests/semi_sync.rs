@@ -40,7 +40,8 @@ fn word(flavor: Flavor) -> &'static str {
     }
 }
 
-fn semi_sync_server(flavor: Flavor) -> Builder {
+/// A server whose commits wait for acknowledgements, however long.
+pub(crate) fn semi_sync_server(flavor: Flavor) -> Builder {
     let word = word(flavor);
     let builder = Server::builder(flavor);
     let builder = match flavor {
@@ -68,7 +69,7 @@ fn replica(server: &Server) -> Replica {
         .arg("--connect-retry=1")
 }
 
-fn wait_for_the_client(server: &Server) {
+pub(crate) fn wait_for_the_client(server: &Server) {
     wait_for("a semi-synchronous replica", || {
         counter(server, "clients") == 1
     });

@@ -1,5 +1,7 @@
 //! `relaylite check`.
 
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -31,7 +33,8 @@ pub(super) fn check(settings: Settings) -> Result<ExitCode> {
     let (mut errors, mut warnings) = (0, 0);
     let findings = findings
         .into_iter()
-        .chain(private_files(&config, &passwords));
+        .chain(private_files(&config, &passwords))
+        .chain(config.metrics_listen.map(metrics_address));
     for finding in findings {
         let mark = match finding.level {
             Level::Ok => "ok     ",
@@ -65,6 +68,25 @@ pub(super) fn check(settings: Settings) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Whether `run` could listen there.
+fn metrics_address(address: SocketAddr) -> Finding {
+    const CHECK: &str = "metrics";
+    match TcpListener::bind(address) {
+        Ok(_) => Finding::ok(CHECK, format!("{address} is free to listen on")),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Finding::warning(
+            CHECK,
+            format!("somebody listens on {address} already"),
+            "nothing to do when that is this replica, running; else give another --metrics-listen",
+        ),
+        Err(error) => {
+            let what =
+                format!("nobody can listen on {address} here; give another --metrics-listen");
+            let error = Error::new(ErrorKind::Config, what).with_source(error);
+            Finding::failed(CHECK, &error)
+        }
+    }
 }
 
 /// Whether anybody else can read what is ours.

@@ -149,6 +149,10 @@ struct Settings {
     /// Acknowledge to a semi-synchronous source what is durable in the relay log: its commits then wait for that
     #[arg(long)]
     semi_sync: bool,
+    /// Serve metrics in Prometheus' text format at http://ADDRESS:PORT/metrics, to anybody who can connect
+    /// (127.0.0.1:9104, [::]:9104) [default: nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics_listen: Option<String>,
     /// Stop when everything before this position of the source is applied and durable
     #[arg(long, value_name = "FILE:POS", conflicts_with = "until_caught_up")]
     until: Option<String>,
@@ -219,6 +223,7 @@ impl Settings {
             replicate_wild_ignore_table: given(self.replicate_wild_ignore_table),
             replicate_rewrite_db: given(self.replicate_rewrite_db),
             semi_sync: self.semi_sync.then_some(true),
+            metrics_listen: self.metrics_listen,
             until: self.until,
             until_caught_up: self.until_caught_up.then_some(true),
             exit_on_error: self.exit_on_error.then_some(true),

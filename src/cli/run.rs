@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Outcome, Pipeline};
 use crate::relay::dir::RelayDir;
 use crate::serve::control::Control;
+use crate::serve::http::Http;
 use crate::serve::offline;
 use crate::serve::published::Published;
 use crate::serve::report::{self, Identity};
@@ -75,6 +76,16 @@ async fn replicate(config: Config) -> Result<Outcome> {
     let published = Published::default();
     offline::remember_target(&relay_dir, &target)?;
     let control = Control::listen(&relay_dir)?;
+    let http = match config.metrics_listen {
+        Some(address) => Some(Http::listen(address, identity.clone(), published.clone()).await?),
+        None => None,
+    };
+    let metrics = async {
+        match &http {
+            Some(http) => http.serve().await,
+            None => std::future::pending().await,
+        }
+    };
     let serving = control.serve(
         || report::report(&identity, &published),
         |id| published.resyncs.request(id),
@@ -102,6 +113,7 @@ async fn replicate(config: Config) -> Result<Outcome> {
             Error::new(ErrorKind::Internal, "the pipeline panicked").with_source(error)
         })??,
         () = serving => Outcome::Stopped,
+        () = metrics => Outcome::Stopped,
         () = stopping => Outcome::Stopped,
     };
     let end = report::report(&identity, &published);

@@ -80,6 +80,8 @@ pub struct Layer {
     pub replicate_rewrite_db: Option<Vec<String>>,
     /// Acknowledge to a semi-synchronous source what is durable here.
     pub semi_sync: Option<bool>,
+    /// `ADDRESS:PORT` where metrics are served.
+    pub metrics_listen: Option<String>,
     /// Stop at `FILE:POS`.
     pub until: Option<String>,
     /// Stop at the source's position at start.
@@ -158,6 +160,7 @@ impl Layer {
             "ssl_cert",
             "ssl_key",
             "driver",
+            "metrics_listen",
             "until",
             "on_table_error",
         ];
@@ -260,6 +263,7 @@ impl Layer {
             replicate_wild_ignore_table,
             replicate_rewrite_db,
             semi_sync,
+            metrics_listen,
             until,
             until_caught_up,
             exit_on_error,

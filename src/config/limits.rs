@@ -254,6 +254,15 @@ pub const CONTROL_REQUEST_MS: u64 = 500;
 /// Longest request over the control socket.
 pub const CONTROL_REQUEST_BYTES_MAX: u64 = 1 << 20;
 
+/// Connections to the metrics at a time; further ones wait.
+pub const METRICS_CONNECTIONS_MAX: usize = 16;
+
+/// Time that a client of the metrics has for each request, and a kept connection between two.
+pub const METRICS_REQUEST_MS: u64 = 30_000;
+
+/// Bytes of the head of a request for the metrics.
+pub const METRICS_REQUEST_BYTES_MAX: usize = 16 << 10;
+
 /// How often `resync --wait` asks how far it is.
 pub const RESYNC_POLL: Duration = Duration::from_millis(200);
 

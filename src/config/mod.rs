@@ -7,6 +7,7 @@ pub mod relay_log;
 pub mod source;
 pub mod target;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -70,6 +71,8 @@ pub struct Config {
     pub workers: usize,
     /// Time between attempts to reach the source.
     pub connect_retry: Duration,
+    /// Where metrics are served; `None` for nowhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// When to end.
     pub until: Until,
     /// End the process on a fatal replication error.
@@ -101,6 +104,15 @@ impl Config {
             let why = format!("must be from 1 to {SECONDS_MAX} seconds");
             return Err(invalid("connect_retry", &why));
         }
+        let metrics_listen = match layer.metrics_listen.as_deref() {
+            None => None,
+            Some(text) => Some(text.parse().map_err(|_| {
+                invalid(
+                    "metrics_listen",
+                    &format!("must be ADDRESS:PORT in numbers, such as 127.0.0.1:9104, not {text}"),
+                )
+            })?),
+        };
         let until = match (
             layer.until.as_deref(),
             layer.until_caught_up.unwrap_or(false),
@@ -137,6 +149,7 @@ impl Config {
             target: TargetConfig::parse(target, password).map_err(in_setting("target"))?,
             workers,
             connect_retry: Duration::from_secs(connect_retry),
+            metrics_listen,
             until,
             exit_on_error,
             on_table_error: layer.on_table_error.unwrap_or(on_table_error),

@@ -12,6 +12,12 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::binlog::position::Position;
 use crate::config::limits::ACK_LATENCIES_KEPT;
 
+/// Upper bounds of the latencies that are counted together, in microseconds: from a disk without a spindle to one that
+/// stalls. A last group takes what is longer.
+pub const ACK_MICROS_BOUNDS: [u64; 12] = [
+    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 10_000_000,
+];
+
 /// Up to where the source wants to hear from us.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wanted {
@@ -55,6 +61,10 @@ pub struct AckStatistics {
     pub events: u64,
     /// The longest since start.
     pub longest: Duration,
+    /// All latencies since start, added up.
+    pub total: Duration,
+    /// How many latencies were within each of [`ACK_MICROS_BOUNDS`] and not within the one before; last, how many were longer.
+    pub counts: [u64; ACK_MICROS_BOUNDS.len() + 1],
     /// The newest ones, oldest first.
     latencies: VecDeque<Duration>,
 }
@@ -66,6 +76,12 @@ impl AckStatistics {
         self.sent += 1;
         self.events += wanted.events;
         self.longest = self.longest.max(latency);
+        self.total += latency;
+        let group =
+            ACK_MICROS_BOUNDS.partition_point(|bound| Duration::from_micros(*bound) < latency);
+        if let Some(count) = self.counts.get_mut(group) {
+            *count += 1;
+        }
         if self.latencies.len() >= ACK_LATENCIES_KEPT {
             self.latencies.pop_front();
         }
@@ -117,5 +133,21 @@ mod tests {
         assert_eq!(statistics.latencies.len(), ACK_LATENCIES_KEPT);
         assert_eq!(statistics.sent, ACK_LATENCIES_KEPT as u64 + 1);
         assert!(statistics.average().unwrap() <= statistics.longest);
+        assert!(statistics.total >= statistics.longest);
+        assert_eq!(statistics.counts.iter().sum::<u64>(), statistics.sent);
+    }
+
+    #[test]
+    fn latencies_are_counted_by_their_bounds() {
+        let mut statistics = AckStatistics::default();
+        let ago = |time| Instant::now().checked_sub(time).unwrap();
+        statistics.count(&wanted(4, ago(Duration::from_millis(11))));
+        statistics.count(&wanted(4, ago(Duration::from_secs(60))));
+        let counted = |bound| {
+            let group = ACK_MICROS_BOUNDS.iter().position(|at| *at == bound);
+            statistics.counts[group.unwrap()]
+        };
+        assert_eq!((counted(10_000), counted(25_000)), (0, 1));
+        assert_eq!(statistics.counts.last(), Some(&1));
     }
 }
