@@ -36,6 +36,15 @@ fn write_much(server: &Server) {
     }
 }
 
+/// Some work that fits, a disk that somebody else fills, and more than fits.
+fn write_until_full(server: &Server, replica: &Replica, seed: u64, round: u64) {
+    workload::run(server, seed + round, 20);
+    replica.wait_until_caught_up(server);
+    let left = random::Random::new(seed, round).range(0..200_000);
+    replica.disk().fill_up_to(left);
+    write_much(server);
+}
+
 fn the_relay_logs_disk_is_full(flavor: Flavor) {
     let seed = random::seed();
     let server = Server::start(flavor);
@@ -43,12 +52,7 @@ fn the_relay_logs_disk_is_full(flavor: Flavor) {
     let replica = with_small(&server, Replica::relay_dir);
     let mut running = replica.follow();
     for round in 0..3 {
-        workload::run(&server, seed + round, 20);
-        replica.wait_until_caught_up(&server);
-        replica
-            .disk()
-            .fill_up_to(random::Random::new(seed, round).range(0..200_000));
-        write_much(&server);
+        write_until_full(&server, &replica, seed, round);
         let full = replica.wait_for_status("the disk is full", |status| {
             status.text("Disk_Full") == "relay log"
         });
@@ -77,12 +81,7 @@ fn the_targets_disk_is_full(flavor: Flavor) {
     let replica = with_small(&server, Replica::target_dir);
     let mut running = replica.follow();
     for round in 0..2 {
-        workload::run(&server, seed + round, 20);
-        replica.wait_until_caught_up(&server);
-        replica
-            .disk()
-            .fill_up_to(random::Random::new(seed, round).range(0..200_000));
-        write_much(&server);
+        write_until_full(&server, &replica, seed, round);
         workload::run(&server, seed + 10 + round, 20);
         let full = replica.wait_for_status("the disk is full", |status| {
             status.text("Disk_Full") == "target"

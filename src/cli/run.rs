@@ -61,16 +61,7 @@ async fn replicate(config: Config) -> Result<Outcome> {
     // From the first line of the log on, a signal ends it in order.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        source_host = %config.source.host,
-        source_port = config.source.port,
-        server_id = config.source.server_id,
-        relay_dir = %relay_dir.display(),
-        target = %config.target,
-        workers = config.workers,
-        "starting"
-    );
+    log_start(&config);
     let stop = CancellationToken::new();
     let relay = RelayDir::open(&relay_dir)?;
     let published = Published::default();
@@ -127,6 +118,19 @@ async fn replicate(config: Config) -> Result<Outcome> {
         super::warn_of_quarantine(&end.quarantine);
     }
     Ok(outcome)
+}
+
+fn log_start(config: &Config) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        source_host = %config.source.host,
+        source_port = config.source.port,
+        server_id = config.source.server_id,
+        relay_dir = %config.relay_dir.display(),
+        target = %config.target,
+        workers = config.workers,
+        "starting"
+    );
 }
 
 fn start_log() {

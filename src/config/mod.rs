@@ -104,15 +104,6 @@ impl Config {
             let why = format!("must be from 1 to {SECONDS_MAX} seconds");
             return Err(invalid("connect_retry", &why));
         }
-        let metrics_listen = match layer.metrics_listen.as_deref() {
-            None => None,
-            Some(text) => Some(text.parse().map_err(|_| {
-                invalid(
-                    "metrics_listen",
-                    &format!("must be ADDRESS:PORT in numbers, such as 127.0.0.1:9104, not {text}"),
-                )
-            })?),
-        };
         let until = match (
             layer.until.as_deref(),
             layer.until_caught_up.unwrap_or(false),
@@ -143,18 +134,29 @@ impl Config {
             source,
             start,
             filter: FilterConfig::from_layer(&layer)?,
+            metrics_listen: metrics_listen(&layer)?,
             skip_to: layer.skip_to.as_deref().map(str::parse).transpose()?,
             relay_log: RelayLogConfig::from_layer(&layer)?,
             relay_dir: layer.relay_dir.unwrap_or_else(|| DEFAULT_RELAY_DIR.into()),
             target: TargetConfig::parse(target, password).map_err(in_setting("target"))?,
             workers,
             connect_retry: Duration::from_secs(connect_retry),
-            metrics_listen,
             until,
             exit_on_error,
             on_table_error: layer.on_table_error.unwrap_or(on_table_error),
         })
     }
+}
+
+fn metrics_listen(layer: &Layer) -> Result<Option<SocketAddr>> {
+    let Some(text) = layer.metrics_listen.as_deref() else {
+        return Ok(None);
+    };
+    let address = text.parse().map_err(|_| {
+        let why = format!("must be ADDRESS:PORT in numbers, such as 127.0.0.1:9104, not {text}");
+        invalid("metrics_listen", &why)
+    })?;
+    Ok(Some(address))
 }
 
 /// The part of the settings that reaches the source.
@@ -184,33 +186,7 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
         layer.password_file.as_deref(),
         credential(layer, "source_password").as_deref(),
     )?;
-    // One lost heartbeat, or two, must not end a connection.
-    let heartbeat_max = layer
-        .replica_net_timeout
-        .map_or(u64::MAX, |timeout| timeout / 3);
-    let heartbeat = layer
-        .heartbeat_period
-        .unwrap_or_else(|| HEARTBEAT_PERIOD_DEFAULT.min(heartbeat_max).max(1));
-    let timeout = layer
-        .replica_net_timeout
-        .unwrap_or_else(|| NET_TIMEOUT_DEFAULT.max(heartbeat.saturating_mul(3)));
-    for (key, seconds) in [
-        ("heartbeat_period", heartbeat),
-        ("replica_net_timeout", timeout),
-    ] {
-        if seconds > SECONDS_MAX {
-            return Err(invalid(
-                key,
-                &format!("must be at most {SECONDS_MAX} seconds"),
-            ));
-        }
-    }
-    if timeout <= heartbeat {
-        return Err(invalid(
-            "replica_net_timeout",
-            "must be longer than heartbeat_period",
-        ));
-    }
+    let (heartbeat, timeout) = heartbeat_and_timeout(layer)?;
     let driver = layer.driver.unwrap_or_default();
     let semi_sync = layer.semi_sync.unwrap_or(false);
     if semi_sync && driver == DriverKind::MysqlCdc {
@@ -246,6 +222,38 @@ pub fn source_config(layer: &Layer) -> Result<SourceConfig> {
         driver,
         semi_sync,
     })
+}
+
+/// Seconds between heartbeats, and of silence after which a connection is taken for dead.
+fn heartbeat_and_timeout(layer: &Layer) -> Result<(u64, u64)> {
+    // One lost heartbeat, or two, must not end a connection.
+    let heartbeat_max = layer
+        .replica_net_timeout
+        .map_or(u64::MAX, |timeout| timeout / 3);
+    let heartbeat = layer
+        .heartbeat_period
+        .unwrap_or_else(|| HEARTBEAT_PERIOD_DEFAULT.min(heartbeat_max).max(1));
+    let timeout = layer
+        .replica_net_timeout
+        .unwrap_or_else(|| NET_TIMEOUT_DEFAULT.max(heartbeat.saturating_mul(3)));
+    for (key, seconds) in [
+        ("heartbeat_period", heartbeat),
+        ("replica_net_timeout", timeout),
+    ] {
+        if seconds > SECONDS_MAX {
+            return Err(invalid(
+                key,
+                &format!("must be at most {SECONDS_MAX} seconds"),
+            ));
+        }
+    }
+    if timeout <= heartbeat {
+        return Err(invalid(
+            "replica_net_timeout",
+            "must be longer than heartbeat_period",
+        ));
+    }
+    Ok((heartbeat, timeout))
 }
 
 /// The file of a credential that systemd gives to the service; `None` where it gives none of that name.

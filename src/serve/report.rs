@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::config::filter::FilterConfig;
 use crate::dispatch::progress::{LaneProgress, LaneState};
 use crate::dispatch::resync::Resync;
+use crate::dispatch::state::ApplierStatus;
 use crate::error::ErrorKind;
 use crate::relay::files::RelayRoom;
 use crate::relay::io_state::{IoPhase, IoStatus};
@@ -131,12 +132,6 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         _ => None,
     };
     report.disk_full = disk_full(room, applier.last_error.as_ref());
-    let whole = relay.as_ref().map(|relay| relay.end.received());
-    let whole = whole.as_ref().and_then(|received| received.end());
-    let is_whole = match (&applier.open, whole) {
-        (Some((start, _)), Some(whole)) => whole.order(start) == Some(std::cmp::Ordering::Greater),
-        _ => false,
-    };
     let lag = Observed {
         io: &io,
         applier: &applier,
@@ -145,14 +140,11 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
         target_full: is_target_full(applier.last_error.as_ref()),
         caught_up,
         received: received.as_ref(),
-        is_whole,
+        is_whole: is_received_whole(relay.as_ref(), &applier),
         heartbeat: identity.heartbeat_period,
         now: unix_now(),
     };
-    report.seconds_behind_source = lag.behind();
-    report.receive_lag_seconds = lag.receive_lag();
-    report.oldest_unapplied_seconds = lag.oldest_unapplied();
-    report.lag_cause = lag.cause().map(str::to_owned);
+    fill_lag(&mut report, &lag);
     report.clock_difference_seconds = io.source_id.as_ref().map(|_| io.clock_difference);
     report.relay_log_space = room.bytes;
     report.replica_state = sentence(room, &io, applier.running, caught_up, received.as_ref());
@@ -163,6 +155,23 @@ pub fn report(identity: &Identity, published: &Published) -> StatusReport {
     report.lanes = lanes.iter().map(|lane| lane_report(lane)).collect();
     fill_quarantine(&mut report, published);
     report
+}
+
+/// Whether the transaction that is being read was received to its end.
+fn is_received_whole(relay: Option<&RelayLog>, applier: &ApplierStatus) -> bool {
+    let Some((start, _)) = &applier.open else {
+        return false;
+    };
+    let received = relay.map(|relay| relay.end.received());
+    let end = received.as_ref().and_then(|received| received.end());
+    end.is_some_and(|end| end.order(start) == Some(std::cmp::Ordering::Greater))
+}
+
+fn fill_lag(report: &mut StatusReport, lag: &Observed<'_>) {
+    report.seconds_behind_source = lag.behind();
+    report.receive_lag_seconds = lag.receive_lag();
+    report.oldest_unapplied_seconds = lag.oldest_unapplied();
+    report.lag_cause = lag.cause().map(str::to_owned);
 }
 
 fn fill_quarantine(report: &mut StatusReport, published: &Published) {

@@ -121,6 +121,7 @@ impl TableWriter {
         }
     }
 
+    /// Columns that the image lacks get their default, as on the source.
     fn insert_rows<'a>(
         &self,
         connection: &Connection,
@@ -129,18 +130,30 @@ impl TableWriter {
         scratch: &mut Scratch,
         notings: &mut [Noting<'_, '_>],
     ) -> Result<Written> {
-        let complete = rows.event().after.is_some_and(|present| present.is_all());
+        let present = rows.event().after;
+        let holds = |at: &usize| present.is_some_and(|present| present.contains(*at));
+        let partial = match present.is_some_and(|present| present.is_all()) {
+            true => None,
+            false => Some((0..self.binders.len()).filter(holds).collect::<Vec<_>>()),
+        };
+        let mut statement = match &partial {
+            None => connection.prepare_cached(&self.insert_all)?,
+            Some(columns) => {
+                connection.prepare_cached(&self.sql.insert_with_defaults(&self.table, columns)?)?
+            }
+        };
         let mut done = 0;
-        if !complete {
-            return self.insert_partial_rows(connection, rows, images, scratch, notings);
-        }
-        let mut statement = connection.prepare_cached(&self.insert_all)?;
         let mut mark = self.mark(rows);
         while rows.next(images)? {
             if self.key_is_too_large(&images.after) {
                 return Ok(rewind(rows, mark, done));
             }
-            self.bind_row(&mut statement, &images.after, scratch)?;
+            match &partial {
+                None => self.bind_row(&mut statement, &images.after, scratch)?,
+                Some(columns) => {
+                    self.bind_columns(&mut statement, 1, columns, &images.after, scratch)?;
+                }
+            }
             statement
                 .raw_execute()
                 .map_err(|error| self.at_row(error.into(), &images.after))?;
@@ -164,40 +177,6 @@ impl TableWriter {
             binder.bind(statement, at + 1, value, scratch)?;
         }
         Ok(())
-    }
-
-    /// INSERT whose image lacks columns: they get the column's default, as on the source.
-    fn insert_partial_rows<'a>(
-        &self,
-        connection: &Connection,
-        rows: &mut RowReader<'a>,
-        images: &mut RowImages<'a>,
-        scratch: &mut Scratch,
-        notings: &mut [Noting<'_, '_>],
-    ) -> Result<Written> {
-        let mut done = 0;
-        let mut mark = self.mark(rows);
-        let present = rows.event().after;
-        let columns: Vec<usize> = (0..self.binders.len())
-            .filter(|at| present.is_some_and(|present| present.contains(*at)))
-            .collect();
-        let mut statement =
-            connection.prepare_cached(&self.sql.insert_with_defaults(&self.table, &columns)?)?;
-        while rows.next(images)? {
-            if self.key_is_too_large(&images.after) {
-                return Ok(rewind(rows, mark, done));
-            }
-            self.bind_columns(&mut statement, 1, &columns, &images.after, scratch)?;
-            statement
-                .raw_execute()
-                .map_err(|error| self.at_row(error.into(), &images.after))?;
-            for noting in &mut *notings {
-                noting.note(connection.last_insert_rowid())?;
-            }
-            done += 1;
-            mark = self.mark(rows);
-        }
-        Ok(Written::All(done))
     }
 
     /// The rowid of a row with these values.
