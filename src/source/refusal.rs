@@ -113,9 +113,10 @@ pub(super) fn dump(
     }
     if is_too_large(&error) {
         let what = format!(
-            "the source does not send an event behind {start}: {}; if {start} is where an event begins, the event is \
-             larger than the source allows: on the source, SET GLOBAL max_allowed_packet = 1073741824; and \
-             slave_max_allowed_packet (replica_max_allowed_packet) likewise, then start again; else start where SHOW BINLOG EVENTS lists one",
+            "the source does not send an event behind {start}: {}; if {start} is not where an event begins, start where SHOW \
+             BINLOG EVENTS lists one; if the event is larger than the source allows, on the source, SET GLOBAL max_allowed_packet = \
+             1073741824; and slave_max_allowed_packet (replica_max_allowed_packet) likewise, then start again; no server sends \
+             an event beyond 1 GiB: give up its transaction with --skip-to and the position behind it",
             error.text
         );
         return Error::new(ErrorKind::Dump, what).with_errno(error.errno);
@@ -198,9 +199,9 @@ mod tests {
         }
     }
 
-    /// Both servers lift their limit to 1 GiB for a dump, so a test server cannot be made to say it.
+    /// Both servers lift their limit to 1 GiB for a dump; a value of 1 GiB exactly makes a larger event.
     #[test]
-    fn an_event_above_the_sources_limit_costs_nothing_but_a_setting() {
+    fn an_event_above_the_sources_limit_costs_a_setting_where_one_helps() {
         let error = refused(
             1236,
             "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on source",
@@ -211,7 +212,11 @@ mod tests {
                 .what()
                 .contains("SET GLOBAL max_allowed_packet = 1073741824")
         );
-        assert!(!error.what().contains("--skip-to"), "{error}");
+        assert!(
+            error
+                .what()
+                .contains("no server sends an event beyond 1 GiB")
+        );
     }
 
     #[test]

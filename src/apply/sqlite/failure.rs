@@ -1,6 +1,8 @@
 //! SQLite's errors as ours.
 
+use rusqlite::Connection;
 use rusqlite::ffi::ErrorCode;
+use rusqlite::limits::Limit;
 
 use crate::apply::work::interrupted;
 use crate::error::{Error, ErrorKind};
@@ -17,10 +19,9 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::ConstraintViolation) if is_duplicate(&error) => {
                 (ErrorKind::DuplicateRow, "the row is in the target already")
             }
-            Some(ErrorCode::TooBig) => (
-                ErrorKind::Unsupported,
-                "a row is larger than SQLite's limit of 1,000,000,000 bytes",
-            ),
+            Some(ErrorCode::TooBig) => {
+                return Self::new(ErrorKind::Unsupported, too_big()).with_source(error);
+            }
             // `Unknown` is SQLITE_ERROR: the statement does not fit what is in the file (no such table, no such column).
             Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::Unknown) => {
                 (
@@ -34,6 +35,15 @@ impl From<rusqlite::Error> for Error {
             _ => (ErrorKind::Target, "SQLite refused"),
         };
         Self::new(kind, what).with_source(error)
+    }
+}
+
+fn too_big() -> String {
+    let built_with = Connection::open_in_memory()
+        .and_then(|connection| connection.limit(Limit::SQLITE_LIMIT_LENGTH));
+    match built_with {
+        Ok(bytes) => format!("a row is larger than SQLite's limit, {bytes} bytes as it was built"),
+        Err(_) => "a row is larger than SQLite's limit".to_owned(),
     }
 }
 
