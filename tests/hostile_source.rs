@@ -198,7 +198,10 @@ fn an_event_above_the_sources_limit_is_waited_out_by_the_operator(flavor: Flavor
         error.contains("SET GLOBAL max_allowed_packet = 1073741824"),
         "{error}"
     );
-    assert!(error.contains("no server sends an event beyond 1 GiB"), "{error}");
+    assert!(
+        error.contains("no server sends an event beyond 1 GiB"),
+        "{error}"
+    );
     let before = proxy.accepted();
     thread::sleep(Duration::from_secs(3));
     assert_eq!(proxy.accepted(), before, "it asks no more");
