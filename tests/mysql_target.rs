@@ -1,6 +1,7 @@
 //! The MySQL target, driven lane by lane with the binary logs of real servers.
 
 pub(crate) mod driver;
+mod sessions;
 
 use relaylite::ErrorKind;
 use relaylite::apply::Target;
