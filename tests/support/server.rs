@@ -22,6 +22,7 @@ pub(crate) use session::{Rows, Session};
 
 use crate::support::kept::keep_if_wanted;
 use crate::support::process::{self, POLL_INTERVAL, Process};
+use crate::support::relaylite::wait_for;
 
 /// The replication user that every server has.
 pub(crate) const REPL_USER: &str = "repl";
@@ -268,6 +269,16 @@ impl Server {
             .into_iter()
             .map(name_and_number)
             .collect()
+    }
+
+    /// Purges all binary log files before this one. MariaDB keeps a file without a word until its engines need it no more, and as
+    /// long as it has not noticed that a reader is gone.
+    #[track_caller]
+    pub(crate) fn purge_binlogs_to(&self, name: &str) {
+        wait_for("the purge", || {
+            self.exec(&format!("PURGE BINARY LOGS TO '{name}'"));
+            self.binlog_files()[0].0 == name
+        });
     }
 
     /// Name of the current binary log file and the position of its end.
