@@ -3,7 +3,7 @@
 
 use crate::support::compare::{assert_equal, database_path, open};
 use crate::support::process::free_port;
-use crate::support::relaylite::{Replica, relaylite, wait_for};
+use crate::support::relaylite::{Replica, relaylite};
 use crate::support::server::{Flavor, REPL_PASSWORD, Server};
 
 on_both!(
@@ -94,7 +94,7 @@ fn the_file_was_purged(flavor: Flavor) {
     let server = Server::start(flavor);
     server.exec("FLUSH BINARY LOGS");
     let (kept, _) = server.position();
-    server.exec(&format!("PURGE BINARY LOGS TO '{kept}'"));
+    server.purge_binlogs_to(&kept);
     server.exec(SHOP);
     let start = "binlog.000001:4";
     starts_where_the_error_says(&server, start);
@@ -115,11 +115,7 @@ fn the_file_was_purged_while_away(flavor: Flavor) {
     replica.run_until_caught_up();
     server.exec("INSERT INTO shop.t VALUES (3, 30); FLUSH BINARY LOGS");
     let (kept, _) = server.position();
-    // MariaDB keeps a file for as long as it has not noticed that its reader is gone.
-    wait_for("the purge", || {
-        server.exec(&format!("PURGE BINARY LOGS TO '{kept}'"));
-        server.binlog_files()[0].0 == kept
-    });
+    server.purge_binlogs_to(&kept);
 
     let running = replica.follow();
     let status = replica.wait_for_status("an error", |status| status.number("Last_IO_Errno") != 0);

@@ -22,6 +22,9 @@ on_both!(
     check_knows_what_the_rules_name,
 );
 
+/// The rule for another name.
+const REWRITE: &str = "shop_a->renamed";
+
 /// Rules tried on each server.
 const ROUNDS: u64 = 3;
 
@@ -43,6 +46,7 @@ fn random_rules_do_what_they_do_on_a_server(flavor: Flavor) {
         }
     }
     let server_replica = ServerReplica::of(&source);
+    let with_other_name = ServerReplica::with_other_name(&source, REWRITE);
     let mut random = Random::new(random::seed(), 0);
     let rounds = random::budget("RELAYLITE_TEST_FILTER_ROUNDS", ROUNDS);
     let other_case = [
@@ -65,6 +69,10 @@ fn random_rules_do_what_they_do_on_a_server(flavor: Flavor) {
             ));
         }
         replica.run_until_caught_up();
+        let server_replica = match &with_other_name {
+            Some(other) if rules.iter().any(|rule| rule.key == "rewrite_db") => other,
+            _ => &server_replica,
+        };
         let expected = server_replica.replicate(&source, &rules);
         assert_eq!(
             in_sqlite(&replica.target_dir()),
@@ -83,7 +91,7 @@ fn random_rules(random: &mut Random, databases: &[&str], tables: &[&str]) -> Vec
         for _ in 0..random.range(1..3) {
             let database = random.pick(databases);
             let value = if key == "rewrite_db" {
-                "shop_a->renamed".to_owned()
+                REWRITE.to_owned()
             } else if key.ends_with("_db") {
                 random
                     .pick(&["shop", "shop_a", "Stock", "renamed", "none"])

@@ -265,6 +265,7 @@ fn context_of(query: &Query, format: &FormatDescription) -> SqlContext {
         sql_mode: query.sql_mode,
         collation_server: query.charsets.map(|(_, _, server)| server),
         collation_connection: query.charsets.map(|(_, connection, _)| connection),
+        collation_database: query.collation_database,
         default_collation_utf8mb4: query.default_collation_utf8mb4,
         character_set_collations: query.character_set_collations.clone(),
         explicit_defaults_for_timestamp: explicit_defaults,

@@ -186,7 +186,7 @@ fn a_privilege_by_a_role_counts() {
 fn purged_transactions_are_found_before_the_dump() {
     let server = Server::start(Flavor::MySql);
     server.exec("CREATE DATABASE d; FLUSH BINARY LOGS");
-    server.exec(&format!("PURGE BINARY LOGS TO '{}'", server.position().0));
+    server.purge_binlogs_to(&server.position().0);
     let config = config(&server, DriverKind::Native);
     assert_fails(
         &findings(&config, Some("gtid:")),

@@ -96,7 +96,7 @@ fn the_position_is_not_there() {
         let first = server.position().0;
         server.exec("CREATE DATABASE d; FLUSH BINARY LOGS; FLUSH BINARY LOGS");
         let (second, _) = server.binlog_files().swap_remove(1);
-        server.exec(&format!("PURGE BINARY LOGS TO '{second}'"));
+        server.purge_binlogs_to(&second);
         let (last, end) = server.position();
         let cure = format!("--start {last}:{end}");
         for (file, offset) in [(&first, 4), (&last, 1_000_000)] {
@@ -118,7 +118,7 @@ fn a_gtid_set_that_was_purged_is_refused() {
     let server = Server::start(Flavor::MySql);
     server.exec("CREATE DATABASE d; FLUSH BINARY LOGS");
     let (last, end) = server.position();
-    server.exec(&format!("PURGE BINARY LOGS TO '{last}'"));
+    server.purge_binlogs_to(&last);
     for driver in drivers() {
         let start = Start::Word("gtid:".to_owned());
         let error = Follower::start(&config(&server, driver), &start).until_error();

@@ -40,6 +40,17 @@ impl ServerReplica {
         Self(builder.start())
     }
 
+    /// Where a server takes rules for other names only when it starts, one that has this one.
+    pub(super) fn with_other_name(source: &Server, rewrite: &str) -> Option<Self> {
+        if takes_other_names(source.flavor()) {
+            return None;
+        }
+        let builder = Server::builder(source.flavor())
+            .server_id(103)
+            .arg(format!("--replicate-rewrite-db={rewrite}"));
+        Some(Self(builder.start()))
+    }
+
     /// Replicates everything from the start under these rules; what arrived.
     pub(super) fn replicate(
         &self,
@@ -79,7 +90,10 @@ impl ServerReplica {
     fn prepare_mariadb(&self, source: &Server, rules: &[Rule]) {
         let server = &self.0;
         server.exec("STOP SLAVE; RESET SLAVE ALL");
-        for key in Rule::KEYS {
+        let keys = Rule::KEYS
+            .into_iter()
+            .filter(|key| *key != "rewrite_db" || takes_other_names(server.flavor()));
+        for key in keys {
             let values: Vec<&str> = of_key(rules, key);
             let list = values.join(",").replace('\\', "\\\\");
             server.exec(&format!("SET GLOBAL replicate_{key} = '{list}'"));
@@ -141,4 +155,9 @@ impl ServerReplica {
 fn of_key<'a>(rules: &'a [Rule], key: &str) -> Vec<&'a str> {
     let rules = rules.iter().filter(|rule| rule.key == key);
     rules.map(|rule| rule.value.as_str()).collect()
+}
+
+/// Whether rules for other names are taken while the server runs.
+fn takes_other_names(flavor: Flavor) -> bool {
+    !flavor.is_mariadb() || flavor.is_mariadb_since(10, 11)
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::compare::{database_path, open};
 use crate::support::relaylite::Replica;
-use crate::support::server::{Flavor, Server};
+use crate::support::server::{Flavor, Server, name_of_today};
 
 on_all!(collations_that_are_not_written);
 
@@ -61,6 +61,7 @@ fn collations_that_are_not_written(flavor: Flavor) {
         let [database, table, column, collation] = &texts[..] else {
             panic!("{texts:?}")
         };
+        let collation = name_of_today(collation);
         let sqlite = files
             .entry(database.clone())
             .or_insert_with(|| open(&database_path(&replica.target_dir(), database)));

@@ -81,7 +81,7 @@ pub(crate) fn all(flavor: Flavor) -> Vec<ColumnKind> {
     kinds.extend(geometry::kinds());
     kinds.extend(vector::kinds(flavor));
     if flavor.is_mariadb() {
-        kinds.extend(address::kinds());
+        kinds.extend(address::kinds(flavor));
     } else {
         kinds.push(json::kind());
     }

@@ -312,9 +312,9 @@ fn every_kind_of_table_can_be_read_afresh(flavor: Flavor) {
             "id UUID PRIMARY KEY, i6 INET6, i4 INET4, c TEXT COMPRESSED, j JSON, l TEXT, UNIQUE KEY (l)"
         }
     };
-    server.exec(&format!(
+    server.exec(&flavor.with_types_it_has(&format!(
         "CREATE DATABASE own; CREATE TABLE own.t ({own}); CREATE TABLE own.e (id INT PRIMARY KEY)"
-    ));
+    )));
     server.exec(match flavor {
         Flavor::MySql => {
             r#"INSERT INTO own.t (id, j, v) VALUES (1, '{"a": 1, "ü": [1.0, null, "x\\"y"]}', TO_VECTOR('[1,-2,3.5]')), (2, NULL, NULL),

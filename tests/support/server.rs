@@ -8,6 +8,7 @@
 //! (there, use `tokio::task::spawn_blocking`).
 
 mod datadir;
+mod flavor;
 mod programs;
 mod session;
 
@@ -16,10 +17,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+pub(crate) use flavor::{Flavor, name_of_today};
 pub(crate) use session::{Rows, Session};
 
 use crate::support::kept::keep_if_wanted;
 use crate::support::process::{self, POLL_INTERVAL, Process};
+use crate::support::relaylite::wait_for;
 
 /// The replication user that every server has.
 pub(crate) const REPL_USER: &str = "repl";
@@ -28,46 +31,6 @@ pub(crate) const REPL_PASSWORD: &str = "repl-secret";
 
 const START_TIMEOUT: Duration = Duration::from_secs(90);
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Which kind of server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Flavor {
-    /// `MariaDB`, 10.11 unless the environment names another.
-    MariaDb,
-    /// `MySQL`, 9.x unless the environment names another.
-    MySql,
-    /// `MariaDB` 11.8, for what 10.11 does not have.
-    MariaDb11,
-}
-
-impl Flavor {
-    /// The two families, for the tests that run on each.
-    pub(crate) fn both() -> [Self; 2] {
-        [Self::MariaDb, Self::MySql]
-    }
-
-    /// `mariadb` or `mysql`.
-    pub(crate) fn name(self) -> &'static str {
-        if self.is_mariadb() {
-            "mariadb"
-        } else {
-            "mysql"
-        }
-    }
-
-    /// Whether it is `MariaDB`, of any version.
-    pub(crate) fn is_mariadb(self) -> bool {
-        self != Self::MySql
-    }
-
-    fn server_variable(self) -> &'static str {
-        match self {
-            Self::MariaDb => "RELAYLITE_TEST_MARIADBD",
-            Self::MySql => "RELAYLITE_TEST_MYSQLD",
-            Self::MariaDb11 => "RELAYLITE_TEST_MARIADBD11",
-        }
-    }
-}
 
 /// How a server is to be started; see [`Server::builder`].
 #[derive(Clone, Debug)]
@@ -135,7 +98,7 @@ impl Builder {
 
     #[track_caller]
     fn prepare(self) -> Server {
-        let program = programs::find(self.flavor.server_variable());
+        let program = self.flavor.program();
         let version = programs::version(&program);
         let directory = tempfile::Builder::new().prefix("rl-").tempdir().unwrap();
         datadir::create(
@@ -306,6 +269,16 @@ impl Server {
             .into_iter()
             .map(name_and_number)
             .collect()
+    }
+
+    /// Purges all binary log files before this one. MariaDB keeps a file without a word until its engines need it no more, and as
+    /// long as it has not noticed that a reader is gone.
+    #[track_caller]
+    pub(crate) fn purge_binlogs_to(&self, name: &str) {
+        wait_for("the purge", || {
+            self.exec(&format!("PURGE BINARY LOGS TO '{name}'"));
+            self.binlog_files()[0].0 == name
+        });
     }
 
     /// Name of the current binary log file and the position of its end.

@@ -244,12 +244,17 @@ const OF_ONE_STATEMENT: [u16; 58] = [
     1451, 1452, 1690, 1826, 1911, 3140, 3819, 3822, 4025, 4166,
 ];
 
+/// A server's last words on a connection: it shuts down, the connection was killed, nobody used it for too long.
+const LAST_WORDS: [u16; 3] = [1053, 1927, 4031];
+
 /// What kind of trouble a server's error number is.
 fn server_kind(code: u16) -> ErrorKind {
     match code {
-        // Too many connections; shutdown, also while starting; locks; killed.
-        1040 | 1203 | 1053 | ER_LOCK_WAIT_TIMEOUT | ER_LOCK_DEADLOCK | 1317 | 1927 | 3024
-        | 3572 => ErrorKind::TargetBusy,
+        // Too many connections; locks; a statement killed.
+        1040 | 1203 | ER_LOCK_WAIT_TIMEOUT | ER_LOCK_DEADLOCK | 1317 | 3024 | 3572 => {
+            ErrorKind::TargetBusy
+        }
+        code if LAST_WORDS.contains(&code) => ErrorKind::TargetBusy,
         // Login and grants, host blocked, read-only server.
         1044 | 1045 | 1129 | 1130 | 1142 | 1143 | 1227 | 1290 | 1370 | 1419 | 1698 | 1836
         | 4052 => ErrorKind::Access,
@@ -257,6 +262,14 @@ fn server_kind(code: u16) -> ErrorKind {
         1021 | 1114 => ErrorKind::DiskFull,
         code if OF_ONE_STATEMENT.contains(&code) => ErrorKind::Refused,
         _ => ErrorKind::Target,
+    }
+}
+
+/// Whether the server has left the connection, which it does with an error of its own where it can.
+fn is_last_word(error: &mysql_async::Error) -> bool {
+    match error {
+        mysql_async::Error::Server(server) => LAST_WORDS.contains(&server.code),
+        _ => false,
     }
 }
 
@@ -337,7 +350,7 @@ impl Connection {
     fn finish<T>(&mut self, result: mysql_async::Result<T>, doing: &str) -> Result<T> {
         self.last_used = Instant::now();
         result.map_err(|error| {
-            self.broken |= error.is_fatal();
+            self.broken |= error.is_fatal() || is_last_word(&error);
             self.explain(error, doing)
         })
     }

@@ -28,7 +28,7 @@ use crate::checkpoint::Checkpoint;
 use crate::decode::query::Query;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::collation;
-use crate::schema::ddl::Statement;
+use crate::schema::ddl::{SqlContext, Statement};
 
 /// `OPTION_NO_FOREIGN_KEY_CHECKS` in a QUERY event's flags (MySQL `sql/query_options.h`).
 const FLAG_NO_FOREIGN_KEY_CHECKS: u32 = 1 << 26;
@@ -103,6 +103,7 @@ pub(super) struct Passage<'a> {
     at: &'a Checkpoint,
     query: &'a Query,
     statement: &'a Statement,
+    context: &'a SqlContext,
     /// As it is sent.
     text: Vec<u8>,
 }
@@ -120,6 +121,7 @@ impl<'a> Passage<'a> {
             at: ddl.at,
             query: ddl.query,
             statement: ddl.statement,
+            context: ddl.context,
             text,
         }
     }
@@ -207,6 +209,13 @@ impl<'a> Passage<'a> {
         Ok(rows.into_iter().flatten().next().unwrap_or_default())
     }
 
+    /// Whether the statement may make a TIMESTAMP column: the word stands somewhere in it.
+    fn has_timestamps(&self) -> bool {
+        const WORD: &[u8] = b"TIMESTAMP";
+        let mut words = self.text.windows(WORD.len());
+        words.any(|word| word.eq_ignore_ascii_case(WORD))
+    }
+
     /// Sets the session as the source's was.
     fn set_session(&self, worker: &mut Connection) -> Result<()> {
         let query = self.query;
@@ -226,7 +235,8 @@ impl<'a> Passage<'a> {
             &sql,
             "setting a session for DDL (an unknown time zone is loaded with mysql_tzinfo_to_sql)",
         )?;
-        if let Some(wanted) = query.explicit_defaults_for_timestamp {
+        if self.has_timestamps() {
+            let wanted = self.context.timestamps_are_explicit();
             set_if_other(worker, "explicit_defaults_for_timestamp", wanted.into())?;
         }
         if let Some(wanted) = query

@@ -10,7 +10,7 @@ use super::rename::wait;
 use super::statement::{
     AlterAction, AlterTable, CharsetSpec, ColumnPlace, Statement, TableElement, TableOptions,
 };
-use super::table_option::{charset_name, eat_charset_option, eat_charset_words, table_option};
+use super::table_option::{charset_name, eat_charset_words, table_option};
 use super::token::Token;
 use crate::error::Result;
 
@@ -276,8 +276,9 @@ fn convert(cursor: &mut Cursor<'_>, all: &mut Vec<AlterAction>) -> Result<()> {
         cursor.eat_punct('=');
         charset.charset = Some(charset_name(cursor)?);
     }
-    if cursor.is_word("COLLATE") {
-        eat_charset_option(cursor, &mut charset)?;
+    if cursor.eat_word("COLLATE") {
+        cursor.eat_punct('=');
+        charset.collation = Some(charset_name(cursor)?);
     }
     if charset.is_empty() {
         return Err(cursor.error("CHARACTER SET"));
@@ -321,24 +322,16 @@ fn other(cursor: &mut Cursor<'_>, all: &mut Vec<AlterAction>) -> Result<()> {
     if cursor.eat_any(&["ALGORITHM", "LOCK"]).is_some() {
         return cursor.skip_value();
     }
+    // Options written one after the other are one action: `CHARSET x COLLATE y` belong together.
+    if let Some(AlterAction::Options(known)) = all.last_mut() {
+        return table_option(cursor, known);
+    }
     let mut options = TableOptions::default();
     table_option(cursor, &mut options)?;
     if options != TableOptions::default() {
-        match all.last_mut() {
-            Some(AlterAction::Options(known)) => merge(known, options),
-            _ => all.push(AlterAction::Options(options)),
-        }
+        all.push(AlterAction::Options(options));
     }
     Ok(())
-}
-
-/// Options written one after the other are one action: `CHARSET x COLLATE y` belong together.
-fn merge(known: &mut TableOptions, more: TableOptions) {
-    known.charset.charset = more.charset.charset.or(known.charset.charset.take());
-    known.charset.collation = more.charset.collation.or(known.charset.collation.take());
-    known.engine = more.engine.or(known.engine.take());
-    known.system_versioning |= more.system_versioning;
-    known.sequence = more.sequence.or(known.sequence);
 }
 
 /// ORDER BY has commas of its own: what follows a comma belongs to it as long as it is a column alone.

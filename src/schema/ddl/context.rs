@@ -27,9 +27,17 @@ pub mod sql_mode {
 }
 
 /// Whether MariaDB's `flags2` of a QUERY event say `explicit_defaults_for_timestamp` (`OPTION_EXPLICIT_DEF_TIMESTAMP`).
-/// Servers since 10.8.4 write the bit, on or off, into every event; `None` for older ones.
+/// Servers that have it as a setting of the session write the bit, on or off, into every event; `None` for older ones.
 pub fn explicit_defaults_of_flags2(flags2: u32, version: u32) -> Option<bool> {
-    (version >= 100_804).then_some(flags2 & (1 << 24) != 0)
+    // It came into several series at once.
+    let since = match version / 100 {
+        1005 => 100_517,
+        1006 => 100_609,
+        1007 => 100_705,
+        1008 => 100_804,
+        _ => 100_902,
+    };
+    (version >= since).then_some(flags2 & (1 << 24) != 0)
 }
 
 /// Seconds east of UTC of a `time_zone`: `+02:00`, `-5:30`, `UTC`. Named zones and SYSTEM are not known here.
@@ -62,6 +70,8 @@ pub struct SqlContext {
     pub collation_server: Option<u16>,
     /// The session's `collation_connection` (collation id): the charset of strings without an introducer.
     pub collation_connection: Option<u16>,
+    /// The session's `collation_database` (collation id) where it is not that of its default database.
+    pub collation_database: Option<u16>,
     /// MySQL's `default_collation_for_utf8mb4` (collation id).
     pub default_collation_utf8mb4: Option<u16>,
     /// MariaDB's `character_set_collations` where it is known: collation ids that stand in for their charset's default.
@@ -82,6 +92,7 @@ impl SqlContext {
             default_database: default_database.into(),
             collation_server: None,
             collation_connection: None,
+            collation_database: None,
             default_collation_utf8mb4: None,
             character_set_collations: None,
             explicit_defaults_for_timestamp: None,
@@ -148,6 +159,19 @@ impl SqlContext {
         }
     }
 
+    /// Whether DESC of a key's column counts, or is read and forgotten.
+    pub fn keys_descend(&self) -> bool {
+        match self.flavor {
+            Flavor::MySql => self.version >= 80_000,
+            Flavor::MariaDb => self.version >= 100_800,
+        }
+    }
+
+    /// MariaDB before 10.9.2: CHARACTER SET and COLLATE of a table or database say one thing, and the later word wins.
+    pub fn later_charset_word_wins(&self) -> bool {
+        self.is_mariadb() && self.version < 100_902
+    }
+
     /// What `CHARACTER SET charset` alone means in this session; `None` when no server has that charset.
     pub fn default_collation(&self, charset: &str) -> Option<Collation> {
         let charset = collation::canonical_charset(charset);
@@ -159,7 +183,7 @@ impl SqlContext {
                 }
             }
             if self.character_set_collations.is_some() {
-                return collation::default_of(&charset, self.flavor, 100_000);
+                return self.own_collation_of(&charset);
             }
         } else if charset == "utf8mb4"
             && let Some(known) = self.default_collation_utf8mb4.and_then(collation::by_id)
@@ -167,6 +191,12 @@ impl SqlContext {
             return Some(known);
         }
         collation::default_of(&charset, self.flavor, self.version)
+    }
+
+    /// The default collation that a charset has on every server of the family: MariaDB's `character_set_collations` left aside.
+    pub fn own_collation_of(&self, charset: &str) -> Option<Collation> {
+        const BEFORE_SUBSTITUTES: u32 = 100_000;
+        collation::default_of(charset, self.flavor, BEFORE_SUBSTITUTES)
     }
 
     /// The server's own default, for databases that nothing is known of.
@@ -215,5 +245,29 @@ mod tests {
             "latin1"
         );
         assert_eq!(mysql.default_collation("no_such"), None);
+    }
+
+    #[test]
+    fn explicit_defaults_are_said_since_the_session_has_them() {
+        let on = 1 << 24;
+        for (version, says) in [
+            (100_516, false),
+            (100_517, true),
+            (100_529, true),
+            (100_608, false),
+            (100_622, true),
+            (100_704, false),
+            (100_803, false),
+            (100_804, true),
+            (100_901, false),
+            (100_902, true),
+            (101_000, true),
+            (110_809, true),
+        ] {
+            let said = explicit_defaults_of_flags2(on, version);
+            assert_eq!(said, says.then_some(true), "{version}");
+            let said = explicit_defaults_of_flags2(0, version);
+            assert_eq!(said, says.then_some(false), "{version}");
+        }
     }
 }

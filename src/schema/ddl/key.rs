@@ -148,7 +148,8 @@ pub(super) fn key_parts(cursor: &mut Cursor<'_>) -> Result<(Vec<KeyPart>, bool)>
         } else {
             let name = cursor.column_name()?;
             let length = cursor.eat_parenthesised_number()?;
-            let descending = cursor.eat_any(&["ASC", "DESC"]) == Some("DESC");
+            let is_desc = cursor.eat_any(&["ASC", "DESC"]) == Some("DESC");
+            let descending = is_desc && cursor.context.keys_descend();
             if cursor.eat_words(&["WITHOUT", "OVERLAPS"]) {
                 overlaps = true;
             } else if let Some(length) = length {

@@ -10,14 +10,28 @@ use crate::error::Result;
 pub(super) fn eat_charset_option(cursor: &mut Cursor<'_>, spec: &mut CharsetSpec) -> Result<bool> {
     let mark = cursor.mark();
     cursor.eat_word("DEFAULT");
+    let later_wins = cursor.context.later_charset_word_wins();
     if eat_charset_words(cursor) {
         cursor.eat_punct('=');
         spec.charset = Some(charset_name(cursor)?);
+        if later_wins {
+            spec.collation = None;
+        }
         return Ok(true);
     }
     if cursor.eat_word("COLLATE") {
         cursor.eat_punct('=');
-        spec.collation = Some(charset_name(cursor)?);
+        let name = charset_name(cursor)?;
+        if later_wins && name == "default" {
+            // As CHARACTER SET DEFAULT, whatever charset was said before.
+            spec.charset = Some(name);
+            spec.collation = None;
+            return Ok(true);
+        }
+        if later_wins && spec.charset.as_deref() == Some("default") {
+            spec.charset = None;
+        }
+        spec.collation = Some(name);
         return Ok(true);
     }
     cursor.rewind(mark);

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use super::alter_key::alter_keys;
 use super::column::{column, default_value, promote_first_timestamp};
 use super::fill::{ColumnOrigin, Fill, fill, is_converted};
-use super::resolve::{collation, converted, recollated, relabels};
+use super::resolve::{collation, converted, default_of_alter, recollated, relabels};
 use super::versioning::{add_versioning, extend_keys, make_not_null};
 use super::{Catalog, Change};
-use crate::binlog::flavor::Flavor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ddl::CONVERT_TABLE;
 use crate::schema::ddl::context::SqlContext;
@@ -163,17 +162,7 @@ fn altered(
     context: &SqlContext,
     catalog: &dyn Catalog,
 ) -> Result<(Table, Vec<ColumnOrigin>)> {
-    // DEFAULT is the collation of the table's database on MariaDB, and of the session's default one on MySQL.
-    let of = match context.is_mariadb() || context.default_database.is_empty() {
-        true => database,
-        false => context.default_database.as_str(),
-    };
-    let database_collation = || {
-        catalog
-            .database_collation(of)
-            .unwrap_or_else(|| context.server_collation())
-    };
-    let (default, convert) = collations(before, &alter.actions, database_collation, context)?;
+    let (default, convert) = collations(before, &alter.actions, database, catalog, context)?;
     let change = ColumnChange {
         before,
         actions: &alter.actions,
@@ -241,23 +230,28 @@ fn origin(slot: &Slot, column: &Column, before: &Table, after: &Table) -> Column
 fn collations(
     before: &Table,
     actions: &[AlterAction],
-    database_collation: impl Fn() -> Collation,
+    database: &str,
+    catalog: &dyn Catalog,
     context: &SqlContext,
 ) -> Result<(Collation, Option<Collation>)> {
     let mut default = before.collation.clone();
     let (mut convert, mut option) = (None, None);
-    let resolve = |spec: &CharsetSpec, own: &Collation| match spec.charset.as_deref() {
-        Some("default") => collation(spec, &database_collation(), context),
-        _ => collation(spec, own, context),
-    };
+    let resolve =
+        |spec: &CharsetSpec, own: &Collation, converts: bool| match spec.charset.as_deref() {
+            Some("default") => {
+                let inherited = default_of_alter(converts, database, catalog, context);
+                collation(spec, &inherited, context)
+            }
+            _ => collation(spec, own, context),
+        };
     for action in actions {
         match action {
             AlterAction::Options(options) if !options.charset.is_empty() => {
-                default = resolve(&options.charset, &default)?;
+                default = resolve(&options.charset, &default, false)?;
                 option = Some(default.clone());
             }
             AlterAction::ConvertCharset(spec) => {
-                default = resolve(spec, &default)?;
+                default = resolve(spec, &default, true)?;
                 convert = Some(default.clone());
             }
             _ => {}
@@ -265,7 +259,9 @@ fn collations(
     }
     // MariaDB lets a statement convert the columns to one charset and make another one the default; MySQL refuses it.
     match option {
-        Some(option) if context.flavor == Flavor::MariaDb => Ok((option, convert)),
+        Some(option) if context.is_mariadb() && !context.later_charset_word_wins() => {
+            Ok((option, convert))
+        }
         _ => Ok((default, convert)),
     }
 }

@@ -190,9 +190,9 @@ fn database_collation(
     inherited: Collation,
     context: &SqlContext,
 ) -> Result<Collation> {
-    // DEFAULT means the server's.
+    // DEFAULT means the server's; to older MariaDBs, no change.
     let base = match spec.charset.as_deref() {
-        Some("default") => context.server_collation(),
+        Some("default") if !context.later_charset_word_wins() => context.server_collation(),
         _ => inherited,
     };
     resolve::collation(spec, &base, context)

@@ -1,8 +1,11 @@
 //! Charsets inherited from table, database and server; types completed by them.
 
+use super::Catalog;
 use crate::charset::Charset;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::collation::{binary, binary_of, bytes_max, canonical_charset, in_charset};
+use crate::schema::collation::{
+    binary, binary_of, by_id, bytes_max, canonical_charset, in_charset,
+};
 use crate::schema::ddl::context::SqlContext;
 use crate::schema::ddl::statement::{CharsetSpec, TypeSpec};
 use crate::schema::table::{Collation, ColumnType};
@@ -27,7 +30,9 @@ pub(super) fn collation(
         .as_deref()
         .filter(|charset| *charset != "default");
     let charset = given.map_or_else(|| inherited.charset.clone(), canonical_charset);
+    let old = context.later_charset_word_wins();
     match spec.collation.as_deref() {
+        Some("default") if old && given.is_none() => Ok(inherited.clone()),
         Some("default") => context
             .default_collation(&charset)
             .ok_or_else(|| unknown(&charset)),
@@ -36,8 +41,34 @@ pub(super) fn collation(
         None if given.is_some() => context
             .default_collation(&charset)
             .ok_or_else(|| unknown(&charset)),
+        // CHARACTER SET DEFAULT: of what is inherited, MariaDB takes the charset only; older ones and MySQL the collation.
+        None if spec.charset.is_some() && context.is_mariadb() && !old => context
+            .own_collation_of(&charset)
+            .ok_or_else(|| unknown(&charset)),
         None => Ok(inherited.clone()),
     }
+}
+
+/// What DEFAULT means in ALTER TABLE: the collation of the table's database on MariaDB; that of the session's default database on MySQL, and
+/// behind CONVERT TO on older MariaDBs.
+pub(super) fn default_of_alter(
+    converts: bool,
+    database: &str,
+    catalog: &dyn Catalog,
+    context: &SqlContext,
+) -> Collation {
+    let is_of_session = match context.is_mariadb() {
+        true => converts && context.later_charset_word_wins(),
+        false => !context.default_database.is_empty(),
+    };
+    let database = match is_of_session {
+        true => context.default_database.as_str(),
+        false => database,
+    };
+    let set = context.collation_database.and_then(by_id);
+    set.filter(|_| is_of_session && context.is_mariadb())
+        .or_else(|| catalog.database_collation(database))
+        .unwrap_or_else(|| context.server_collation())
 }
 
 /// A type as the server makes it in a table whose default is `inherited`.

@@ -446,3 +446,58 @@ fn a_table_and_a_sequence_take_each_others_place() {
     let changes = db.run("ALTER TABLE s SEQUENCE = 0");
     assert!(matches!(changes[0], Change::Unsupported { .. }));
 }
+
+/// What MariaDB 10.5 and 10.11 made of these statements.
+#[test]
+fn the_later_charset_word_wins_on_older_mariadbs() {
+    let collations = |version: u32| {
+        let mut db = Memory::new(Flavor::MariaDb, version);
+        db.run("CREATE TABLE a (x TEXT) COLLATE latin1_bin CHARACTER SET latin1");
+        db.run("CREATE TABLE b (x TEXT) CHARACTER SET utf8mb4 COLLATE DEFAULT");
+        db.run("CREATE TABLE c (x TEXT) CHARACTER SET utf8mb4");
+        db.run("ALTER TABLE c COLLATE utf8mb4_bin, CONVERT TO CHARACTER SET utf8mb4");
+        db.run("CREATE TABLE d (x TEXT COLLATE DEFAULT) COLLATE utf8mb4_bin");
+        let column = |name: &str| db.get(name).columns[0].ty.collation().unwrap().name.clone();
+        [
+            db.get("a").collation.name.clone(),
+            db.get("b").collation.name.clone(),
+            db.get("c").collation.name.clone(),
+            column("d"),
+        ]
+    };
+    assert_eq!(
+        collations(100_529),
+        [
+            "latin1_swedish_ci",
+            "latin1_swedish_ci",
+            "utf8mb4_general_ci",
+            "utf8mb4_bin"
+        ]
+    );
+    assert_eq!(
+        collations(101_119),
+        [
+            "latin1_bin",
+            "utf8mb4_general_ci",
+            "utf8mb4_bin",
+            "utf8mb4_general_ci"
+        ]
+    );
+}
+
+#[test]
+fn keys_descend_where_the_server_lets_them() {
+    for (flavor, version, descends) in [
+        (Flavor::MariaDb, 100_529, false),
+        (Flavor::MariaDb, 101_119, true),
+        (Flavor::MySql, 50_744, false),
+        (Flavor::MySql, 80_400, true),
+    ] {
+        let mut db = Memory::new(flavor, version);
+        db.run("CREATE TABLE t (a INT, KEY (a DESC))");
+        let KeyPart::Column { descending, .. } = &db.get("t").indexes[0].parts[0] else {
+            panic!("a column wanted");
+        };
+        assert_eq!(*descending, descends, "{flavor:?} {version}");
+    }
+}

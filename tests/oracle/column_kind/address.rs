@@ -2,6 +2,7 @@
 
 use super::{ColumnKind, Values, low_bits, strings};
 use crate::support::random::Random;
+use crate::support::server::Flavor;
 
 #[derive(Debug)]
 struct Uuid;
@@ -85,11 +86,15 @@ impl Values for Inet6 {
     }
 }
 
-/// The types.
-pub(super) fn kinds() -> Vec<ColumnKind> {
-    vec![
-        ColumnKind::new("UUID", Uuid),
-        ColumnKind::new("INET4", Inet4),
-        ColumnKind::new("INET6", Inet6),
-    ]
+/// The types that a MariaDB has.
+pub(super) fn kinds(flavor: Flavor) -> Vec<ColumnKind> {
+    let mut kinds = Vec::new();
+    if flavor.is_mariadb_since(10, 7) {
+        kinds.push(ColumnKind::new("UUID", Uuid));
+    }
+    if flavor.is_mariadb_since(10, 10) {
+        kinds.push(ColumnKind::new("INET4", Inet4));
+    }
+    kinds.push(ColumnKind::new("INET6", Inet6));
+    kinds
 }

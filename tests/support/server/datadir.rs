@@ -16,14 +16,15 @@ const RECIPE: u32 = 2;
 pub(super) const LOWER_CASE: &str = "--lower-case-table-names=1";
 
 /// MariaDB's system tables, in the order of `mariadb-install-db`; `mysql_` in older versions.
-const SYSTEM_SQL: [&str; 6] = [
+const SYSTEM_SQL: [&str; 5] = [
     "mariadb_system_tables.sql",
     "mariadb_performance_tables.sql",
     "mariadb_system_tables_data.sql",
     "fill_help_tables.sql",
     "maria_add_gis_sp_bootstrap.sql",
-    "mariadb_sys_schema.sql",
 ];
+/// The schema `sys`, which comes after them from 10.6 on.
+const SYS_SCHEMA_SQL: &str = "mariadb_sys_schema.sql";
 
 /// Options of every server, also of the one that initialises: small and fast, as the data need not survive a power cut.
 pub(super) fn base_options() -> Vec<String> {
@@ -82,7 +83,7 @@ fn template(flavor: Flavor, program: &Path, version: (u32, u32, u32), lower_case
     lock.lock().unwrap();
     if !template.is_dir() {
         let directory = tempfile::Builder::new().prefix("rl-").tempdir().unwrap();
-        initialise(flavor, program, directory.path(), lower_case);
+        initialise(flavor, program, version, directory.path(), lower_case);
         // The rename makes it appear whole, and the temporary directory may be on another file system.
         let copy = tempfile::Builder::new()
             .prefix("new-")
@@ -96,7 +97,13 @@ fn template(flavor: Flavor, program: &Path, version: (u32, u32, u32), lower_case
 
 /// `directory/data` with the system tables and the users.
 #[track_caller]
-fn initialise(flavor: Flavor, program: &Path, directory: &Path, lower_case: bool) {
+fn initialise(
+    flavor: Flavor,
+    program: &Path,
+    version: (u32, u32, u32),
+    directory: &Path,
+    lower_case: bool,
+) {
     let data = directory.join("data");
     fs::create_dir(&data).unwrap();
     let mut command = Command::new(program);
@@ -123,7 +130,7 @@ fn initialise(flavor: Flavor, program: &Path, directory: &Path, lower_case: bool
             command
                 .args(["--bootstrap", "--max-allowed-packet=8M"])
                 .stdin(Stdio::piped());
-            system_tables_sql(program)
+            system_tables_sql(program, version)
         }
     };
     let mut child = command.spawn().unwrap();
@@ -173,12 +180,13 @@ fn add_users(flavor: Flavor, program: &Path, directory: &Path, lower_case: bool)
 }
 
 #[track_caller]
-fn system_tables_sql(program: &Path) -> Vec<u8> {
+fn system_tables_sql(program: &Path, version: (u32, u32, u32)) -> Vec<u8> {
     let share = share_directory(program);
     let mut sql = b"CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\n\
         SET @auth_root_socket=NULL, @skip_auth_anonymous=1;\n"
         .to_vec();
-    for name in SYSTEM_SQL {
+    let sys_schema = (version >= (10, 6, 0)).then_some(SYS_SCHEMA_SQL);
+    for name in SYSTEM_SQL.into_iter().chain(sys_schema) {
         let path = [
             share.join(name),
             share.join(name.replace("mariadb_", "mysql_")),
