@@ -107,3 +107,48 @@ fn rows_that_ignore_drops() {
          INSERT INTO t VALUES (9, 'y', 1)",
     );
 }
+
+/// `--exit-on-error` is about errors that need somebody, and caught up is who has what the source has.
+#[test]
+fn a_run_that_ends_reads_tables_afresh_first() {
+    for flavor in Flavor::both() {
+        let server = Server::start(flavor);
+        server.exec(
+            "SET sql_mode = ''; CREATE DATABASE d; USE d; CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(10)); INSERT INTO t VALUES (1, '1x'), (2, '2');
+             CREATE TABLE u LIKE t; INSERT INTO u SELECT * FROM t; ALTER TABLE t MODIFY a INT",
+        );
+        let replica = Replica::of(&server).arg("--exit-on-error");
+        let (file, pos) = server.position();
+        let mut command = replica.run_command();
+        command.args(["--until", &format!("{file}:{pos}")]);
+        assert_eq!(replica.spawn(command).wait(), 0, "{}", replica.log());
+        assert_equal(&server, &replica.target_dir());
+
+        // What a copy needs of the stream lies behind this position.
+        server.exec("USE d; SET sql_mode = ''; ALTER TABLE u MODIFY a INT");
+        let (file, pos) = server.position();
+        server.exec("INSERT INTO d.u VALUES (3, 3)");
+        let mut command = replica.run_command();
+        command.args(["--until", &format!("{file}:{pos}")]);
+        assert_eq!(replica.spawn(command).wait(), 0, "{}", replica.log());
+        assert_eq!(replica.status().set_aside(), ["d.u"]);
+
+        let mut command = replica.run_command();
+        command.arg("--until-caught-up");
+        assert_eq!(replica.spawn(command).wait(), 0, "{}", replica.log());
+        assert_equal(&server, &replica.target_dir());
+    }
+}
+
+/// A default that only the source knows is asked for once.
+#[test]
+fn a_default_of_the_sources_time_zone() {
+    for flavor in Flavor::both() {
+        follows(
+            flavor,
+            "CREATE DATABASE d; USE d; SET binlog_row_image = MINIMAL;
+             CREATE TABLE t (id INT PRIMARY KEY, t TIMESTAMP NULL DEFAULT '2024-01-01 10:00:00', x INT); INSERT INTO t (id) VALUES (1);
+             INSERT INTO t (id) VALUES (2); UPDATE t SET x = 5",
+        );
+    }
+}
