@@ -30,7 +30,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::limits::DRAIN_TIMEOUT;
 use crate::config::target::TargetConfig;
 use crate::config::{Config, Until};
-use crate::dispatch::coordinator::Ended;
+use crate::dispatch::coordinator::{AtUntil, Ended};
 use crate::dispatch::filter::SourceNames;
 use crate::dispatch::stop::StopFlag;
 use crate::error::{Error, ErrorKind, Result, Retry};
@@ -238,6 +238,10 @@ impl Pipeline {
             on_table_error: self.config.on_table_error,
             workers: self.config.workers,
             until: self.until.clone(),
+            at_until: match self.config.until {
+                Until::CaughtUp => AtUntil::ReadBeyond,
+                Until::Position(_) | Until::Stopped => AtUntil::ReadThere,
+            },
             cut_short: Vec::new(),
             has_begun: false,
             is_full: false,

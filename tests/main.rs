@@ -12,6 +12,7 @@
 mod support;
 
 mod alter_in_two_phases;
+mod altered_values;
 mod another_history;
 mod binary_defaults;
 mod cascades;

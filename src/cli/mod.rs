@@ -162,8 +162,8 @@ struct Settings {
     /// End with exit code 1 on an error that would stop replication
     #[arg(long)]
     exit_on_error: bool,
-    /// What becomes of a table that cannot go on: quarantine (it is set aside, the others go on) or stop [default:
-    /// quarantine; with --exit-on-error: stop]
+    /// What becomes of a table that cannot go on: quarantine (it is set aside, the others go on), resync (so where reading it
+    /// afresh mends it, else stop) or stop [default: quarantine; with --exit-on-error: resync]
     #[arg(long, value_name = "WHAT", value_parser = parse_word::<OnTableError>)]
     on_table_error: Option<OnTableError>,
 }

@@ -245,6 +245,13 @@ pub const RESYNC_FAILURES_MAX: usize = 64;
 /// Time between two attempts to read a table afresh.
 pub const RESYNC_RETRY: Duration = Duration::from_millis(5_000);
 
+/// How long `--until` and `--until-caught-up` wait for tables that are being read afresh: one that is changed all the time may never be
+/// current.
+pub const UNTIL_RESYNC_MAX: Duration = Duration::from_secs(600);
+
+/// Time between two looks whether they are, where the stream stands still.
+pub const UNTIL_POLL: Duration = Duration::from_millis(5);
+
 /// How far the applier may be behind what is received when a chunk is begun: the source keeps a view open for it meanwhile.
 pub const RESYNC_BEHIND_BYTES_MAX: u64 = 1 << 20;
 

@@ -46,6 +46,9 @@ pub enum Until {
 pub enum OnTableError {
     /// It is set aside, and the others go on.
     Quarantine,
+    /// It is set aside where reading it afresh mends it, as after an ALTER TABLE whose outcome only the source knows; else replication
+    /// stops.
+    Resync,
     /// Replication stops.
     Stop,
 }
@@ -124,9 +127,9 @@ impl Config {
             credential(&layer, "target_password").as_deref(),
         )?;
         let exit_on_error = layer.exit_on_error.unwrap_or(false);
-        // Who wants to be told of errors by the exit code wants that of a table's, too.
+        // Who wants to be told of errors by the exit code wants that of a table's, too; but not of what passes by itself.
         let on_table_error = match exit_on_error {
-            true => OnTableError::Stop,
+            true => OnTableError::Resync,
             false => OnTableError::Quarantine,
         };
         let target = layer.target.as_deref().unwrap_or(DEFAULT_TARGET);

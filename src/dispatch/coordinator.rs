@@ -25,7 +25,9 @@ use crate::binlog::position::Position;
 use crate::checkpoint::parked::ParkedXa;
 use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::filter::FilterConfig;
-use crate::config::limits::{RELAY_WAIT, RESYNC_BEHIND_BYTES_MAX, WATERMARK_INTERVAL};
+use crate::config::limits::{
+    RELAY_WAIT, RESYNC_BEHIND_BYTES_MAX, UNTIL_POLL, UNTIL_RESYNC_MAX, WATERMARK_INTERVAL,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoints;
 use crate::relay::reader::RelayReader;
@@ -51,6 +53,8 @@ pub struct Run {
     pub roster: Roster,
     /// Ends when everything before this is applied and durable; may be set later (`--until-caught-up`).
     pub until: Arc<OnceLock<Position>>,
+    /// What becomes there of tables that wait to be read afresh.
+    pub at_until: AtUntil,
     /// Published for `status`.
     pub state: Arc<ApplierState>,
 }
@@ -64,6 +68,26 @@ pub enum Ended {
     Stopped,
 }
 
+/// What becomes of tables that wait to be read afresh when `until` is reached. They are not what the source has before they are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtUntil {
+    /// They wait on.
+    Leave,
+    /// They are read, where the source stands at `until` still: a copy is of use only where the stream gets to.
+    ReadThere,
+    /// They are read, and the stream goes on meanwhile.
+    ReadBeyond,
+}
+
+/// Whether a run may end at `until`.
+enum Settled {
+    Yes,
+    /// The stream stands still there.
+    NotYet,
+    /// The stream goes on.
+    GoOn,
+}
+
 struct Coordinator {
     reader: RelayReader,
     /// Reads the rows of a prepared XA transaction that is being committed.
@@ -73,6 +97,9 @@ struct Coordinator {
     context: LaneContext,
     copier: Copier,
     until: Arc<OnceLock<Position>>,
+    at_until: AtUntil,
+    /// When `until` was reached with tables that wait.
+    until_since: Option<Instant>,
     state: Arc<ApplierState>,
     watermark: Option<Position>,
     advanced: Option<Position>,
@@ -117,6 +144,8 @@ pub fn run(run: Run) -> Result<Ended> {
         target: run.target,
         context: run.context,
         until: run.until,
+        at_until: run.at_until,
+        until_since: None,
         state: run.state,
         watermark: Some(from_position),
         advanced: None,
@@ -135,7 +164,11 @@ impl Coordinator {
                 return Ok(Ended::Stopped);
             }
             if !self.router.in_group() && self.is_until_reached()? {
-                return Ok(Ended::Until);
+                match self.settle()? {
+                    Settled::Yes => return Ok(Ended::Until),
+                    Settled::NotYet => continue,
+                    Settled::GoOn => {}
+                }
             }
             if self.last_duties.elapsed() >= self.duties_interval() {
                 self.duties()?;
@@ -237,6 +270,35 @@ impl Coordinator {
                 ),
             )),
         }
+    }
+
+    /// At `until`: reads the tables that wait to be read afresh, unless something is known to stand in their way.
+    fn settle(&mut self) -> Result<Settled> {
+        if self.at_until == AtUntil::Leave {
+            return Ok(Settled::Yes);
+        }
+        self.router.lanes().flush_all()?;
+        let is_idle = self.router.lanes().are_idle();
+        let since = *self.until_since.get_or_insert_with(Instant::now);
+        if is_idle && !self.context.resyncs.is_any_hopeful() || since.elapsed() >= UNTIL_RESYNC_MAX
+        {
+            return Ok(Settled::Yes);
+        }
+        if self.at_until == AtUntil::ReadBeyond {
+            return Ok(Settled::GoOn);
+        }
+        if is_idle && self.copier.has_work() {
+            if !self.reader.is_near_end(RESYNC_BEHIND_BYTES_MAX) {
+                return Ok(Settled::Yes);
+            }
+            self.copier.turn(&mut self.router, true)?;
+            let until = self.until.get();
+            if until.is_some_and(|until| self.copier.is_beyond(until)) {
+                return Ok(Settled::Yes);
+            }
+        }
+        std::thread::sleep(UNTIL_POLL);
+        Ok(Settled::NotYet)
     }
 
     /// With many databases, moving every checkpoint costs as many fsyncs: less often then. At once while receiving waits

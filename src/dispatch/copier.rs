@@ -93,6 +93,14 @@ impl Copier {
             .is_some_and(|active| matches!(active.phase, Phase::Idle { not_before: None }))
     }
 
+    /// Whether it waits for the stream to get beyond a position.
+    pub fn is_beyond(&self, position: &Position) -> bool {
+        let Some(Phase::Ahead { at, .. }) = self.active.as_ref().map(|active| &active.phase) else {
+            return false;
+        };
+        at.order(position) != Some(Ordering::Less) && at != position
+    }
+
     /// Does what can be done where the stream stands now, between two groups. `is_near` says that it is close behind what is
     /// received.
     ///

@@ -164,6 +164,13 @@ impl ResyncQueue {
         waiting.next().map(|request| request.id.clone())
     }
 
+    /// Whether a table waits or is being read that nothing is known to stand in the way of.
+    pub fn is_any_hopeful(&self) -> bool {
+        let hopeful =
+            |request: &Resync| request.state != ResyncState::Failed && request.error.is_none();
+        self.lock().iter().any(hopeful)
+    }
+
     fn change(&self, id: &TableId, change: impl FnOnce(&mut Resync)) {
         if let Some(request) = self.lock().iter_mut().find(|known| known.id == *id) {
             change(request);

@@ -18,7 +18,7 @@ use crate::config::OnTableError;
 use crate::config::filter::FilterConfig;
 use crate::config::limits::{APPLY_RETRY, RELAY_WAIT};
 use crate::dispatch::budget::Budget;
-use crate::dispatch::coordinator::{self, Ended, Run};
+use crate::dispatch::coordinator::{self, AtUntil, Ended, Run};
 use crate::dispatch::lane::LaneContext;
 use crate::dispatch::stop::StopFlag;
 use crate::error::{Error, ErrorKind, Result, Retry};
@@ -47,6 +47,8 @@ pub(super) struct Applier {
     pub(super) workers: usize,
     /// When to end.
     pub(super) until: Arc<OnceLock<Position>>,
+    /// What becomes there of tables that wait to be read afresh.
+    pub(super) at_until: AtUntil,
     /// What it publishes.
     pub(super) published: Published,
     /// Starts of transactions that the source never finished, or rolled back.
@@ -120,10 +122,11 @@ impl Applier {
             return;
         };
         let until = std::mem::replace(&mut self.until, Arc::new(read.position.into()));
+        let at_until = std::mem::replace(&mut self.at_until, AtUntil::Leave);
         if let Err(error) = self.run_once() {
             tracing::debug!(error = %error.full_text(), "what was read before the error is not whole either");
         }
-        self.until = until;
+        (self.until, self.at_until) = (until, at_until);
     }
 
     /// A transaction that the source does not have is left out of the next run.
@@ -193,6 +196,7 @@ impl Applier {
             snapshots: self.snapshots.clone(),
             roster: self.published.lanes.clone(),
             until: self.until.clone(),
+            at_until: self.at_until,
             state: self.published.applier.clone(),
         })
     }

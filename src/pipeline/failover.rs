@@ -20,7 +20,7 @@ use super::Pipeline;
 use crate::binlog::position::{FIRST_EVENT_OFFSET, Position};
 use crate::checkpoint::{Checkpoint, Watermark};
 use crate::config::Until;
-use crate::dispatch::coordinator::Ended;
+use crate::dispatch::coordinator::{AtUntil, Ended};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failpoints;
 use crate::relay::end::RelayEnd;
@@ -100,6 +100,7 @@ impl Pipeline {
             .set_relay(rest.end.clone(), rest.files.clone());
         let mut applier = self.applier(rest, from);
         applier.until = Arc::new(OnceLock::from(end.clone()));
+        applier.at_until = AtUntil::Leave;
         let stop_applier = applier.stop.clone();
         let mut applying = tokio::task::spawn_blocking(move || applier.run());
         let ended = tokio::select! {

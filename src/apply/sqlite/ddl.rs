@@ -18,6 +18,7 @@ use super::lane::SqliteLane;
 use super::renamed_keys::{FullName, after_column_rename, after_rename, renamed};
 use super::spellings;
 use super::store;
+use super::stored_rows::StoredRows;
 use crate::apply::work::Work;
 use crate::apply::{Ddl, DdlOutcome, apart};
 use crate::error::{Error, ErrorKind, Result};
@@ -26,9 +27,6 @@ use crate::schema::ddl::{Statement, TableName};
 use crate::schema::effect::{self, Change, ColumnOrigin};
 use crate::schema::sqlite::{self, AlterPlan, AlterSession};
 use crate::schema::table::{Collation, Column, Table};
-
-/// A bit of `sql_mode` (MySQL `sql/query_options.h`).
-const NO_AUTO_VALUE_ON_ZERO: u64 = 1 << 19;
 
 /// The definitions in force as the statement sees them: this file's, and those of other databases' files.
 struct View<'a> {
@@ -284,11 +282,24 @@ impl SqliteLane {
             ddl.query.micros,
             ddl.query.time_zone.as_deref(),
         );
-        if self.lacks_numbers(before, &after, origins, &entry.sqlite_name, ddl)? {
-            let what = "only the source knows what this ALTER makes of the stored rows: an AUTO_INCREMENT column gets numbers";
-            return Err(
-                Error::new(ErrorKind::Unsupported, what).at_table(ddl.database, &before.name)
-            );
+        let needs_source = |why: &str| {
+            let what =
+                format!("only the source knows what this ALTER makes of the stored rows: {why}");
+            Error::new(ErrorKind::Unsupported, what).at_table(ddl.database, &before.name)
+        };
+        let rows = StoredRows {
+            connection: &self.connection,
+            table: before,
+            sqlite_name: &entry.sqlite_name,
+            context: ddl.context,
+        };
+        if rows.lack_numbers(&after, origins)? {
+            return Err(needs_source("an AUTO_INCREMENT column gets numbers"));
+        }
+        if let Some(column) = rows.odd_date(&after, origins)? {
+            return Err(needs_source(&format!(
+                "column `{column}` holds dates that are none"
+            )));
         }
         let (alias, name) = (entry.rowid_alias, &entry.sqlite_name);
         let is_empty = self.is_empty(name)?;
@@ -314,50 +325,8 @@ impl SqliteLane {
                     false => after_column_rename(table, ddl.database, &parent, &names),
                 })
             }
-            AlterPlan::NeedsSource(why) => Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("only the source knows what this ALTER makes of the stored rows: {why}"),
-            )
-            .at_table(ddl.database, &before.name)),
+            AlterPlan::NeedsSource(why) => Err(needs_source(&why)),
         }
-    }
-
-    /// Whether a column that is AUTO_INCREMENT from now on holds what the server puts numbers in place of: NULL, and 0 but under
-    /// NO_AUTO_VALUE_ON_ZERO.
-    fn lacks_numbers(
-        &self,
-        before: &Table,
-        after: &Table,
-        origins: &[ColumnOrigin],
-        sqlite_name: &str,
-        ddl: &Ddl<'_>,
-    ) -> Result<bool> {
-        let zero_stays = ddl.context.sql_mode & NO_AUTO_VALUE_ON_ZERO != 0;
-        for (column, origin) in after.columns.iter().zip(origins) {
-            let ColumnOrigin::Kept { from, .. } = origin else {
-                continue;
-            };
-            let Some(old) = before.columns.get(*from) else {
-                continue;
-            };
-            if !column.auto_increment || old.auto_increment && (!old.nullable || column.nullable) {
-                continue;
-            }
-            let name = sqlite::quote_identifier(&old.name);
-            let zero = if zero_stays {
-                ""
-            } else {
-                " OR CAST(x AS INTEGER) = 0"
-            };
-            let sql = format!(
-                "SELECT 1 FROM (SELECT {name} AS x FROM {}) WHERE x IS NULL{zero} LIMIT 1",
-                sqlite::quote_identifier(sqlite_name)
-            );
-            if self.connection.prepare(&sql)?.exists([])? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     fn is_empty(&self, sqlite_name: &str) -> Result<bool> {

@@ -59,7 +59,7 @@ impl GeneratedColumns {
     /// The assignments of these columns, as SQL. `changed` columns have their new values in the parameters of their numbers.
     ///
     /// # Errors
-    /// `Unsupported` when the value of a generated column is not known.
+    /// `SourceOnly` when the value of a generated column is not known.
     pub(super) fn assignments(
         &self,
         table: &Table,
@@ -134,11 +134,10 @@ const MARIADB_THAT_LEAVES_OUT: u32 = 110_800;
 /// The value of a generated column is not known.
 pub(super) fn unknown(name: &str) -> Error {
     Error::new(
-        ErrorKind::Unsupported,
+        ErrorKind::SourceOnly,
         format!(
             "the row image holds what the generated column `{name}` is made of, but not its value, and its expression cannot \
-             be computed here; set binlog_row_image=FULL on the source, which MariaDB 11.8 does not heed there: on that, read \
-             the table afresh after such changes"
+             be computed here; set binlog_row_image=FULL on the source, which MariaDB 11.8 does not heed there"
         ),
     )
 }

@@ -24,6 +24,7 @@ mod row_change;
 mod row_finder;
 mod spellings;
 pub mod store;
+mod stored_rows;
 mod table;
 mod table_copy;
 mod table_sql;

@@ -224,7 +224,11 @@ impl LaneWorker {
             self.lane.begin()?;
             return self.give_up_copy(table, &error);
         }
-        let stops = self.context.on_table_error == OnTableError::Stop;
+        let stops = match self.context.on_table_error {
+            OnTableError::Quarantine => false,
+            OnTableError::Resync => !resync,
+            OnTableError::Stop => true,
+        };
         if stops || self.aside.get(table).is_some() {
             return Err(error);
         }

@@ -186,9 +186,10 @@ impl LaneWorker {
         Ok(())
     }
 
-    /// An error ends the copy of a table: it stays set aside. Where the stream ran ahead of the copy, another one begins.
+    /// An error ends the copy of a table: it stays set aside. Where the stream ran ahead of the copy, or changed what only the source
+    /// can tell, another one begins.
     pub(super) fn give_up_copy(&mut self, table: &str, error: &Error) -> Result<()> {
-        if error.kind() == ErrorKind::RowMissing {
+        if matches!(error.kind(), ErrorKind::RowMissing | ErrorKind::SourceOnly) {
             return self.restart_copy(table);
         }
         let Some(copy) = self.aside.copy(table).cloned() else {

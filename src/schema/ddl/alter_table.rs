@@ -17,12 +17,16 @@ use crate::error::Result;
 /// ALTER [ONLINE] [IGNORE] TABLE [IF EXISTS] name action, …
 pub(super) fn alter_table(cursor: &mut Cursor<'_>) -> Result<Statement> {
     cursor.expect_word("ALTER")?;
-    while cursor.eat_any(&["ONLINE", "OFFLINE", "IGNORE"]).is_some() {}
+    let mut ignore = false;
+    while let Some(word) = cursor.eat_any(&["ONLINE", "OFFLINE", "IGNORE"]) {
+        ignore |= word == "IGNORE";
+    }
     cursor.expect_word("TABLE")?;
     let if_exists = cursor.eat_if_exists();
     let table = cursor.table_name()?;
     let mut alter = AlterTable {
         table,
+        ignore,
         if_exists,
         actions: Vec::new(),
     };

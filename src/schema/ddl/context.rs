@@ -14,6 +14,8 @@ pub mod sql_mode {
     pub const ORACLE: u64 = 1 << 9;
     /// MariaDB: `[x]` is an identifier.
     pub const MSSQL: u64 = 1 << 10;
+    /// 0 in an AUTO_INCREMENT column is 0.
+    pub const NO_AUTO_VALUE_ON_ZERO: u64 = 1 << 19;
     /// A backslash in a string is a backslash.
     pub const NO_BACKSLASH_ESCAPES: u64 = 1 << 20;
     /// Values that do not fit are errors in transactional tables.

@@ -34,6 +34,7 @@ pub(super) fn create_index(cursor: &mut Cursor<'_>) -> Result<Statement> {
         hash,
     }));
     Ok(Statement::AlterTable(Box::new(AlterTable {
+        ignore: false,
         table,
         if_exists: false,
         actions,
@@ -54,6 +55,7 @@ pub(super) fn drop_index(cursor: &mut Cursor<'_>) -> Result<Statement> {
         false => AlterAction::DropKey(name),
     };
     Ok(Statement::AlterTable(Box::new(AlterTable {
+        ignore: false,
         table,
         if_exists: false,
         actions: vec![action],

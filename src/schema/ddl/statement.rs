@@ -391,6 +391,8 @@ pub enum AlterAction {
 pub struct AlterTable {
     /// The table.
     pub table: TableName,
+    /// MariaDB's IGNORE: rows that the new definition does not let in are dropped, values that do not fit are changed.
+    pub ignore: bool,
     /// IF EXISTS.
     pub if_exists: bool,
     /// Actions, in order.

@@ -62,7 +62,7 @@ pub(super) fn alter_table(
                 .iter()
                 .filter(|column| !is_written_anew(column, &alter.actions))
                 .any(|column| relabels(&column.ty, &after.collation));
-            if *before != after {
+            if *before != after || may_zero_dates(&before, context) {
                 let database = database.clone();
                 changes.push(Change::AlterTable {
                     database,
@@ -100,6 +100,14 @@ pub(super) fn alter_table(
     Ok(changes)
 }
 
+/// Whether dates that the calendar does not have may become `0000-00-00`, as where a server copies the rows in a session that is not
+/// strict. The target looks whether there are any.
+fn may_zero_dates(table: &Table, context: &SqlContext) -> bool {
+    let is_date =
+        |column: &Column| matches!(column.ty, ColumnType::Date | ColumnType::DateTime { .. });
+    !context.is_strict() && table.columns.iter().any(is_date)
+}
+
 /// What changes rows that no row event names, and only the source knows which.
 fn unnamed_row_changes(
     alter: &AlterTable,
@@ -107,6 +115,13 @@ fn unnamed_row_changes(
     context: &SqlContext,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
+    if alter.ignore {
+        changes.push(Change::Unsupported {
+            database: database.to_owned(),
+            table: name.to_owned(),
+            why: "ALTER IGNORE drops and changes rows as the source finds them".to_owned(),
+        });
+    }
     for action in &alter.actions {
         let why = match action {
             AlterAction::PartitionRows { what, .. } => *what,

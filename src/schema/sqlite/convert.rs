@@ -120,7 +120,7 @@ fn convert_type(
             Some(fraction(*from, *to, x, session.rounds_fractions))
         }
         (T::Time { fsp: from }, T::Time { fsp: to }) if from < to || !session.rounds_fractions => {
-            Some(fraction(*from, *to, x, false))
+            Some(without_negative_zero(fraction(*from, *to, x, false), x))
         }
         (T::Date | T::Time { .. } | T::DateTime { .. }, _) if is_text(to) => {
             Some(cut(x.to_owned(), 26, to, strict))
@@ -215,12 +215,9 @@ fn text_to_text(from: &ColumnType, to: &ColumnType, x: &str, strict: bool) -> Op
     };
     match to {
         ColumnType::Char { .. } if kind != 0 => {
-            // A CHAR shows no spaces at its end.
             Some(match cut(x.to_owned(), longest, to, strict) {
-                Expression(value) => Expression(format!("rtrim({value}, ' ')")),
-                _ => Expression(format!(
-                    "CASE WHEN typeof({x}) = 'text' THEN rtrim({x}, ' ') ELSE {x} END"
-                )),
+                Expression(value) => shown_text(x, &value),
+                _ => shown_text(x, x),
             })
         }
         ColumnType::Text { length_bytes, .. } => {
@@ -252,19 +249,38 @@ fn cut(value: String, longest: u32, to: &ColumnType, strict: bool) -> Conversion
         (false, false) => Expression(value),
         (true, true) => Expression(format!(
             "CASE WHEN typeof({value}) = 'text' AND length(CAST({value} AS BLOB)) > {limit} THEN {} ELSE {value} END",
-            first_characters(&value, limit)
+            first_characters(&value, limit, to)
         )),
-        (true, false) => Expression(format!("substr({value}, 1, {limit})")),
+        (true, false) => Expression(as_shown(format!("substr({value}, 1, {limit})"), to)),
     }
 }
 
-/// SQLite sees no character behind a NUL: a text with one that may have to be cut is an error (an integer overflow), so that the
-/// table is read from the source.
-fn first_characters(value: &str, limit: u32) -> String {
-    let nul = format!("(instr({value}, char(0)) > 0)");
-    format!(
-        "CASE WHEN {nul} THEN abs(-9223372036854775807 - {nul}) ELSE substr({value}, 1, {limit}) END"
-    )
+/// What a CHAR shows of the value that comes of the text `x`; a text that is not valid in its charset stays as it is.
+fn shown_text(x: &str, value: &str) -> Conversion {
+    Expression(format!(
+        "CASE WHEN typeof({x}) = 'text' THEN rtrim({value}, ' ') ELSE {x} END"
+    ))
+}
+
+/// A CHAR shows no spaces at its end.
+fn as_shown(value: String, to: &ColumnType) -> String {
+    match to {
+        ColumnType::Char { .. } => format!("rtrim({value}, ' ')"),
+        _ => value,
+    }
+}
+
+/// SQLite sees no character behind a NUL: a text with one that may have to be cut is an error.
+fn first_characters(value: &str, limit: u32, to: &ColumnType) -> String {
+    let first = as_shown(format!("substr({value}, 1, {limit})"), to);
+    let refused = refusal(value);
+    format!("CASE WHEN instr({value}, char(0)) > 0 THEN {refused} ELSE {first} END")
+}
+
+/// An error of the statement (an integer overflow), so that the table is read from the source: for a value `x`, which is not NULL,
+/// that only the source can convert. It names `x`, or SQLite would compute it before the first row.
+fn refusal(x: &str) -> String {
+    format!("abs(-9223372036854775807 - ({x} IS NOT NULL))")
 }
 
 /// printf makes text of NULL.
@@ -352,7 +368,9 @@ fn int_text(ty: &ColumnType, x: &str) -> String {
 
 fn decimal(from: &ColumnType, to: &ColumnType, x: &str, strict: bool) -> Option<Conversion> {
     let ColumnType::Decimal {
-        precision, scale, ..
+        precision,
+        scale,
+        unsigned,
     } = from
     else {
         return None;
@@ -390,7 +408,8 @@ fn decimal(from: &ColumnType, to: &ColumnType, x: &str, strict: bool) -> Option<
                 clamped(&rounded, low, high)
             }))
         }
-        _ if is_text(to) && short => {
+        // An UNSIGNED one may be ZEROFILL, which the definition does not keep.
+        _ if is_text(to) && short && !unsigned => {
             let text = format!("printf('%.{scale}f', {x})");
             Some(null_safe(cut(text, 18, to, strict), x))
         }
@@ -430,9 +449,30 @@ fn fraction(from: u8, to: u8, x: &str, rounds: bool) -> Conversion {
              ELSE substr({x}, 1, 20) || printf('%0{to}d', CAST(substr({x}, 21, {to}) AS INTEGER) + 1) END"
         )
     };
+    // What servers make of the last second that the type has differs.
+    let lasts = LAST_SECONDS.map(quote_text).join(", ");
+    let refused = refusal(x);
     Expression(format!(
-        "CASE WHEN substr({x}, -{dropped}, 1) < '5' THEN {kept} ELSE coalesce({up}, {kept}) END"
+        "CASE WHEN substr({x}, -{dropped}, 1) < '5' THEN {kept} \
+         WHEN substr({x}, 1, 19) IN ({lasts}) THEN {refused} ELSE {up} END"
     ))
+}
+
+/// The last second of a DATETIME, and that of a TIMESTAMP, which is another one since MariaDB 11.5.
+const LAST_SECONDS: [&str; 3] = [
+    "9999-12-31 23:59:59",
+    "2038-01-19 03:14:07",
+    "2106-02-07 06:28:15",
+];
+
+/// A negative TIME of which nothing is left has no sign.
+fn without_negative_zero(conversion: Conversion, x: &str) -> Conversion {
+    match conversion {
+        Expression(value) => Expression(format!(
+            "CASE WHEN {x} LIKE '-%' AND trim({value}, '-0:.') = '' THEN substr({value}, 2) ELSE {value} END"
+        )),
+        other => other,
+    }
 }
 
 /// ENUM values keep their label; one whose label is gone becomes the empty value. `None` where only the source's collation can

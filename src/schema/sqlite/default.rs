@@ -41,13 +41,13 @@ pub fn default_for_absent(column: &Column) -> DefaultForAbsent {
 /// The same as a SQL literal.
 ///
 /// # Errors
-/// `Unsupported` for defaults that are expressions: servers write such values into every image.
+/// `SourceOnly` for defaults that only the source can tell; servers write the values of expressions into every image.
 pub fn default_literal(column: &Column) -> Result<String> {
     match default_for_absent(column) {
         DefaultForAbsent::Null => Ok("NULL".to_owned()),
         DefaultForAbsent::Constant(value) => Ok(literal(&value, &column.ty)),
         DefaultForAbsent::NeedsExpression(text) => Err(Error::new(
-            ErrorKind::Unsupported,
+            ErrorKind::SourceOnly,
             format!(
                 "column `{}` is not in the row image and its value is {text}",
                 column.name
