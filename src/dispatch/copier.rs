@@ -16,16 +16,20 @@
 //! Belongs to the coordinator's thread. The reading itself goes on beside it.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::batch::{CopyFailure, CopyStep};
-use super::quarantine::Quarantine;
+use super::quarantine::{Quarantine, TableId};
 use super::resync::{Copy, ResyncQueue};
 use super::router::Router;
 use super::stop::StopFlag;
 use crate::binlog::position::Position;
-use crate::config::limits::{RELAY_WAIT, RESYNC_RETRY, SNAPSHOT_LOCK_RETRY};
+use crate::config::limits::{
+    RELAY_WAIT, RESYNC_REST_FACTOR, RESYNC_REST_MAX, RESYNC_REST_MIN, RESYNC_RETRY,
+    SNAPSHOT_LOCK_RETRY,
+};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::schema::table::Table;
 use crate::snapshot::{SnapshotSource, Step, TableSnapshot};
@@ -38,10 +42,12 @@ pub struct Copier {
     stop: Arc<StopFlag>,
     active: Option<Active>,
     not_before: Option<Instant>,
+    rests: Rests,
 }
 
 struct Active {
     copy: Arc<Copy>,
+    since: Instant,
     snapshot: Box<dyn TableSnapshot>,
     phase: Phase,
 }
@@ -78,6 +84,7 @@ impl Copier {
             stop,
             active: None,
             not_before: None,
+            rests: Rests::default(),
         }
     }
 
@@ -113,7 +120,7 @@ impl Copier {
             .is_some_and(|active| active.copy.has_ended())
         {
             // The lane has finished it, or has given it up and asked for another.
-            self.active = None;
+            self.ended();
         }
         if self.active.is_none() && is_near {
             self.open(router)?;
@@ -123,12 +130,18 @@ impl Copier {
         };
         match active.advance(router, is_near, &self.resyncs, &self.stop) {
             Ok(true) => {
-                self.active = None;
+                self.ended();
                 Ok(())
             }
             Ok(false) => Ok(()),
             Err(Trouble::Own(error)) => Err(error),
             Err(Trouble::Source(error)) => self.failed(router, &error),
+        }
+    }
+
+    fn ended(&mut self) {
+        if let Some(active) = self.active.take() {
+            self.rests.after(&active.copy.id, active.since.elapsed());
         }
     }
 
@@ -140,7 +153,8 @@ impl Copier {
             return Ok(());
         }
         self.not_before = None;
-        let Some(id) = self.resyncs.next() else {
+        self.rests.forget_over();
+        let Some(id) = self.resyncs.next_but(|id| self.rests.has(id)) else {
             return Ok(());
         };
         let copy = Copy::new(id);
@@ -148,6 +162,7 @@ impl Copier {
             Ok(snapshot) => {
                 self.active = Some(Active {
                     copy,
+                    since: Instant::now(),
                     snapshot,
                     phase: Phase::Idle { not_before: None },
                 });
@@ -194,6 +209,29 @@ impl Copier {
             router.lanes().push_copy(lane, copy, failure)?;
         }
         Ok(())
+    }
+}
+
+/// Tables that were read a moment ago. One whose changes only the source can tell is wanted again at each of them; the source is
+/// not read without a pause for it.
+#[derive(Default)]
+struct Rests(HashMap<TableId, Instant>);
+
+impl Rests {
+    /// A copy of the table has ended that `took` so long.
+    fn after(&mut self, id: &TableId, took: Duration) {
+        let rest = took.saturating_mul(RESYNC_REST_FACTOR);
+        let rest = rest.clamp(RESYNC_REST_MIN, RESYNC_REST_MAX);
+        self.0.insert(id.clone(), Instant::now() + rest);
+    }
+
+    fn has(&self, id: &TableId) -> bool {
+        self.0.contains_key(id)
+    }
+
+    fn forget_over(&mut self) {
+        let now = Instant::now();
+        self.0.retain(|_, until| *until > now);
     }
 }
 
@@ -341,4 +379,33 @@ fn out_of_order() -> Error {
         ErrorKind::Internal,
         "a snapshot's steps came in another order than promised",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_rests_after_its_copy_and_others_do_not() {
+        let table = |name: &str| TableId {
+            database: "d".into(),
+            table: name.into(),
+        };
+        let (queue, mut rests) = (ResyncQueue::default(), Rests::default());
+        queue.request(&table("busy")).unwrap();
+        queue.request(&table("other")).unwrap();
+        rests.after(&table("busy"), Duration::from_secs(100));
+        rests.forget_over();
+        assert_eq!(queue.next(), Some(table("busy")));
+        assert_eq!(queue.next_but(|id| rests.has(id)), Some(table("other")));
+        let rest = |took| {
+            let mut rests = Rests::default();
+            rests.after(&table("t"), took);
+            let until = rests.0[&table("t")];
+            (until - Instant::now()).as_secs_f64().round()
+        };
+        assert_eq!(rest(Duration::ZERO), 1.0);
+        assert_eq!(rest(Duration::from_secs(10)), 40.0);
+        assert_eq!(rest(Duration::from_secs(100_000)), 600.0);
+    }
 }

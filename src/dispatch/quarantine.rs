@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::apply::quarantine::SetAside;
 
 /// A table of the source by its names.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TableId {
     /// Its database.
     pub database: String,

@@ -157,10 +157,15 @@ impl ResyncQueue {
 
     /// The next table to read.
     pub fn next(&self) -> Option<TableId> {
+        self.next_but(|_| false)
+    }
+
+    /// The next table to read that is not to wait longer.
+    pub fn next_but(&self, waits: impl Fn(&TableId) -> bool) -> Option<TableId> {
         let requests = self.lock();
         let mut waiting = requests
             .iter()
-            .filter(|request| request.state == ResyncState::Waiting);
+            .filter(|request| request.state == ResyncState::Waiting && !waits(&request.id));
         waiting.next().map(|request| request.id.clone())
     }
 
