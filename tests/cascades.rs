@@ -34,13 +34,16 @@ macro_rules! on_all_sources {
 }
 
 use spellings::{
-    only_odd_spellings_are_kept, spellings_of_all_sorts, what_nobody_can_tell_is_read_afresh,
+    a_source_that_is_away_is_waited_for, only_odd_spellings_are_kept, spellings_of_all_sorts,
+    too_many_spellings_are_read_afresh, what_nobody_can_tell_is_read_afresh,
 };
 
 on_all_sources!(
     spellings_of_all_sorts,
     what_nobody_can_tell_is_read_afresh,
     only_odd_spellings_are_kept,
+    too_many_spellings_are_read_afresh,
+    a_source_that_is_away_is_waited_for,
     every_action_on_every_kind_of_key,
     within_transactions_of_every_kind,
     definitions_are_followed,

@@ -1,6 +1,8 @@
 //! Children that spell their keys otherwise than their parents: `é` refers to `e` where the collation holds the two for equal,
 //! and goes with it.
 
+use relaylite::config::limits::SQLITE_SPELLINGS_MAX;
+
 use super::{Source, session};
 use crate::support::compare::{self, assert_equal};
 use crate::support::random::{self, Random, budget};
@@ -277,4 +279,69 @@ pub(super) fn only_odd_spellings_are_kept(source: Source) {
     replica.run_until_caught_up();
     assert_equal(&server, &replica.target_dir());
     assert!(kept().len() < 2);
+}
+
+/// Past so many the source is not asked for each parent.
+pub(super) fn too_many_spellings_are_read_afresh(source: Source) {
+    let server = source.start();
+    let mut session = session(&server, "FULL");
+    let rows = SQLITE_SPELLINGS_MAX + 100;
+    session.exec(
+        "CREATE TABLE digit (d INT); INSERT INTO digit VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9);
+         CREATE TABLE p (w VARCHAR(9) PRIMARY KEY, n INT);
+         CREATE TABLE c (w VARCHAR(9), FOREIGN KEY (w) REFERENCES p (w) ON DELETE CASCADE ON UPDATE CASCADE)",
+    );
+    session.exec(&format!(
+        "INSERT INTO p SELECT CONCAT('e', n), n FROM (SELECT a.d + 10 * b.d + 100 * c.d + 1000 * d.d + 10000 * e.d AS n \
+         FROM digit a, digit b, digit c, digit d, digit e) numbers WHERE n < {rows};
+         INSERT INTO c SELECT CONCAT('é', n) FROM p"
+    ));
+    let replica = Replica::of(&server);
+    let running = replica.follow();
+    replica.wait_until_caught_up(&server);
+    session.exec("DELETE FROM p WHERE w = 'e7'; UPDATE p SET w = 'x8' WHERE w = 'e8'");
+    replica.wait_until_caught_up(&server);
+    replica.wait_until_sound();
+    assert_equal(&server, &replica.target_dir());
+    let is_silent = source != Source::MySql;
+    assert_eq!(replica.log().contains("spelled otherwise"), is_silent);
+    drop(running);
+}
+
+/// What only the source can tell waits for it, and everything else with it.
+pub(super) fn a_source_that_is_away_is_waited_for(source: Source) {
+    let mut server = source.start();
+    let mut session = session(&server, "FULL");
+    session.exec(
+        "CREATE TABLE p (w VARCHAR(9) PRIMARY KEY); INSERT INTO p VALUES ('e'), ('f');
+         CREATE TABLE c (w VARCHAR(9), n INT, FOREIGN KEY (w) REFERENCES p (w) ON DELETE CASCADE);
+         INSERT INTO c VALUES ('É', 1), ('f', 2), ('é', 3)",
+    );
+    let replica = Replica::of(&server).arg("--connect-retry=1");
+    let running = replica.follow();
+    replica.wait_until_caught_up(&server);
+    let reader = compare::database_path(&replica.target_dir(), "FULL");
+    let reader = rusqlite::Connection::open(reader).unwrap();
+    reader.execute_batch("BEGIN IMMEDIATE").unwrap();
+    session.exec("DELETE FROM p WHERE w = 'e'; INSERT INTO c VALUES ('f', 5)");
+    let (_, end) = server.position();
+    replica.wait_for_status("all is received, and waits", |status| {
+        status.number("Read_Source_Log_Pos") == end
+            && status.json["Lanes"][0]["State"] == "waiting for a lock in the target"
+    });
+    drop(session);
+    server.stop();
+    drop(reader);
+    let status = replica.wait_for_status("both sides miss the source", |status| {
+        status.text("Replica_IO_Running") == "Connecting"
+            && (source == Source::MySql || status.number("Last_SQL_Errno") == 2003)
+    });
+    assert!(status.set_aside().is_empty());
+    server.restart();
+    replica.wait_until_caught_up(&server);
+    replica.wait_until_sound();
+    assert_equal(&server, &replica.target_dir());
+    assert!(!replica.log().contains("set aside"), "{}", replica.log());
+    replica.wait_for_status("it is over", |status| status.number("Last_SQL_Errno") == 0);
+    drop(running);
 }
