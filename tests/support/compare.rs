@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
+use super::relaylite::wait_for;
 use super::server::{Flavor, Server, Session};
 
 /// Our own tables in a target begin so.
@@ -123,13 +124,17 @@ pub(crate) fn files(target: &Path) -> Vec<(String, PathBuf)> {
 fn name_in(path: &Path) -> Option<String> {
     let sql = "SELECT name FROM _relaylite_database WHERE NOT dropped";
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    // The file of a dropped database goes at some moment.
-    if Connection::open_with_flags(path, flags).is_err() && !path.exists() {
-        return None;
+    let name = Connection::open_with_flags(path, flags)
+        .and_then(|sqlite| sqlite.query_row(sql, [], |row| row.get(0)).optional());
+    match name {
+        Ok(name) => name,
+        // The file of a dropped database goes at some moment, after its WAL.
+        Err(error) => {
+            let shown = path.display();
+            wait_for(&format!("{shown} to go ({error})"), || !path.exists());
+            None
+        }
     }
-    let name = open(path).query_row(sql, [], |row| row.get(0));
-    name.optional()
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Opens a file of the target as any reader would.
