@@ -87,14 +87,6 @@ impl SqliteLane {
         }
         let mut changes = changes?;
         changes.retain(|change| !is_passed_over(change, ddl));
-        if let Some(into) = moved_in_while_others_leave(&changes, ddl.database) {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "one RENAME TABLE moves tables into this database and out of it: it cannot be followed crash-safely; \
-                 rename in two statements",
-            )
-            .at_table(ddl.database, into));
-        }
         let mut outcome = DdlOutcome::Done;
         for change in changes {
             let renamed = match &change {
@@ -421,19 +413,6 @@ fn new_column_names(
         ColumnOrigin::New { .. } => None,
     };
     columns.filter_map(pair).collect()
-}
-
-/// A table that a statement brings from another database while it gives others away.
-fn moved_in_while_others_leave<'a>(changes: &'a [Change], own: &str) -> Option<&'a str> {
-    let renames = || {
-        changes.iter().filter_map(|change| match change {
-            Change::RenameTable { from, to } => Some((from, to)),
-            _ => None,
-        })
-    };
-    let leaves = renames().any(|(from, to)| from.0 == own && to.0 != own);
-    let mut comes = renames().filter(|(from, to)| from.0 != own && to.0 == own);
-    comes.next().filter(|_| leaves).map(|(_, to)| to.1.as_str())
 }
 
 /// What of a statement is followed while some tables are set aside: their names, not their insides.
