@@ -268,7 +268,8 @@ impl SqliteLane {
         let Some(entry) = self.catalog.get(&before.name).cloned() else {
             return Ok(());
         };
-        let session = AlterSession::new(
+        let ignores = matches!(ddl.statement, Statement::AlterTable(alter) if alter.ignore);
+        let mut session = AlterSession::new(
             ddl.context,
             ddl.query.timestamp,
             ddl.query.micros,
@@ -279,7 +280,9 @@ impl SqliteLane {
                 format!("only the source knows what this ALTER makes of the stored rows: {why}");
             Error::new(ErrorKind::Unsupported, what).at_table(ddl.database, &before.name)
         };
+        session.strict &= !ignores;
         let rows = StoredRows {
+            strict: session.strict,
             connection: &self.connection,
             table: before,
             sqlite_name: &entry.sqlite_name,
@@ -295,6 +298,11 @@ impl SqliteLane {
         }
         let (alias, name) = (entry.rowid_alias, &entry.sqlite_name);
         let is_empty = self.is_empty(name)?;
+        if ignores && !is_empty && rows.may_not_be_let_in(&after, origins) {
+            return Err(needs_source(
+                "IGNORE drops those that a key does not let in",
+            ));
+        }
         match sqlite::alter_plan(before, &after, origins, name, alias, is_empty, &session) {
             AlterPlan::Statements {
                 steps, rowid_alias, ..

@@ -5,7 +5,7 @@
 //! lane's open transaction.
 
 use super::alter_session::AlterSession;
-use super::convert::{Conversion, conversion};
+use super::convert::{Conversion, conversion, only_grows};
 use super::create::{has_rowid_alias, is_unsigned_bigint, rebuild, rowid_column, whole_key};
 use super::declared::{affinity, column_definition, column_is_nocase, declared_type};
 use super::default::literal;
@@ -97,6 +97,11 @@ struct TableChange<'a> {
 impl TableChange<'_> {
     /// What each new column holds, or why only the source can tell.
     fn values(&self) -> Result<Vec<Value>, String> {
+        if let Some(name) = self.computed_anew().filter(|_| !self.is_empty) {
+            return Err(format!(
+                "column `{name}` is generated from one that is converted"
+            ));
+        }
         self.after
             .columns
             .iter()
@@ -112,6 +117,27 @@ impl TableChange<'_> {
                 }
             })
             .collect()
+    }
+
+    /// A generated column that stays, made of a column whose values change, or what an expression sees of them.
+    fn computed_anew(&self) -> Option<&str> {
+        let pairs = || {
+            let pairs = self.after.columns.iter().zip(self.origins);
+            pairs.filter_map(|(new, origin)| match origin {
+                ColumnOrigin::Kept { from, .. } => Some((self.before.columns.get(*from)?, new)),
+                ColumnOrigin::New { .. } => None,
+            })
+        };
+        let changed: Vec<&str> = pairs()
+            .filter(|(old, new)| {
+                old.ty != new.ty && !only_grows(&old.ty, &new.ty) || old.nullable && !new.nullable
+            })
+            .map(|(_, new)| new.name.as_str())
+            .collect();
+        let mut generated = pairs().filter_map(|(_, new)| Some((new, new.generated.as_ref()?)));
+        let found =
+            generated.find(|(_, generated)| changed.iter().any(|name| generated.mentions(name)));
+        found.map(|(column, _)| column.name.as_str())
     }
 
     fn kept(&self, from: usize, converted: bool, column: &Column) -> Result<Value, String> {

@@ -67,6 +67,39 @@ pub(super) fn conversion(
     Expression(format!("coalesce({value}, {instead})"))
 }
 
+/// Whether a type only has room for more values, so that no expression over a value comes out differently.
+pub(super) fn only_grows(from: &ColumnType, to: &ColumnType) -> bool {
+    use ColumnType as T;
+    match (from, to) {
+        (
+            T::Int {
+                bytes: old,
+                unsigned: was,
+                zerofill: false,
+                ..
+            },
+            T::Int {
+                bytes: new,
+                unsigned: is,
+                zerofill: false,
+                ..
+            },
+        ) => old <= new && was == is,
+        (
+            T::VarChar {
+                length: old,
+                collation: was,
+            },
+            T::VarChar {
+                length: new,
+                collation: is,
+            },
+        ) => old <= new && was == is,
+        (T::VarBinary { length: old }, T::VarBinary { length: new }) => old <= new,
+        _ => false,
+    }
+}
+
 /// `None` where only the server knows.
 fn convert_type(
     from: &ColumnType,
