@@ -14,7 +14,7 @@ use super::name::{quote_identifier, quote_text};
 use super::rename::{edit_schema, redefine_column_edit, rename_index_edit};
 use super::step::{ROWID_NAMES, Step, rowid_name};
 use crate::schema::effect::{ColumnOrigin, Fill};
-use crate::schema::table::{Column, ColumnType, KeyPart, Table, same_name};
+use crate::schema::table::{Column, KeyPart, Table, same_name};
 
 /// How a table follows its changed definition.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,8 +80,6 @@ enum Value {
     Expression(String),
     /// A constant in every row, as SQL.
     Constant(String),
-    /// An expression that is another in each row.
-    Numbered(String),
 }
 
 struct TableChange<'a> {
@@ -162,45 +160,11 @@ impl TableChange<'_> {
                     column.name
                 )),
             },
-            Fill::AutoIncrement => self.numbered(column),
+            // By the session's increment, offset and next number, in an order that the engine, the direction of the key and
+            // partitions decide.
+            Fill::AutoIncrement => Err(format!("column `{}` numbers the rows", column.name)),
             Fill::NeedsSource(why) => Err(why.clone()),
         }
-    }
-
-    /// Numbers follow the source's order of rows: that of the old primary key, where SQLite orders it alike.
-    fn numbered(&self, column: &Column) -> Result<Value, String> {
-        let key = whole_key(self.before).unwrap_or_default();
-        let ordered_alike = |place: &usize| {
-            self.before.columns.get(*place).is_some_and(|key_column| {
-                matches!(
-                    key_column.ty,
-                    ColumnType::Int { bytes: 1..=4, .. }
-                        | ColumnType::Int {
-                            unsigned: false,
-                            ..
-                        }
-                        | ColumnType::Date
-                        | ColumnType::DateTime { .. }
-                        | ColumnType::Timestamp { .. }
-                        | ColumnType::Year
-                )
-            })
-        };
-        if key.is_empty() || !key.iter().all(ordered_alike) {
-            return Err(format!(
-                "column `{}` numbers the rows in the source's order",
-                column.name
-            ));
-        }
-        let order: Vec<String> = key
-            .iter()
-            .filter_map(|place| self.before.columns.get(*place))
-            .map(|key_column| quote_identifier(&key_column.name))
-            .collect();
-        Ok(Value::Numbered(format!(
-            "row_number() OVER (ORDER BY {})",
-            order.join(", ")
-        )))
     }
 
     /// The key stays the rowid, or becomes it, unless it may already hold what a rowid cannot.
@@ -230,12 +194,10 @@ impl TableChange<'_> {
                     || "NULL".to_owned(),
                     |column| quote_identifier(&column.name),
                 ),
-                Value::Expression(sql) | Value::Constant(sql) | Value::Numbered(sql) => sql.clone(),
+                Value::Expression(sql) | Value::Constant(sql) => sql.clone(),
             })
             .collect();
-        // Numbers of rows need all of them at once.
-        let is_by_row = |value: &Value| !matches!(value, Value::Numbered(_));
-        let rowid = rowid_name(self.before).filter(|_| values.iter().all(is_by_row));
+        let rowid = rowid_name(self.before);
         rebuild(
             self.after,
             self.sqlite_name,
