@@ -514,6 +514,10 @@ fn labels(old: &[String], new: &[String], collation: &Collation, x: &str) -> Opt
     if new.starts_with(old) {
         return Some(Same);
     }
+    // Of the charset `binary`, where spaces at the end count.
+    if old.iter().chain(new).any(|label| label.ends_with(' ')) {
+        return None;
+    }
     let is_binary = collation.name.ends_with("_bin") || collation.charset == "binary";
     let mut sql = format!("CASE {x}");
     for label in old {
