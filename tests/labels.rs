@@ -73,8 +73,8 @@ fn labels_that_end_in_spaces(flavor: Flavor) {
         "CREATE TABLE a (a ENUM('a ', 'b  ') CHARACTER SET binary, b ENUM('a ', 'b  '), c SET('x ', 'y ') CHARACTER SET binary, d SET('x ', 'y '));
          INSERT INTO a VALUES (1, 1, 3, 3);
 ALTER TABLE a ADD f ENUM('q ') CHARACTER SET binary NOT NULL, ADD g ENUM('q ') NOT NULL;
-CREATE TABLE b (a ENUM('a ', 'b') DEFAULT 'a ', b SET('a ', 'b') DEFAULT 'a ') CHARACTER SET binary; INSERT INTO b VALUES (); SET binlog_row_image = MINIMAL;
-         INSERT INTO b VALUES (), ('b', 'b');
+CREATE TABLE b (a ENUM('a ', 'b') DEFAULT 'a ', b SET('a ', 'b') DEFAULT 'a ') CHARACTER SET binary; INSERT INTO b VALUES (); SET binlog_row_image = MINIMAL; INSERT INTO b VALUES ();
+         INSERT INTO b VALUES ('b', 'b');
 ALTER TABLE b MODIFY a ENUM('a ', 'b', 'c ') CHARACTER SET latin1",
     );
 }
