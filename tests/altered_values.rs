@@ -152,3 +152,38 @@ fn a_default_of_the_sources_time_zone() {
         );
     }
 }
+
+/// The numbers that rows get depend on the session, the engine, and the order in which the source has them.
+#[test]
+fn numbers_of_rows() {
+    for flavor in Flavor::both() {
+        let mut sql = "CREATE DATABASE d; USE d".to_owned();
+        for (number, (table, setup, more)) in [
+            (
+                "",
+                "SET auto_increment_increment = 10, auto_increment_offset = 3",
+                "",
+            ),
+            (
+                "",
+                "SET auto_increment_increment = 1, auto_increment_offset = 1",
+                ", AUTO_INCREMENT = 100",
+            ),
+            ("", "SET insert_id = 500", ", ALGORITHM = COPY"),
+            ("PARTITION BY HASH (a) PARTITIONS 3", "DO 1", ""),
+            ("", "DO 1", ", DROP PRIMARY KEY, ADD PRIMARY KEY (b)"),
+        ]
+        .iter()
+        .enumerate()
+        {
+            sql.push_str(&format!(
+                "; CREATE TABLE t{number} (a INT PRIMARY KEY, b INT NOT NULL) {table}; INSERT INTO t{number} VALUES (5, 1), (1, 2), (4, 0), (3, 3);
+                 {setup}; ALTER TABLE t{number} ADD id INT AUTO_INCREMENT, ADD KEY (id){more}"
+            ));
+        }
+        sql.push_str(
+            "; CREATE TABLE t (a INT, b INT, PRIMARY KEY (b, a DESC)); INSERT INTO t VALUES (1, 1), (5, 1), (3, 2); ALTER TABLE t ADD id INT AUTO_INCREMENT UNIQUE",
+        );
+        follows(flavor, &sql);
+    }
+}

@@ -4,7 +4,12 @@ use crate::support::compare::assert_equal;
 use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, Server};
 
-on_all!(values_follow_what_they_are_made_of);
+on_all!(
+    values_follow_what_they_are_made_of,
+    bases_are_converted,
+    bases_get_other_names,
+    expressions_of_other_modes,
+);
 
 /// Columns that follow from `id, a INT, u INT UNSIGNED, s VARCHAR(40), l VARCHAR(40) CHARACTER SET latin1, d DATE, t DATETIME(3), doc TEXT`.
 const COMPUTED: [&str; 30] = [
@@ -95,4 +100,95 @@ fn values_follow_what_they_are_made_of(flavor: Flavor) {
     replica.wait_until_caught_up(&server);
     replica.wait_until_sound();
     assert_equal(&server, &replica.target_dir());
+}
+
+/// Runs the statements while a replica follows; the target must come to equal the source.
+fn follows(flavor: Flavor, sql: &str) {
+    let server = Server::start(flavor);
+    let replica = Replica::of(&server);
+    let _running = replica.follow();
+    server.exec(sql);
+    replica.wait_until_caught_up(&server);
+    replica.wait_until_sound();
+    assert_equal(&server, &replica.target_dir());
+}
+
+/// A changed type of a column changes the values that are made of it.
+fn bases_are_converted(flavor: Flavor) {
+    let columns = [
+        ("INT", "BIGINT AS (a * 2)", "1000", "TINYINT"),
+        ("INT", "INT AS (IFNULL(a, 7))", "NULL", "INT NOT NULL"),
+        ("INT(5) ZEROFILL", "VARCHAR(9) AS (CONCAT(a))", "7", "INT"),
+        ("INT", "BIGINT AS (a + 1)", "5", "BIGINT"),
+        (
+            "VARCHAR(20)",
+            "INT AS (LENGTH(a))",
+            "'é'",
+            "VARCHAR(20) CHARACTER SET utf8mb4",
+        ),
+        (
+            "DATETIME(3)",
+            "VARCHAR(30) AS (CONCAT(a, ''))",
+            "'2024-01-01 10:10:10.567'",
+            "DATETIME",
+        ),
+        ("ENUM('x', 'y')", "INT AS (a + 0)", "'x'", "ENUM('y', 'x')"),
+        (
+            "VARCHAR(5) COLLATE latin1_general_cs",
+            "INT AS (a = 'X')",
+            "'x'",
+            "VARCHAR(5) COLLATE latin1_general_ci",
+        ),
+    ];
+    let mut sql = "SET sql_mode = ''; CREATE DATABASE d CHARACTER SET latin1; USE d".to_owned();
+    for (number, (ty, generated, value, new)) in columns.iter().enumerate() {
+        sql.push_str(&format!(
+            "; CREATE TABLE t{number} (id INT PRIMARY KEY, a {ty}, s {generated} STORED, v {generated} VIRTUAL);
+             INSERT INTO t{number} (id, a) VALUES (1, {value}); ALTER TABLE t{number} MODIFY a {new}"
+        ));
+    }
+    follows(flavor, &sql);
+}
+
+/// MySQL does not let columns go by another name that others are made of.
+fn bases_get_other_names(flavor: Flavor) {
+    if !flavor.is_mariadb() {
+        return;
+    }
+    follows(
+        flavor,
+        "CREATE DATABASE d; USE d;
+         CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, g INT AS (a-b) STORED, h INT AS (g*10) VIRTUAL);
+         INSERT INTO t (id, a, b) VALUES (1, 10, 3); CREATE TABLE u LIKE t; INSERT INTO u (id, a, b) VALUES (1, 10, 3); CREATE TABLE w LIKE t;
+         ALTER TABLE t RENAME COLUMN a TO `z``y`; UPDATE t SET `z``y` = 50;
+         ALTER TABLE u CHANGE a b INT, CHANGE b a INT; UPDATE u SET a = a + 50;
+         ALTER TABLE w CHANGE g f INT AS (a-b) STORED; INSERT INTO w (id, a, b) VALUES (1, 10, 3); UPDATE w SET a = a + 50;
+         SET binlog_row_image = MINIMAL; UPDATE t SET b = 7; UPDATE u SET b = 1; UPDATE w SET b = 9",
+    );
+}
+
+/// The same text is another expression in another session.
+fn expressions_of_other_modes(flavor: Flavor) {
+    let oracle = match flavor.is_mariadb() {
+        true => {
+            "; SET sql_mode = 'ORACLE'; CREATE TABLE o (id INT PRIMARY KEY, a VARCHAR(10), b VARCHAR(10), g VARCHAR(40) AS (CONCAT(a, b)) STORED,
+               h VARCHAR(40) AS (a || b) STORED); INSERT INTO o (id, a, b) VALUES (1, 'q', 'r'); UPDATE o SET a = NULL"
+        }
+        false => "",
+    };
+    follows(
+        flavor,
+        &format!(
+            r#"CREATE DATABASE d CHARACTER SET utf8mb4; USE d; SET sql_mode = 'ANSI_QUOTES';
+               CREATE TABLE a (id INT PRIMARY KEY, "a" VARCHAR(10), "b""c" INT, g VARCHAR(40) AS (CONCAT("a", 'x')) STORED, h INT AS ("b""c" + 1));
+               INSERT INTO a (id, a, "b""c") VALUES (1, 'q', 3); UPDATE a SET a = 'zz', "b""c" = 8;
+               SET sql_mode = 'NO_BACKSLASH_ESCAPES'; CREATE TABLE n (id INT PRIMARY KEY, a VARCHAR(10), g VARCHAR(40) AS (CONCAT(a, '
+')) STORED);
+               INSERT INTO n (id, a) VALUES (1, 'q'); UPDATE n SET a = 'zz';
+               SET sql_mode = 'PIPES_AS_CONCAT'; CREATE TABLE p (id INT PRIMARY KEY, a VARCHAR(10), g VARCHAR(40) AS (a || 'x') STORED);
+               INSERT INTO p (id, a) VALUES (1, 'q'); UPDATE p SET a = 'zz';
+               SET sql_mode = 'HIGH_NOT_PRECEDENCE'; CREATE TABLE h (id INT PRIMARY KEY, a INT, g INT AS (NOT a BETWEEN -5 AND 5) STORED);
+               INSERT INTO h (id, a) VALUES (1, 1); UPDATE h SET a = 7{oracle}"#
+        ),
+    );
 }

@@ -7,6 +7,7 @@ use crate::support::server::{Flavor, Server};
 on_all!(
     labels_that_their_charset_lacks,
     labels_that_are_other_labels_afterwards,
+    labels_that_end_in_spaces,
 );
 
 /// Runs statement by statement, and compares after each, when tables that are read afresh by themselves are.
@@ -62,5 +63,18 @@ INSERT INTO a VALUES (7, 2, 0);
 UPDATE a SET e = 'ö';
 ALTER TABLE by_case MODIFY e ENUM('B', 'A'), MODIFY x ENUM('A', 'b') COLLATE gbk_bin, MODIFY y ENUM('Ü', 'U') CHARACTER SET utf8mb4;
 UPDATE by_case SET id = id + 10",
+    );
+}
+
+/// Spaces at the end of a label go, but not in the charset `binary`.
+fn labels_that_end_in_spaces(flavor: Flavor) {
+    follows(
+        flavor,
+        "CREATE TABLE a (a ENUM('a ', 'b  ') CHARACTER SET binary, b ENUM('a ', 'b  '), c SET('x ', 'y ') CHARACTER SET binary, d SET('x ', 'y '));
+         INSERT INTO a VALUES (1, 1, 3, 3);
+ALTER TABLE a ADD f ENUM('q ') CHARACTER SET binary NOT NULL, ADD g ENUM('q ') NOT NULL;
+CREATE TABLE b (a ENUM('a ', 'b') DEFAULT 'a ', b SET('a ', 'b') DEFAULT 'a ') CHARACTER SET binary; INSERT INTO b VALUES (); SET binlog_row_image = MINIMAL; INSERT INTO b VALUES ();
+         INSERT INTO b VALUES ('b', 'b');
+ALTER TABLE b MODIFY a ENUM('a ', 'b', 'c ') CHARACTER SET latin1",
     );
 }

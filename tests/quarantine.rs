@@ -14,6 +14,7 @@ on_both!(
     one_table_is_set_aside_and_the_others_go_on,
     errors_stop_replication_where_that_is_asked_for,
     marks_follow_ddl,
+    tables_change_places_between_databases,
     insides_of_a_table_that_is_set_aside_are_passed_over,
     a_mark_moves_between_databases_and_survives_a_crash,
     changes_of_other_tables_in_the_failing_transaction_stay,
@@ -381,4 +382,26 @@ fn a_mysql_target_sets_tables_aside_too(flavor: Flavor) {
     replica.wait_until_caught_up(&server);
     same("SELECT * FROM stock.c ORDER BY id");
     assert_eq!(running.sigterm().0, 0);
+}
+
+/// Under a name that one table gives up, another one comes from elsewhere, in one statement.
+fn tables_change_places_between_databases(flavor: Flavor) {
+    let server = Server::start(flavor);
+    server.exec(
+        "CREATE DATABASE a; CREATE DATABASE b; CREATE DATABASE c; CREATE TABLE a.t (id INT PRIMARY KEY, x INT); INSERT INTO a.t VALUES (1, 1), (2, 2);
+         CREATE TABLE b.u (k INT PRIMARY KEY, y TEXT); INSERT INTO b.u VALUES (5, 'u');
+         CREATE TABLE a.s LIKE a.t; CREATE TABLE b.s LIKE b.u; INSERT INTO a.s VALUES (1, 1); INSERT INTO b.s VALUES (5, 'u')",
+    );
+    let replica = Replica::of(&server);
+    let _running = replica.follow();
+    for statements in [
+        "RENAME TABLE a.t TO b.m, b.u TO a.t; INSERT INTO a.t VALUES (6, 'v'); INSERT INTO b.m VALUES (3, 3)",
+        "RENAME TABLE a.s TO c.s, b.s TO a.s, c.s TO b.s; UPDATE a.s SET y = 'w'; UPDATE b.s SET x = 9",
+        "RENAME TABLE a.s TO a.s2, b.s TO a.s, a.s2 TO b.s; UPDATE b.s SET y = 'ww'; UPDATE a.s SET x = 19",
+    ] {
+        server.exec(statements);
+        replica.wait_until_caught_up(&server);
+        replica.wait_until_sound();
+        assert_equal(&server, &replica.target_dir());
+    }
 }

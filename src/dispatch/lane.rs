@@ -484,11 +484,17 @@ impl LaneWorker {
                 self.commit_pending()?;
                 self.lane.begin()?;
             }
+            if self.context.on_table_error == OnTableError::Stop
+                && let Some(error) = self.incoming_error(task)
+            {
+                return Err(error);
+            }
             self.prepare_marks(task)?;
         }
         self.progress.set_oldest(task.at.timestamp);
         let outcome = loop {
-            let set_aside = self.passed_over_names();
+            let mut set_aside = self.passed_over_names();
+            set_aside.extend(self.incoming(task).into_iter().map(str::to_owned));
             let ddl = Ddl {
                 query: &task.query,
                 statement: &task.statement,

@@ -170,6 +170,26 @@ pub struct Generated {
     pub stored: bool,
 }
 
+impl Generated {
+    /// Whether a column's name stands in the expression, not as a part of a longer one. It may stand there as something else.
+    pub fn mentions(&self, name: &str) -> bool {
+        let expression = self.expression.to_lowercase();
+        // As it stands between backticks.
+        let name = name.to_lowercase().replace('`', "``");
+        let is_part =
+            |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$');
+        expression.match_indices(&name).any(|(at, _)| {
+            let before = expression
+                .get(..at)
+                .and_then(|text| text.chars().next_back());
+            let behind = expression
+                .get(at + name.len()..)
+                .and_then(|text| text.chars().next());
+            !is_part(before) && !is_part(behind)
+        })
+    }
+}
+
 /// One column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Column {
@@ -363,5 +383,23 @@ impl ColumnType {
             | Self::Set { collation, .. } => Some(collation),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_mentions_whole_names() {
+        let mentions = |expression: &str, name: &str| {
+            let expression = expression.to_owned();
+            let stored = false;
+            Generated { expression, stored }.mentions(name)
+        };
+        assert!(mentions("A+1", "a"));
+        assert!(mentions("concat(`b c`,'x')", "b c"));
+        assert!(mentions("`d``e` + 1", "d`e"));
+        assert!(!mentions("aa + a1 + _a", "a"));
     }
 }

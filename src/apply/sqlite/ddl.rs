@@ -87,14 +87,6 @@ impl SqliteLane {
         }
         let mut changes = changes?;
         changes.retain(|change| !is_passed_over(change, ddl));
-        if let Some(into) = moved_in_while_others_leave(&changes, ddl.database) {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "one RENAME TABLE moves tables into this database and out of it: it cannot be followed crash-safely; \
-                 rename in two statements",
-            )
-            .at_table(ddl.database, into));
-        }
         let mut outcome = DdlOutcome::Done;
         for change in changes {
             let renamed = match &change {
@@ -276,7 +268,8 @@ impl SqliteLane {
         let Some(entry) = self.catalog.get(&before.name).cloned() else {
             return Ok(());
         };
-        let session = AlterSession::new(
+        let ignores = matches!(ddl.statement, Statement::AlterTable(alter) if alter.ignore);
+        let mut session = AlterSession::new(
             ddl.context,
             ddl.query.timestamp,
             ddl.query.micros,
@@ -287,7 +280,9 @@ impl SqliteLane {
                 format!("only the source knows what this ALTER makes of the stored rows: {why}");
             Error::new(ErrorKind::Unsupported, what).at_table(ddl.database, &before.name)
         };
+        session.strict &= !ignores;
         let rows = StoredRows {
+            strict: session.strict,
             connection: &self.connection,
             table: before,
             sqlite_name: &entry.sqlite_name,
@@ -303,6 +298,11 @@ impl SqliteLane {
         }
         let (alias, name) = (entry.rowid_alias, &entry.sqlite_name);
         let is_empty = self.is_empty(name)?;
+        if ignores && !is_empty && rows.may_not_be_let_in(&after, origins) {
+            return Err(needs_source(
+                "IGNORE drops those that a key does not let in",
+            ));
+        }
         match sqlite::alter_plan(before, &after, origins, name, alias, is_empty, &session) {
             AlterPlan::Statements {
                 steps, rowid_alias, ..
@@ -421,19 +421,6 @@ fn new_column_names(
         ColumnOrigin::New { .. } => None,
     };
     columns.filter_map(pair).collect()
-}
-
-/// A table that a statement brings from another database while it gives others away.
-fn moved_in_while_others_leave<'a>(changes: &'a [Change], own: &str) -> Option<&'a str> {
-    let renames = || {
-        changes.iter().filter_map(|change| match change {
-            Change::RenameTable { from, to } => Some((from, to)),
-            _ => None,
-        })
-    };
-    let leaves = renames().any(|(from, to)| from.0 == own && to.0 != own);
-    let mut comes = renames().filter(|(from, to)| from.0 != own && to.0 == own);
-    comes.next().filter(|_| leaves).map(|(_, to)| to.1.as_str())
 }
 
 /// What of a statement is followed while some tables are set aside: their names, not their insides.

@@ -7,7 +7,7 @@ use crate::schema::ddl::SqlContext;
 use crate::schema::ddl::context::sql_mode::NO_AUTO_VALUE_ON_ZERO;
 use crate::schema::effect::ColumnOrigin;
 use crate::schema::sqlite::quote_identifier;
-use crate::schema::table::{Column, ColumnType, Table};
+use crate::schema::table::{Column, ColumnType, IndexKind, KeyPart, Table};
 
 /// The rows of a table that a statement is about to change.
 pub(super) struct StoredRows<'a> {
@@ -16,6 +16,8 @@ pub(super) struct StoredRows<'a> {
     pub(super) sqlite_name: &'a str,
     /// The statement's.
     pub(super) context: &'a SqlContext,
+    /// Whether values that do not fit would have been an error.
+    pub(super) strict: bool,
 }
 
 impl StoredRows<'_> {
@@ -49,8 +51,7 @@ impl StoredRows<'_> {
             .filter(|(old, new)| old.ty != new.ty && is_date(&new.ty))
             .map(|(old, _)| old)
             .collect();
-        let strict = self.context.is_strict();
-        for column in dates.filter(|column| !strict || converted.contains(column)) {
+        for column in dates.filter(|column| !self.strict || converted.contains(column)) {
             // All zeros is a value like any other.
             let odd = "(date(substr(x, 1, 10)) IS NOT substr(x, 1, 10) OR substr(x, 1, 4) = '0000') AND trim(x, '0:-. ') <> ''";
             if self.any(column, odd)? {
@@ -58,6 +59,19 @@ impl StoredRows<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether a unique key may refuse some: one that is new, or one over values that change.
+    pub(super) fn may_not_be_let_in(&self, after: &Table, origins: &[ColumnOrigin]) -> bool {
+        let unique = |table: &Table| -> Vec<Vec<KeyPart>> {
+            let indexes = table.indexes.iter();
+            let unique = indexes.filter(|index| index.kind == IndexKind::Unique);
+            let keys = std::iter::once(&table.primary_key).chain(unique.map(|index| &index.parts));
+            keys.cloned().collect()
+        };
+        let mut kept = self.kept(after, origins);
+        unique(self.table) != unique(after)
+            || kept.any(|(old, new)| old.ty != new.ty || old.nullable && !new.nullable)
     }
 
     /// The columns that stay: as they were, and as they are.

@@ -4,6 +4,7 @@ use super::cursor::Cursor;
 use super::data_type::data_type;
 use super::default::{default_value, now};
 use super::foreign_key::references;
+use super::generated_text::without_mode;
 use super::key::check;
 use super::statement::{CharsetSpec, ColumnDef, ForeignKeyDef, KeyDef, TableElement, TypeSpec};
 use super::table_option::{charset_name, eat_charset_words};
@@ -165,7 +166,7 @@ fn generated(cursor: &mut Cursor<'_>, column: &mut ColumnDef) -> Result<()> {
         };
         return Ok(());
     }
-    let expression = cursor.parenthesised()?.to_owned();
+    let expression = without_mode(cursor.parenthesised()?, cursor.context)?;
     let stored = matches!(cursor.eat_any(&["VIRTUAL", "STORED", "PERSISTENT"]), Some(word) if word != "VIRTUAL");
     column.generated = Some(Generated { expression, stored });
     Ok(())

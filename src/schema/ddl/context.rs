@@ -8,6 +8,8 @@ use crate::schema::table::Collation;
 pub mod sql_mode {
     /// REAL means FLOAT.
     pub const REAL_AS_FLOAT: u64 = 1;
+    /// `||` is CONCAT.
+    pub const PIPES_AS_CONCAT: u64 = 1 << 1;
     /// `"x"` is an identifier.
     pub const ANSI_QUOTES: u64 = 1 << 2;
     /// MariaDB: Oracle's words (`VARCHAR2`, `NUMBER`, DATE with a time).
@@ -22,6 +24,8 @@ pub mod sql_mode {
     pub const STRICT_TRANS_TABLES: u64 = 1 << 21;
     /// Values that do not fit are errors in all tables.
     pub const STRICT_ALL_TABLES: u64 = 1 << 22;
+    /// NOT binds as tightly as `!`.
+    pub const HIGH_NOT_PRECEDENCE: u64 = 1 << 29;
     /// MySQL: fractions of a second are cut, not rounded.
     pub const TIME_TRUNCATE_FRACTIONAL: u64 = 1 << 32;
     /// MariaDB: fractions of a second are rounded, not cut.

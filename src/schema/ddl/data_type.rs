@@ -254,7 +254,7 @@ fn charset(cursor: &mut Cursor<'_>, national: bool) -> Result<CharsetSpec> {
     }
 }
 
-/// Labels of ENUM and SET, which lose their trailing spaces.
+/// Labels of ENUM and SET as they are written.
 fn labels(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
     cursor.expect_punct('(')?;
     let mut labels = Vec::new();
@@ -272,7 +272,7 @@ fn labels(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
             }
             _ => cursor.eat_text().ok_or_else(|| cursor.error("a label"))?,
         };
-        labels.push(label.trim_end_matches(' ').to_owned());
+        labels.push(label);
         if !cursor.eat_punct(',') {
             break;
         }

@@ -17,6 +17,7 @@ mod data_type;
 mod database;
 mod default;
 mod foreign_key;
+mod generated_text;
 mod index;
 mod key;
 mod name_case;
@@ -31,6 +32,7 @@ mod transaction;
 
 pub use classify::{Family, classify};
 pub use context::{Flavor, SqlContext};
+pub(in crate::schema) use generated_text::with_new_names;
 pub(in crate::schema) use key::PRIMARY;
 pub use named::{changed_table, named_table};
 pub use partition::CONVERT_TABLE;

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::alter_key::alter_keys;
+use super::alter_names::rename_in_expressions;
 use super::column::{column, default_value, promote_first_timestamp};
 use super::fill::{ColumnOrigin, Fill, fill, is_converted};
 use super::resolve::{collation, converted, default_of_alter, recollated, relabels};
@@ -24,6 +25,8 @@ pub(super) struct Slot {
     pub(super) column: Column,
     /// Where it stood before; `None` for a new one.
     pub(super) from: Option<usize>,
+    /// Its expression has other names for the same columns.
+    pub(super) follows_names: bool,
 }
 
 /// The steps of ALTER TABLE.
@@ -62,7 +65,7 @@ pub(super) fn alter_table(
                 .iter()
                 .filter(|column| !is_written_anew(column, &alter.actions))
                 .any(|column| relabels(&column.ty, &after.collation));
-            if *before != after || may_zero_dates(&before, context) {
+            if *before != after || may_zero_dates(&before, alter, context) {
                 let database = database.clone();
                 changes.push(Change::AlterTable {
                     database,
@@ -102,10 +105,10 @@ pub(super) fn alter_table(
 
 /// Whether dates that the calendar does not have may become `0000-00-00`, as where a server copies the rows in a session that is not
 /// strict. The target looks whether there are any.
-fn may_zero_dates(table: &Table, context: &SqlContext) -> bool {
+fn may_zero_dates(table: &Table, alter: &AlterTable, context: &SqlContext) -> bool {
     let is_date =
         |column: &Column| matches!(column.ty, ColumnType::Date | ColumnType::DateTime { .. });
-    !context.is_strict() && table.columns.iter().any(is_date)
+    (alter.ignore || !context.is_strict()) && table.columns.iter().any(is_date)
 }
 
 /// What changes rows that no row event names, and only the source knows which.
@@ -115,13 +118,6 @@ fn unnamed_row_changes(
     context: &SqlContext,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
-    if alter.ignore {
-        changes.push(Change::Unsupported {
-            database: database.to_owned(),
-            table: name.to_owned(),
-            why: "ALTER IGNORE drops and changes rows as the source finds them".to_owned(),
-        });
-    }
     for action in &alter.actions {
         let why = match action {
             AlterAction::PartitionRows { what, .. } => *what,
@@ -160,7 +156,7 @@ fn unnamed_row_changes(
 const CONVERTED_LABELS: &str = "CONVERT TO CHARACTER SET of an ENUM or SET";
 
 /// Whether the actions drop a column or write out its definition.
-fn is_written_anew(column: &Column, actions: &[AlterAction]) -> bool {
+pub(super) fn is_written_anew(column: &Column, actions: &[AlterAction]) -> bool {
     actions.iter().any(|action| match action {
         AlterAction::DropColumn { name, .. } | AlterAction::ChangeColumn { old: name, .. } => {
             same_name(name, &column.name)
@@ -189,6 +185,7 @@ fn altered(
     change.add_and_move(&mut slots)?;
     change.promote(&mut slots);
     move_hidden_to_end(before, &mut slots);
+    rename_in_expressions(before, &alter.actions, &mut slots, context);
     let mut after = Table {
         columns: slots.iter().map(|slot| slot.column.clone()).collect(),
         collation: default.clone(),
@@ -227,10 +224,14 @@ fn origin(slot: &Slot, column: &Column, before: &Table, after: &Table) -> Column
         .from
         .and_then(|from| Some((from, before.columns.get(from)?)))
     {
-        Some((from, old)) => ColumnOrigin::Kept {
-            from,
-            converted: is_converted(old, column),
-        },
+        Some((from, old)) => {
+            let mut old = old.clone();
+            if slot.follows_names {
+                old.generated.clone_from(&column.generated);
+            }
+            let converted = is_converted(&old, column);
+            ColumnOrigin::Kept { from, converted }
+        }
         None if is_of_period => {
             let reason = "the source says since when rows are in force".to_owned();
             ColumnOrigin::New {
@@ -321,6 +322,7 @@ impl ColumnChange<'_> {
                 Some(Slot {
                     column,
                     from: Some(place),
+                    follows_names: false,
                 })
             })
             .collect();
@@ -427,6 +429,7 @@ impl ColumnChange<'_> {
                 None => Slot {
                     column: self.changed(def)?,
                     from,
+                    follows_names: false,
                 },
             };
             match place {
@@ -518,6 +521,7 @@ fn alter_versioning(after: &mut Table, actions: &[AlterAction], slots: &mut Vec<
         slots.extend(added.map(|column| Slot {
             column: column.clone(),
             from: None,
+            follows_names: false,
         }));
     }
 }

@@ -346,8 +346,9 @@ fn time(text: &str, fsp: u8) -> Option<String> {
 
 /// The label that `text` means, in the label's own spelling; a number is the label's place.
 fn enum_label(text: &str, labels: &[String]) -> Option<String> {
+    let as_written = labels.iter().find(|label| *label == text);
     let text = text.trim_end_matches(' ');
-    let exact = labels.iter().find(|label| *label == text);
+    let exact = as_written.or_else(|| labels.iter().find(|label| *label == text));
     let same = || labels.iter().find(|label| same_name(label, text));
     let by_number = || labels.get(text.parse::<usize>().ok()?.checked_sub(1)?);
     exact.or_else(same).or_else(by_number).cloned()
@@ -360,8 +361,10 @@ fn set_labels(text: &str, labels: &[String]) -> Option<String> {
     }
     let mut chosen = vec![false; labels.len()];
     for part in text.split(',') {
+        let as_written = labels.iter().position(|label| label == part);
         let part = part.trim_end_matches(' ');
-        let place = labels.iter().position(|label| same_name(label, part))?;
+        let same = || labels.iter().position(|label| same_name(label, part));
+        let place = as_written.or_else(same)?;
         *chosen.get_mut(place)? = true;
     }
     let kept: Vec<&str> = labels

@@ -6,6 +6,7 @@
 
 mod alter;
 mod alter_key;
+mod alter_names;
 mod column;
 mod create;
 mod default;

@@ -131,10 +131,17 @@ pub(super) fn column_type(
     })
 }
 
-/// Labels in the charset of their column: what it lacks becomes `?`, without a warning.
+/// Labels in the charset of their column: spaces at the end go, but not in `binary`, and what it lacks becomes `?`, without a warning.
 fn labels_in(collation: &Collation, labels: &[String]) -> Vec<String> {
-    let Some(charset) = Charset::by_name(&collation.charset) else {
+    if collation.charset == "binary" {
         return labels.to_vec();
+    }
+    let labels: Vec<&str> = labels
+        .iter()
+        .map(|label| label.trim_end_matches(' '))
+        .collect();
+    let Some(charset) = Charset::by_name(&collation.charset) else {
+        return labels.into_iter().map(str::to_owned).collect();
     };
     let stored = |character| match charset.has(character) {
         true => character,
@@ -234,11 +241,11 @@ pub(super) fn converted(ty: &ColumnType, to: &Collation) -> ColumnType {
             text((*bytes).max(length_bytes(wanted)), to.clone())
         }
         ColumnType::Enum { labels, .. } => ColumnType::Enum {
-            labels: labels.clone(),
+            labels: labels_in(to, labels),
             collation: to.clone(),
         },
         ColumnType::Set { labels, .. } => ColumnType::Set {
-            labels: labels.clone(),
+            labels: labels_in(to, labels),
             collation: to.clone(),
         },
         other => other.clone(),

@@ -5,7 +5,7 @@
 //! lane's open transaction.
 
 use super::alter_session::AlterSession;
-use super::convert::{Conversion, conversion};
+use super::convert::{Conversion, conversion, only_grows};
 use super::create::{has_rowid_alias, is_unsigned_bigint, rebuild, rowid_column, whole_key};
 use super::declared::{affinity, column_definition, column_is_nocase, declared_type};
 use super::default::literal;
@@ -14,7 +14,7 @@ use super::name::{quote_identifier, quote_text};
 use super::rename::{edit_schema, redefine_column_edit, rename_index_edit};
 use super::step::{ROWID_NAMES, Step, rowid_name};
 use crate::schema::effect::{ColumnOrigin, Fill};
-use crate::schema::table::{Column, ColumnType, KeyPart, Table, same_name};
+use crate::schema::table::{Column, KeyPart, Table, same_name};
 
 /// How a table follows its changed definition.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,8 +80,6 @@ enum Value {
     Expression(String),
     /// A constant in every row, as SQL.
     Constant(String),
-    /// An expression that is another in each row.
-    Numbered(String),
 }
 
 struct TableChange<'a> {
@@ -97,6 +95,11 @@ struct TableChange<'a> {
 impl TableChange<'_> {
     /// What each new column holds, or why only the source can tell.
     fn values(&self) -> Result<Vec<Value>, String> {
+        if let Some(name) = self.computed_anew().filter(|_| !self.is_empty) {
+            return Err(format!(
+                "column `{name}` is generated from one that is converted"
+            ));
+        }
         self.after
             .columns
             .iter()
@@ -112,6 +115,27 @@ impl TableChange<'_> {
                 }
             })
             .collect()
+    }
+
+    /// A generated column that stays, made of a column whose values change, or what an expression sees of them.
+    fn computed_anew(&self) -> Option<&str> {
+        let pairs = || {
+            let pairs = self.after.columns.iter().zip(self.origins);
+            pairs.filter_map(|(new, origin)| match origin {
+                ColumnOrigin::Kept { from, .. } => Some((self.before.columns.get(*from)?, new)),
+                ColumnOrigin::New { .. } => None,
+            })
+        };
+        let changed: Vec<&str> = pairs()
+            .filter(|(old, new)| {
+                old.ty != new.ty && !only_grows(&old.ty, &new.ty) || old.nullable && !new.nullable
+            })
+            .map(|(_, new)| new.name.as_str())
+            .collect();
+        let mut generated = pairs().filter_map(|(_, new)| Some((new, new.generated.as_ref()?)));
+        let found =
+            generated.find(|(_, generated)| changed.iter().any(|name| generated.mentions(name)));
+        found.map(|(column, _)| column.name.as_str())
     }
 
     fn kept(&self, from: usize, converted: bool, column: &Column) -> Result<Value, String> {
@@ -136,45 +160,11 @@ impl TableChange<'_> {
                     column.name
                 )),
             },
-            Fill::AutoIncrement => self.numbered(column),
+            // By the session's increment, offset and next number, in an order that the engine, the direction of the key and
+            // partitions decide.
+            Fill::AutoIncrement => Err(format!("column `{}` numbers the rows", column.name)),
             Fill::NeedsSource(why) => Err(why.clone()),
         }
-    }
-
-    /// Numbers follow the source's order of rows: that of the old primary key, where SQLite orders it alike.
-    fn numbered(&self, column: &Column) -> Result<Value, String> {
-        let key = whole_key(self.before).unwrap_or_default();
-        let ordered_alike = |place: &usize| {
-            self.before.columns.get(*place).is_some_and(|key_column| {
-                matches!(
-                    key_column.ty,
-                    ColumnType::Int { bytes: 1..=4, .. }
-                        | ColumnType::Int {
-                            unsigned: false,
-                            ..
-                        }
-                        | ColumnType::Date
-                        | ColumnType::DateTime { .. }
-                        | ColumnType::Timestamp { .. }
-                        | ColumnType::Year
-                )
-            })
-        };
-        if key.is_empty() || !key.iter().all(ordered_alike) {
-            return Err(format!(
-                "column `{}` numbers the rows in the source's order",
-                column.name
-            ));
-        }
-        let order: Vec<String> = key
-            .iter()
-            .filter_map(|place| self.before.columns.get(*place))
-            .map(|key_column| quote_identifier(&key_column.name))
-            .collect();
-        Ok(Value::Numbered(format!(
-            "row_number() OVER (ORDER BY {})",
-            order.join(", ")
-        )))
     }
 
     /// The key stays the rowid, or becomes it, unless it may already hold what a rowid cannot.
@@ -204,12 +194,10 @@ impl TableChange<'_> {
                     || "NULL".to_owned(),
                     |column| quote_identifier(&column.name),
                 ),
-                Value::Expression(sql) | Value::Constant(sql) | Value::Numbered(sql) => sql.clone(),
+                Value::Expression(sql) | Value::Constant(sql) => sql.clone(),
             })
             .collect();
-        // Numbers of rows need all of them at once.
-        let is_by_row = |value: &Value| !matches!(value, Value::Numbered(_));
-        let rowid = rowid_name(self.before).filter(|_| values.iter().all(is_by_row));
+        let rowid = rowid_name(self.before);
         rebuild(
             self.after,
             self.sqlite_name,

@@ -67,6 +67,39 @@ pub(super) fn conversion(
     Expression(format!("coalesce({value}, {instead})"))
 }
 
+/// Whether a type only has room for more values, so that no expression over a value comes out differently.
+pub(super) fn only_grows(from: &ColumnType, to: &ColumnType) -> bool {
+    use ColumnType as T;
+    match (from, to) {
+        (
+            T::Int {
+                bytes: old,
+                unsigned: was,
+                zerofill: false,
+                ..
+            },
+            T::Int {
+                bytes: new,
+                unsigned: is,
+                zerofill: false,
+                ..
+            },
+        ) => old <= new && was == is,
+        (
+            T::VarChar {
+                length: old,
+                collation: was,
+            },
+            T::VarChar {
+                length: new,
+                collation: is,
+            },
+        ) => old <= new && was == is,
+        (T::VarBinary { length: old }, T::VarBinary { length: new }) => old <= new,
+        _ => false,
+    }
+}
+
 /// `None` where only the server knows.
 fn convert_type(
     from: &ColumnType,
@@ -480,6 +513,10 @@ fn without_negative_zero(conversion: Conversion, x: &str) -> Conversion {
 fn labels(old: &[String], new: &[String], collation: &Collation, x: &str) -> Option<Conversion> {
     if new.starts_with(old) {
         return Some(Same);
+    }
+    // Of the charset `binary`, where spaces at the end count.
+    if old.iter().chain(new).any(|label| label.ends_with(' ')) {
+        return None;
     }
     let is_binary = collation.name.ends_with("_bin") || collation.charset == "binary";
     let mut sql = format!("CASE {x}");
