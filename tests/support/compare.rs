@@ -128,8 +128,11 @@ fn name_in(path: &Path) -> Option<String> {
         return None;
     }
     let name = open(path).query_row(sql, [], |row| row.get(0));
-    name.optional()
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    match name.optional() {
+        Ok(name) => name,
+        Err(_) if !path.exists() => None,
+        Err(error) => panic!("{}: {error}", path.display()),
+    }
 }
 
 /// Opens a file of the target as any reader would.
