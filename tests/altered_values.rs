@@ -230,3 +230,17 @@ fn defaults_of_another_kind() {
         follows(flavor, &sql);
     }
 }
+
+/// SQLite reads this one as the number below.
+#[test]
+fn many_digits_become_a_double() {
+    for flavor in Flavor::both() {
+        follows(
+            flavor,
+            "CREATE DATABASE d; USE d; CREATE TABLE t (id INT PRIMARY KEY, c DECIMAL(65,30)); CREATE TABLE u (id INT PRIMARY KEY, c BIGINT UNSIGNED);
+             INSERT INTO t VALUES (1, -37180.9966389422734260), (2, 1.5), (3, NULL);
+             INSERT INTO u VALUES (1, 18446744073709551615), (2, 9223372036854775809), (3, 9007199254740993); CREATE TABLE v (c DECIMAL(30,2));
+             INSERT INTO v VALUES (1.25), (NULL), (123456789.5); ALTER TABLE t MODIFY c DOUBLE; ALTER TABLE u MODIFY c DOUBLE; ALTER TABLE v MODIFY c DOUBLE",
+        );
+    }
+}
