@@ -187,3 +187,60 @@ fn numbers_of_rows() {
         follows(flavor, &sql);
     }
 }
+
+/// Constants that their column's type turns into something else.
+#[test]
+fn defaults_of_another_kind() {
+    let columns = [
+        "BIT(4) DEFAULT 1.5",
+        "BIT(64) DEFAULT 1e2",
+        "YEAR DEFAULT 1.5",
+        "YEAR DEFAULT '5.'",
+        "VARCHAR(20) DEFAULT 1e2",
+        "VARCHAR(20) DEFAULT -0.0",
+        "BINARY(5) DEFAULT 1e2",
+        "TIME DEFAULT '-0'",
+        "TIME(3) DEFAULT '-00:00'",
+        "CHAR(5) DEFAULT 1.50",
+        "VARBINARY(9) DEFAULT -5",
+    ];
+    for flavor in Flavor::both() {
+        let only_here = match flavor.is_mariadb() {
+            true => [
+                "BIGINT DEFAULT TIMESTAMP'2024-02-29 10:11:12'",
+                "INT DEFAULT TIME'10:11:12'",
+                "DATETIME DEFAULT NOW(3)",
+                "ENUM('a', 'B', '1') DEFAULT TRUE",
+            ],
+            false => [
+                "DECIMAL(10,3) DEFAULT ('7abc')",
+                "ENUM('a', 'B', '1') DEFAULT ('x')",
+                "SET('a', 'B', '1') DEFAULT ('x')",
+                "YEAR DEFAULT (1.50)",
+            ],
+        };
+        let mut sql =
+            "SET sql_mode = '', time_zone = '+00:00'; CREATE DATABASE d; USE d".to_owned();
+        for (number, column) in columns.iter().chain(&only_here).enumerate() {
+            sql.push_str(&format!(
+                "; CREATE TABLE t{number} (id INT PRIMARY KEY); INSERT INTO t{number} VALUES (1); ALTER TABLE t{number} ADD c {column};
+                 SET binlog_row_image = MINIMAL; INSERT IGNORE INTO t{number} (id) VALUES (2); SET binlog_row_image = FULL"
+            ));
+        }
+        follows(flavor, &sql);
+    }
+}
+
+/// SQLite reads this one as the number below.
+#[test]
+fn many_digits_become_a_double() {
+    for flavor in Flavor::both() {
+        follows(
+            flavor,
+            "CREATE DATABASE d; USE d; CREATE TABLE t (id INT PRIMARY KEY, c DECIMAL(65,30)); CREATE TABLE u (id INT PRIMARY KEY, c BIGINT UNSIGNED);
+             INSERT INTO t VALUES (1, -37180.9966389422734260), (2, 1.5), (3, NULL);
+             INSERT INTO u VALUES (1, 18446744073709551615), (2, 9223372036854775809), (3, 9007199254740993); CREATE TABLE v (c DECIMAL(30,2));
+             INSERT INTO v VALUES (1.25), (NULL), (123456789.5); ALTER TABLE t MODIFY c DOUBLE; ALTER TABLE u MODIFY c DOUBLE; ALTER TABLE v MODIFY c DOUBLE",
+        );
+    }
+}

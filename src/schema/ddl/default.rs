@@ -93,12 +93,14 @@ fn literal(cursor: &mut Cursor<'_>) -> Option<DefaultSpec> {
         None => {}
     }
     // DATE'…', TIME'…', TIMESTAMP'…'.
-    if ["DATE", "TIME", "TIMESTAMP"]
+    let is_time = ["DATE", "TIME", "TIMESTAMP"]
         .iter()
         .any(|word| cursor.is_word(word))
-        && cursor.is_text_at(1)
-    {
+        && cursor.is_text_at(1);
+    if is_time {
+        // To a column of another type it is no text.
         cursor.advance();
+        return cursor.eat_text().map(value);
     }
     let introduced = matches!(cursor.peek(), Some(Token::Word(word)) if word.starts_with('_'))
         && matches!(

@@ -77,7 +77,17 @@ pub(super) fn default_value(
 fn constant(spec: &DefaultSpec, ty: &ColumnType, context: &SqlContext) -> Option<DefaultValue> {
     match spec {
         DefaultSpec::Null => None,
+        DefaultSpec::Value(DefaultValue::Literal(text)) if !is_plain_number(text, ty) => {
+            Some(DefaultValue::Expression(text.clone()))
+        }
         DefaultSpec::Value(value) => Some(kept(value, ty, context)),
+        // An expression, whose value is converted in other ways than a constant.
+        DefaultSpec::InParentheses(inner) if is_of_codes(ty) => match inner.as_ref() {
+            DefaultSpec::Text(text) | DefaultSpec::Value(DefaultValue::Literal(text)) => {
+                Some(DefaultValue::Expression(format!("'{text}'")))
+            }
+            _ => constant(inner, ty, context),
+        },
         DefaultSpec::InParentheses(inner) => constant(inner, ty, context),
         DefaultSpec::Text(text) => Some(quoted(text, ty, context)),
         // MariaDB 10.11 escapes such a string for its own records, and reads something else out of them.
@@ -88,6 +98,37 @@ fn constant(spec: &DefaultSpec, ty: &ColumnType, context: &SqlContext) -> Option
             Some(DefaultValue::Expression("_binary".to_owned()))
         }
         DefaultSpec::Binary(bytes) => Some(normalised(&DefaultValue::Bytes(bytes.clone()), ty)),
+    }
+}
+
+fn is_of_codes(ty: &ColumnType) -> bool {
+    matches!(
+        ty,
+        ColumnType::Bit { .. }
+            | ColumnType::Year
+            | ColumnType::Enum { .. }
+            | ColumnType::Set { .. }
+    )
+}
+
+/// Whether what is written without quotes comes to the same in a column of this type when it is read as text. `1e2` is 100, `-0.0` is
+/// 0.0, and to ENUM and SET a number is the place of a label, or a label.
+fn is_plain_number(text: &str, ty: &ColumnType) -> bool {
+    match ty {
+        ColumnType::Enum { .. } | ColumnType::Set { .. } => false,
+        ColumnType::Char { .. }
+        | ColumnType::VarChar { .. }
+        | ColumnType::Text { .. }
+        | ColumnType::Binary { .. }
+        | ColumnType::VarBinary { .. }
+        | ColumnType::Blob { .. } => {
+            let is_zero = text.starts_with('-') && text.trim_matches(['-', '0', '.']).is_empty();
+            !is_zero
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.'))
+        }
+        _ => true,
     }
 }
 

@@ -102,6 +102,11 @@ fn literal(text: &str, ty: &ColumnType) -> DefaultValue {
         ColumnType::Int { .. } => decimal(trimmed, 0),
         ColumnType::Decimal { scale, .. } => decimal(trimmed, *scale),
         ColumnType::Year => year(trimmed),
+        ColumnType::Bit { .. } => {
+            let is_whole = !trimmed.is_empty() && trimmed.bytes().all(|byte| byte.is_ascii_digit());
+            is_whole.then(|| trimmed.to_owned())
+        }
+        ColumnType::Timestamp { .. } if is_partial_date(trimmed) => None,
         ColumnType::Date => date(trimmed).map(|(date, _)| date),
         ColumnType::DateTime { fsp } | ColumnType::Timestamp { fsp } => {
             date(trimmed).and_then(|(date, rest)| {
@@ -121,10 +126,16 @@ fn literal(text: &str, ty: &ColumnType) -> DefaultValue {
     };
     match (normal, ty) {
         (Some(normal), _) => DefaultValue::Literal(normal),
-        // A form of dates that is not read here: better no constant than another one.
+        // A form that is not read here: better no constant than another one.
         (
             None,
-            ColumnType::Date
+            ColumnType::Int { .. }
+            | ColumnType::Decimal { .. }
+            | ColumnType::Float { .. }
+            | ColumnType::Double { .. }
+            | ColumnType::Bit { .. }
+            | ColumnType::Year
+            | ColumnType::Date
             | ColumnType::DateTime { .. }
             | ColumnType::Timestamp { .. }
             | ColumnType::Time { .. },
@@ -310,6 +321,19 @@ fn date(text: &str) -> Option<(String, &str)> {
     Some((format!("{year:04}-{month:02}-{day:02}"), rest))
 }
 
+/// Hours of the largest TIME.
+const TIME_HOURS_MAX: u16 = 838;
+
+/// Whether a date that is not all zeros has no month or day: no point in time.
+fn is_partial_date(text: &str) -> bool {
+    let is_zero = |part: Option<&str>| part.is_some_and(|part| part.trim_matches('0').is_empty());
+    let date = text.split([' ', 'T']).next().unwrap_or_default();
+    let mut parts = date.split('-');
+    let year = parts.next();
+    let (month, day) = (parts.next(), parts.next());
+    !is_zero(year) && (is_zero(month) || is_zero(day))
+}
+
 /// A time of day or span with `fsp` digits; empty text is midnight. `None` where digits would have to be rounded away.
 fn time(text: &str, fsp: u8) -> Option<String> {
     let fsp = usize::from(fsp);
@@ -333,6 +357,11 @@ fn time(text: &str, fsp: u8) -> Option<String> {
         ];
     }
     let [hour, minute, second] = numbers;
+    if hour > TIME_HOURS_MAX || minute > 59 || second > 59 {
+        return None;
+    }
+    let is_zero = numbers == [0; 3] && fraction.bytes().all(|b| b == b'0');
+    let sign = if is_zero { "" } else { sign };
     let dropped = fraction.get(fsp..).unwrap_or_default();
     if !dropped.bytes().all(|b| b == b'0') || !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;

@@ -47,7 +47,15 @@ pub(super) fn fill(column: &Column) -> Fill {
         return Fill::AutoIncrement;
     }
     match &column.default {
-        Some(DefaultValue::CurrentTimestamp(fsp)) => Fill::StatementTime { fsp: *fsp },
+        Some(DefaultValue::CurrentTimestamp(fsp)) => match column.ty {
+            // MariaDB lets the two differ.
+            ColumnType::DateTime { fsp: own } | ColumnType::Timestamp { fsp: own }
+                if own != *fsp =>
+            {
+                Fill::NeedsSource(format!("the default of {} is the time", column.name))
+            }
+            _ => Fill::StatementTime { fsp: *fsp },
+        },
         Some(DefaultValue::Expression(expression)) => {
             Fill::NeedsSource(format!("the default of {} is {expression}", column.name))
         }

@@ -124,7 +124,7 @@ fn convert_type(
             (room && !loses_sign(from, to) || strict).then_some(Same)
         }
         (T::Int { bytes, .. }, T::Double { digits: None, .. }) if *bytes < 8 || strict => {
-            (!loses_sign(from, to) || strict).then(|| Expression(format!("CAST({x} AS REAL)")))
+            (!loses_sign(from, to) || strict).then(|| Expression(as_real(x)))
         }
         (T::Int { bytes, .. }, T::Float { digits: None, .. }) if *bytes <= 3 => {
             (!loses_sign(from, to) || strict).then(|| Expression(format!("CAST({x} AS REAL)")))
@@ -324,6 +324,12 @@ fn null_safe(conversion: Conversion, x: &str) -> Conversion {
     }
 }
 
+/// A number as a DOUBLE. What has more digits than SQLite's numbers keep is text, which SQLite does not always round to the nearest one.
+fn as_real(x: &str) -> String {
+    let refused = refusal(x);
+    format!("CASE WHEN typeof({x}) = 'text' THEN {refused} ELSE CAST({x} AS REAL) END")
+}
+
 /// Digits of the largest value of an integer type.
 fn int_digits(bytes: u8) -> u8 {
     match bytes {
@@ -431,7 +437,7 @@ fn decimal(from: &ColumnType, to: &ColumnType, x: &str, strict: bool) -> Option<
                 "CASE WHEN typeof({x}) = 'text' THEN {x} || {more} ELSE {x} END"
             )))
         }
-        ColumnType::Double { digits: None, .. } => Some(Expression(format!("CAST({x} AS REAL)"))),
+        ColumnType::Double { digits: None, .. } => Some(Expression(as_real(x))),
         ColumnType::Int { .. } if short => {
             let (low, high) = int_range(to);
             let rounded = format!("CAST(round({x}) AS INTEGER)");
