@@ -12,6 +12,6 @@ slave_password=${slave_password//\'/\\\'}
 docker_process_sql <<SQL
 SET SESSION sql_log_bin = 0;
 CREATE USER 'slave'@'%' IDENTIFIED BY '$slave_password';
-GRANT REPLICATION SLAVE, REPLICATION CLIENT, SELECT ON *.* TO 'slave'@'%';
+GRANT REPLICATION SLAVE, REPLICATION CLIENT, SELECT, LOCK TABLES ON *.* TO 'slave'@'%';
 SQL
 unset slave_password

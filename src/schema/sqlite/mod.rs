@@ -8,6 +8,7 @@
 mod alter;
 mod alter_session;
 mod convert;
+mod convert_fraction;
 mod create;
 mod declared;
 mod default;
