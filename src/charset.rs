@@ -185,6 +185,7 @@ mod tests {
         assert!(has("cp1251", 'ж') && !has("cp1251", 'ü'));
         assert!(has("gbk", 'ü') && has("gbk", '中') && !has("sjis", 'ü'));
         assert!(has("sjis", '\u{301c}') && has("cp932", '\u{ff5e}') && has("sjis", '\u{ff71}'));
+        assert!(has("ujis", 'ü') && has("eucjpms", 'ü') && !has("euckr", 'ü'));
         assert!(has("gb2312", '\u{30fb}') && !has("big5", '💩') && has("gb18030", '💩'));
         assert!(!has("utf8mb3", '💩') && !has("ucs2", '💩') && has("utf16", '💩'));
         assert!(has("swe7", 'Å') && !has("swe7", '[') && !has("ascii", 'é'));

@@ -3,6 +3,9 @@
 //! encoding_rs reads these charsets as the web does, which adds extensions and moves a few characters. The patches are
 //! the complete difference over all sequences of one to three bytes (and gb18030's four).
 
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
 use encoding_rs::Encoding;
 
 use super::Invalid;
@@ -46,18 +49,48 @@ impl MultiByte {
 
     /// Whether a sequence of bytes stands for this character.
     pub(super) fn has(&self, character: char) -> bool {
-        let moved = self.patches.iter().any(|(_, first, count)| {
-            u32::from(character)
-                .checked_sub(*first)
-                .is_some_and(|step| step < *count)
-        });
-        if moved {
+        if self.form == Form::Gb18030 {
+            // All of Unicode.
             return true;
         }
         let mut buffer = [0; 4];
         let (bytes, _, is_lacking) = self.encoding.encode(character.encode_utf8(&mut buffer));
+        !is_lacking && self.is_of(&bytes, character) || self.repertoire().contains(&character)
+    }
+
+    /// All characters of two bytes, and of three in EUC. encoding_rs reads some that it never writes: the second set of
+    /// EUC-JP, the private ones of Shift-JIS.
+    fn repertoire(&self) -> &'static HashSet<char> {
+        static NONE: OnceLock<HashSet<char>> = OnceLock::new();
+        static ALL_OF: [OnceLock<HashSet<char>>; ALL.len()] =
+            [const { OnceLock::new() }; ALL.len()];
+        let place = ALL.iter().position(|charset| charset.name == self.name);
+        let known = place.and_then(|place| ALL_OF.get(place)).unwrap_or(&NONE);
+        known.get_or_init(|| {
+            let pairs =
+                (0x81..=0xfe).flat_map(|lead| (0x40..=0xfe).map(move |trail| [lead, trail]));
+            let mut characters: HashSet<char> = pairs
+                .clone()
+                .filter_map(|pair| self.character(&pair))
+                .collect();
+            if self.form == Form::Euc {
+                let triples = pairs.filter_map(|[row, cell]| self.character(&[0x8f, row, cell]));
+                characters.extend(triples);
+            }
+            characters
+        })
+    }
+
+    fn is_of(&self, bytes: &[u8], character: char) -> bool {
+        self.character(bytes) == Some(character)
+    }
+
+    /// The one character that the bytes stand for.
+    fn character(&self, bytes: &[u8]) -> Option<char> {
         let mut text = String::new();
-        !is_lacking && self.decode(&bytes, &mut text).is_ok() && text.chars().eq([character])
+        self.decode(bytes, &mut text).ok()?;
+        let mut characters = text.chars();
+        characters.next().filter(|_| characters.next().is_none())
     }
 
     /// Appends the text to `out`.

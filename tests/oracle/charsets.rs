@@ -1,9 +1,10 @@
 //! Every charset of the servers: all that it shares with Unicode, bytes that are no text in it, and statements written in
 //! it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use relaylite::charset::Charset;
 use rusqlite::types::Value;
 
 use super::LAX;
@@ -13,7 +14,11 @@ use crate::support::random::{self, Random};
 use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, Server, Session};
 
-on_both!(whole_repertoires, bytes_that_are_no_text);
+on_both!(
+    whole_repertoires,
+    bytes_that_are_no_text,
+    characters_that_a_charset_has
+);
 on_all!(statements_in_other_charsets);
 
 const CHARACTERS_A_ROW: usize = 64;
@@ -69,6 +74,39 @@ fn whole_repertoires(flavor: Flavor) {
 }
 
 /// Sequences of a charset without a question mark, which stands for what cannot be converted.
+/// What a server stores as itself, and does not make a `?` or another character of.
+fn characters_that_a_charset_has(flavor: Flavor) {
+    let server = Server::start(flavor);
+    let mut session = server.client();
+    let charsets = charsets(&mut session);
+    session.exec(&format!(
+        "{LAX}; CREATE DATABASE d; USE d; CREATE TABLE t (c VARCHAR(1) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin)"
+    ));
+    let all = characters();
+    for some in all.chunks(1_000) {
+        let values: Vec<String> = some
+            .iter()
+            .map(|character| format!("({})", sql_text(&character.to_string())))
+            .collect();
+        session.exec(&format!("INSERT INTO t VALUES {}", values.join(", ")));
+    }
+    for name in charsets {
+        let charset = Charset::by_name(&name).unwrap();
+        let kept = session.query_strings(&format!(
+            "SELECT c FROM t WHERE HEX(CONVERT(CONVERT(c USING {name}) USING utf8mb4)) = HEX(c)"
+        ));
+        let kept: BTreeSet<char> = kept
+            .iter()
+            .filter_map(|row| row[0].as_deref()?.chars().next())
+            .collect();
+        let differing: String = all
+            .iter()
+            .filter(|character| charset.has(**character) != kept.contains(character))
+            .collect();
+        assert!(differing.is_empty(), "{name}: {differing:?}");
+    }
+}
+
 fn sequences(charset: &str, random: &mut Random) -> Vec<Vec<u8>> {
     let unit = match charset {
         "ucs2" | "utf16" | "utf16le" => 2,
