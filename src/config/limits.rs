@@ -245,15 +245,15 @@ pub const RESYNC_FAILURES_MAX: usize = 64;
 /// Time between two attempts to read a table afresh.
 pub const RESYNC_RETRY: Duration = Duration::from_millis(5_000);
 
-/// How many times as long as a copy took its table rests before it is read once more: the source spends a fifth of its time, at
-/// most, on a table that is wanted again and again.
-pub const RESYNC_REST_FACTOR: u32 = 4;
+/// How many times as long as a copy took its table rests before it is read once more: the source spends half its time, at most,
+/// on a table that is wanted again and again.
+pub const RESYNC_REST_FACTOR: u32 = 1;
 
 /// The shortest such rest.
-pub const RESYNC_REST_MIN: Duration = Duration::from_secs(1);
+pub const RESYNC_REST_MIN: Duration = Duration::from_millis(500);
 
 /// The longest.
-pub const RESYNC_REST_MAX: Duration = Duration::from_secs(600);
+pub const RESYNC_REST_MAX: Duration = Duration::from_secs(60);
 
 /// How long `--until` and `--until-caught-up` wait for tables that are being read afresh: one that is changed all the time may never be
 /// current.
