@@ -36,10 +36,7 @@ pub(super) fn conversion(
         return needs_source("is generated anew".to_owned());
     }
     let Some(converted) = convert_type(&before.ty, &after.ty, x, session) else {
-        return needs_source(format!(
-            "changes its type from {:?} to {:?}",
-            before.ty, after.ty
-        ));
+        return needs_source("changes its type".to_owned());
     };
     if !before.nullable || after.nullable {
         return converted;
