@@ -1,20 +1,9 @@
 //! What ALTER TABLE makes of values that do not fit as they are: the target equals the source, whether it computes them or reads
 //! the table afresh.
 
-use crate::support::compare::assert_equal;
+use crate::support::compare::{assert_equal, assert_follows};
 use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, Server};
-
-/// Runs the statements while a replica follows; the target must come to equal the source.
-fn follows(flavor: Flavor, sql: &str) {
-    let server = Server::start(flavor);
-    let replica = Replica::of(&server);
-    let _running = replica.follow();
-    server.exec(sql);
-    replica.wait_until_caught_up(&server);
-    replica.wait_until_sound();
-    assert_equal(&server, &replica.target_dir());
-}
 
 /// A text that is cut may end in spaces, a TIME that is cut may be a negative nothing, and zeros in front are part of a text.
 #[test]
@@ -25,7 +14,7 @@ fn what_is_cut() {
         } else {
             "TIME_TRUNCATE_FRACTIONAL"
         };
-        follows(
+        assert_follows(
             flavor,
             &format!(
                 "SET sql_mode = '{mode}'; CREATE DATABASE d; USE d;
@@ -51,7 +40,7 @@ fn what_is_rounded_past_the_end() {
         } else {
             ""
         };
-        follows(
+        assert_follows(
             flavor,
             &format!(
                 "SET sql_mode = '{mode}', time_zone = '+00:00'; CREATE DATABASE d; USE d;
@@ -91,14 +80,14 @@ fn dates_that_are_none() {
                  SET sql_mode = '{mode}'; ALTER TABLE t{number} {copy}"
             ));
         }
-        follows(flavor, &sql);
+        assert_follows(flavor, &sql);
     }
 }
 
 /// ALTER IGNORE drops rows that a new key does not let in, by the source's collation and in its order.
 #[test]
 fn rows_that_ignore_drops() {
-    follows(
+    assert_follows(
         Flavor::MariaDb,
         "CREATE DATABASE d CHARACTER SET utf8mb4; USE d; CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(10) COLLATE utf8mb4_general_ci, b INT);
          INSERT INTO t VALUES (1, 'é', 1000), (2, 'e', 1), (3, 'x', NULL); CREATE TABLE u LIKE t; INSERT INTO u SELECT * FROM t;
@@ -144,7 +133,7 @@ fn a_run_that_ends_reads_tables_afresh_first() {
 #[test]
 fn a_default_of_the_sources_time_zone() {
     for flavor in Flavor::both() {
-        follows(
+        assert_follows(
             flavor,
             "CREATE DATABASE d; USE d; SET binlog_row_image = MINIMAL;
              CREATE TABLE t (id INT PRIMARY KEY, t TIMESTAMP NULL DEFAULT '2024-01-01 10:00:00', x INT); INSERT INTO t (id) VALUES (1);
@@ -184,7 +173,7 @@ fn numbers_of_rows() {
         sql.push_str(
             "; CREATE TABLE t (a INT, b INT, PRIMARY KEY (b, a DESC)); INSERT INTO t VALUES (1, 1), (5, 1), (3, 2); ALTER TABLE t ADD id INT AUTO_INCREMENT UNIQUE",
         );
-        follows(flavor, &sql);
+        assert_follows(flavor, &sql);
     }
 }
 
@@ -227,7 +216,7 @@ fn defaults_of_another_kind() {
                  SET binlog_row_image = MINIMAL; INSERT IGNORE INTO t{number} (id) VALUES (2); SET binlog_row_image = FULL"
             ));
         }
-        follows(flavor, &sql);
+        assert_follows(flavor, &sql);
     }
 }
 
@@ -235,7 +224,7 @@ fn defaults_of_another_kind() {
 #[test]
 fn many_digits_become_a_double() {
     for flavor in Flavor::both() {
-        follows(
+        assert_follows(
             flavor,
             "CREATE DATABASE d; USE d; CREATE TABLE t (id INT PRIMARY KEY, c DECIMAL(65,30)); CREATE TABLE u (id INT PRIMARY KEY, c BIGINT UNSIGNED);
              INSERT INTO t VALUES (1, -37180.9966389422734260), (2, 1.5), (3, NULL);

@@ -1,6 +1,6 @@
 //! MariaDB 11.8 logs no generated column with UPDATE and DELETE: what can be computed is, and a table where it cannot is read afresh.
 
-use crate::support::compare::assert_equal;
+use crate::support::compare::{assert_equal, assert_follows};
 use crate::support::relaylite::Replica;
 use crate::support::server::{Flavor, Server};
 
@@ -102,17 +102,6 @@ fn values_follow_what_they_are_made_of(flavor: Flavor) {
     assert_equal(&server, &replica.target_dir());
 }
 
-/// Runs the statements while a replica follows; the target must come to equal the source.
-fn follows(flavor: Flavor, sql: &str) {
-    let server = Server::start(flavor);
-    let replica = Replica::of(&server);
-    let _running = replica.follow();
-    server.exec(sql);
-    replica.wait_until_caught_up(&server);
-    replica.wait_until_sound();
-    assert_equal(&server, &replica.target_dir());
-}
-
 /// A changed type of a column changes the values that are made of it.
 fn bases_are_converted(flavor: Flavor) {
     let columns = [
@@ -147,7 +136,7 @@ fn bases_are_converted(flavor: Flavor) {
              INSERT INTO t{number} (id, a) VALUES (1, {value}); ALTER TABLE t{number} MODIFY a {new}"
         ));
     }
-    follows(flavor, &sql);
+    assert_follows(flavor, &sql);
 }
 
 /// MySQL does not let columns go by another name that others are made of.
@@ -155,7 +144,7 @@ fn bases_get_other_names(flavor: Flavor) {
     if !flavor.is_mariadb() {
         return;
     }
-    follows(
+    assert_follows(
         flavor,
         "CREATE DATABASE d; USE d;
          CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, g INT AS (a-b) STORED, h INT AS (g*10) VIRTUAL);
@@ -176,7 +165,7 @@ fn expressions_of_other_modes(flavor: Flavor) {
         }
         false => "",
     };
-    follows(
+    assert_follows(
         flavor,
         &format!(
             r#"CREATE DATABASE d CHARACTER SET utf8mb4; USE d; SET sql_mode = 'ANSI_QUOTES';

@@ -40,6 +40,8 @@ pub(super) struct MultiByte {
     invalid: &'static [Sequences],
     /// What the server reads otherwise, in order.
     patches: &'static [Patch],
+    /// What [`Self::repertoire`] has found out.
+    characters: OnceLock<HashSet<char>>,
 }
 
 impl MultiByte {
@@ -60,13 +62,8 @@ impl MultiByte {
 
     /// All characters of two bytes, and of three in EUC. encoding_rs reads some that it never writes: the second set of
     /// EUC-JP, the private ones of Shift-JIS.
-    fn repertoire(&self) -> &'static HashSet<char> {
-        static NONE: OnceLock<HashSet<char>> = OnceLock::new();
-        static ALL_OF: [OnceLock<HashSet<char>>; ALL.len()] =
-            [const { OnceLock::new() }; ALL.len()];
-        let place = ALL.iter().position(|charset| charset.name == self.name);
-        let known = place.and_then(|place| ALL_OF.get(place)).unwrap_or(&NONE);
-        known.get_or_init(|| {
+    fn repertoire(&self) -> &HashSet<char> {
+        self.characters.get_or_init(|| {
             let pairs =
                 (0x81..=0xfe).flat_map(|lead| (0x40..=0xfe).map(move |trail| [lead, trail]));
             let mut characters: HashSet<char> = pairs
@@ -182,6 +179,7 @@ impl MultiByte {
 
 static ALL: [MultiByte; 9] = [
     MultiByte {
+        characters: OnceLock::new(),
         name: "big5",
         encoding: encoding_rs::BIG5,
         form: Form::Double,
@@ -201,6 +199,7 @@ static ALL: [MultiByte; 9] = [
         patches: BIG5_PATCHES,
     },
     MultiByte {
+        characters: OnceLock::new(),
         name: "gbk",
         encoding: encoding_rs::GBK,
         form: Form::Double,
@@ -209,6 +208,7 @@ static ALL: [MultiByte; 9] = [
         patches: &[],
     },
     MultiByte {
+        characters: OnceLock::new(),
         name: "gb2312",
         encoding: encoding_rs::GBK,
         form: Form::Double,
@@ -217,6 +217,7 @@ static ALL: [MultiByte; 9] = [
         patches: &[(0xa1a4, 0x30fb, 1), (0xa1aa, 0x2015, 1)],
     },
     MultiByte {
+        characters: OnceLock::new(),
         name: "gb18030",
         encoding: encoding_rs::GB18030,
         form: Form::Gb18030,
@@ -237,6 +238,7 @@ static ALL: [MultiByte; 9] = [
         ],
     },
     MultiByte {
+        characters: OnceLock::new(),
         name: "sjis",
         encoding: encoding_rs::SHIFT_JIS,
         form: Form::ShiftJis,
@@ -252,6 +254,7 @@ static ALL: [MultiByte; 9] = [
         ],
     },
     MultiByte {
+        characters: OnceLock::new(),
         name: "cp932",
         encoding: encoding_rs::SHIFT_JIS,
         form: Form::ShiftJis,
@@ -260,6 +263,7 @@ static ALL: [MultiByte; 9] = [
         patches: &[],
     },
     MultiByte {
+        characters: OnceLock::new(),
         name: "ujis",
         encoding: encoding_rs::EUC_JP,
         form: Form::Euc,
@@ -278,6 +282,7 @@ static ALL: [MultiByte; 9] = [
         ],
     },
     MultiByte {
+        characters: OnceLock::new(),
         name: "eucjpms",
         encoding: encoding_rs::EUC_JP,
         form: Form::Euc,
@@ -286,6 +291,7 @@ static ALL: [MultiByte; 9] = [
         patches: EUCJPMS_PATCHES,
     },
     MultiByte {
+        characters: OnceLock::new(),
         name: "euckr",
         encoding: encoding_rs::EUC_KR,
         form: Form::Double,

@@ -277,14 +277,22 @@ impl Coordinator {
         if self.at_until == AtUntil::Leave {
             return Ok(Settled::Yes);
         }
-        self.router.lanes().flush_all()?;
-        let is_idle = self.router.lanes().are_idle();
         let since = *self.until_since.get_or_insert_with(Instant::now);
-        if is_idle && !self.context.resyncs.is_any_hopeful() || since.elapsed() >= UNTIL_RESYNC_MAX
-        {
+        if since.elapsed() >= UNTIL_RESYNC_MAX {
             return Ok(Settled::Yes);
         }
-        if self.at_until == AtUntil::ReadBeyond {
+        let goes_on = self.at_until == AtUntil::ReadBeyond;
+        if goes_on && self.context.resyncs.is_any_hopeful() {
+            // The lanes commit in their own time.
+            return Ok(Settled::GoOn);
+        }
+        self.router.lanes().flush_all()?;
+        let is_idle = self.router.lanes().are_idle();
+        // Asked once more: what the lanes have just done may have set a table aside.
+        if is_idle && !self.context.resyncs.is_any_hopeful() {
+            return Ok(Settled::Yes);
+        }
+        if goes_on {
             return Ok(Settled::GoOn);
         }
         if is_idle && self.copier.has_work() {

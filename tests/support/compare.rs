@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::relaylite::wait_for;
+use super::relaylite::{Replica, wait_for};
 use super::server::{Flavor, Server, Session};
 
 /// Our own tables in a target begin so.
@@ -135,6 +135,18 @@ fn name_in(path: &Path) -> Option<String> {
             None
         }
     }
+}
+
+/// Runs the statements while a replica follows; the target must come to equal the source.
+#[track_caller]
+pub(crate) fn assert_follows(flavor: Flavor, sql: &str) {
+    let server = Server::start(flavor);
+    let replica = Replica::of(&server);
+    let _running = replica.follow();
+    server.exec(sql);
+    replica.wait_until_caught_up(&server);
+    replica.wait_until_sound();
+    assert_equal(&server, &replica.target_dir());
 }
 
 /// Opens a file of the target as any reader would.
